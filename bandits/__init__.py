@@ -1,0 +1,1 @@
+"""Bandit mathematics: pure functions over counts, NumPy only."""

@@ -1,0 +1,1 @@
+"""The batch side: train, compress, judge and publish item embeddings."""

@@ -1,0 +1,1 @@
+"""Streaming: Kafka in, durable counts, slates out."""
