@@ -1,0 +1,313 @@
+"""Settings: environment variables, read once, checked at start. One row of `SETTINGS` per variable is all there is to add.
+
+Names that start with `SLATESTREAM_` and are not in the table are an error, so that a misspelt name cannot pass for a default.
+"""
+
+import dataclasses
+import difflib
+import os
+import pathlib
+import uuid
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+SECURITY_PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
+SASL_MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
+PREFIX = "SLATESTREAM_"
+
+
+class SettingsError(ValueError):
+    """A setting that cannot be used: what was expected, what was found, what to do."""
+
+
+class Setting(NamedTuple):
+    """One environment variable: its name, its field in `Settings`, default, type, bounds and help."""
+
+    name: str
+    field: str
+    default: Any
+    kind: type
+    help: str
+    low: float | None = None
+    high: float | None = None
+    choices: tuple[str, ...] = ()
+    secret: bool = False
+
+
+SETTINGS = (
+    Setting(
+        "KAFKA_BOOTSTRAP_SERVERS", "bootstrap_servers", "localhost:9092", str, "brokers, host:port separated by commas"
+    ),
+    Setting(
+        "KAFKA_SECURITY_PROTOCOL",
+        "security_protocol",
+        "PLAINTEXT",
+        str,
+        "how to talk to the brokers",
+        choices=SECURITY_PROTOCOLS,
+    ),
+    Setting(
+        "KAFKA_SASL_MECHANISM", "sasl_mechanism", "PLAIN", str, "how to log in, with SASL_*", choices=SASL_MECHANISMS
+    ),
+    Setting("KAFKA_SASL_USERNAME", "sasl_username", "", str, "user, with SASL_*"),
+    Setting("KAFKA_SASL_PASSWORD", "sasl_password", "", str, "password, with SASL_*", secret=True),
+    Setting(
+        "KAFKA_SSL_CAFILE", "ssl_cafile", "", str, "PEM file of the authority that signed the brokers' certificates"
+    ),
+    Setting("KAFKA_SSL_CERTFILE", "ssl_certfile", "", str, "PEM file of the client's certificate"),
+    Setting("KAFKA_SSL_KEYFILE", "ssl_keyfile", "", str, "PEM file of the client's key"),
+    Setting(
+        "SLATESTREAM_GROUP",
+        "group",
+        "slatestream",
+        str,
+        "consumer group and application id; part of the changelogs' names",
+    ),
+    Setting("SLATESTREAM_TOPIC_PREFIX", "topic_prefix", "", str, "put in front of every topic's name"),
+    Setting(
+        "SLATESTREAM_TOPIC_PARTITIONS",
+        "topic_partitions",
+        12,
+        int,
+        "partitions of the topics that are created",
+        1,
+        10_000,
+    ),
+    Setting(
+        "SLATESTREAM_TOPIC_REPLICATION", "topic_replication", 1, int, "replicas of the topics that are created", 1, 100
+    ),
+    Setting(
+        "SLATESTREAM_DATA_DIR",
+        "data_dir",
+        "slatestream-data",
+        pathlib.Path,
+        "state on local disk, one worker each, locked",
+    ),
+    Setting(
+        "SLATESTREAM_WORKER_NAME",
+        "worker_name",
+        "",
+        str,
+        "unique per worker, the same after a restart; default: made at first start, kept in the data directory",
+    ),
+    Setting(
+        "SLATESTREAM_POLICY_FILE",
+        "policy_file",
+        None,
+        pathlib.Path,
+        "TOML file: policies, objectives, priors, diversity",
+    ),
+    Setting(
+        "SLATESTREAM_RELEASES_DIR",
+        "releases_dir",
+        "slatestream-releases",
+        pathlib.Path,
+        "encoder releases, shared by the workers and the batch side",
+    ),
+    Setting(
+        "SLATESTREAM_SEGMENT_FIELDS",
+        "segment_fields",
+        (),
+        tuple,
+        "context fields that make the segment, separated by commas",
+    ),
+    Setting(
+        "SLATESTREAM_ATTRIBUTION_WINDOW_S",
+        "attribution_window_s",
+        3600.0,
+        float,
+        "seconds a click may follow its impression",
+        1,
+        31_536_000,
+    ),
+    Setting(
+        "SLATESTREAM_CONVERSION_WINDOW_S",
+        "conversion_window_s",
+        604_800.0,
+        float,
+        "seconds a conversion may follow its impression",
+        1,
+        31_536_000,
+    ),
+    Setting("SLATESTREAM_FLUSH_INTERVAL_MS", "flush_interval_ms", 500, int, "milliseconds between flushes", 10, 60_000),
+    Setting("SLATESTREAM_CHUNK_RECORDS", "chunk_records", 4000, int, "records handled in one go", 1, 100_000),
+    Setting(
+        "SLATESTREAM_ROWS_IN_MEMORY",
+        "rows_in_memory",
+        200_000,
+        int,
+        "clean rows kept in memory per partition and table",
+        0,
+        100_000_000,
+    ),
+    Setting(
+        "SLATESTREAM_MAX_EVENT_BYTES",
+        "max_event_bytes",
+        1_000_000,
+        int,
+        "bytes of the largest event that is not a dead letter",
+        1_000,
+        100_000_000,
+    ),
+    Setting(
+        "SLATESTREAM_RECOVERY_TIMEOUT_S",
+        "recovery_timeout_s",
+        120.0,
+        float,
+        "seconds without progress after which recovery ends the process",
+        1,
+        86_400,
+    ),
+    Setting(
+        "SLATESTREAM_SHUTDOWN_TIMEOUT_S",
+        "shutdown_timeout_s",
+        30.0,
+        float,
+        "seconds a worker may take to flush and leave at SIGTERM",
+        1,
+        3_600,
+    ),
+    Setting(
+        "SLATESTREAM_BROKER_SESSION_TIMEOUT_S",
+        "broker_session_timeout_s",
+        30.0,
+        float,
+        "seconds without heartbeat until the group gives a worker up",
+        1,
+        3_600,
+    ),
+    Setting(
+        "SLATESTREAM_BROKER_REBALANCE_TIMEOUT_S",
+        "broker_rebalance_timeout_s",
+        60.0,
+        float,
+        "seconds the group waits for its members at a rebalance",
+        1,
+        3_600,
+    ),
+    Setting("SLATESTREAM_HTTP_PORT", "http_port", 6066, int, "port of the worker's web server", 1, 65_535),
+    Setting("SLATESTREAM_HTTP_TOKEN", "http_token", "", str, "bearer token that /v1 and / ask for", secret=True),
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """Every setting, checked. Made by `load_settings`; secrets are left out of its text form."""
+
+    bootstrap_servers: str
+    security_protocol: str
+    sasl_mechanism: str
+    sasl_username: str
+    sasl_password: str = dataclasses.field(repr=False)
+    ssl_cafile: str
+    ssl_certfile: str
+    ssl_keyfile: str
+    group: str
+    topic_prefix: str
+    topic_partitions: int
+    topic_replication: int
+    data_dir: pathlib.Path
+    worker_name: str
+    policy_file: pathlib.Path | None
+    releases_dir: pathlib.Path
+    segment_fields: tuple[str, ...]
+    attribution_window_s: float
+    conversion_window_s: float
+    flush_interval_ms: int
+    chunk_records: int
+    rows_in_memory: int
+    max_event_bytes: int
+    recovery_timeout_s: float
+    shutdown_timeout_s: float
+    broker_session_timeout_s: float
+    broker_rebalance_timeout_s: float
+    http_port: int
+    http_token: str = dataclasses.field(repr=False)
+
+    def kafka_client(self) -> dict[str, Any]:
+        """What every confluent-kafka client of this project starts from: brokers and security."""
+        config: dict[str, Any] = {
+            "bootstrap.servers": self.bootstrap_servers,
+            "security.protocol": self.security_protocol,
+        }
+        if self.security_protocol.startswith("SASL"):
+            config |= {
+                "sasl.mechanism": self.sasl_mechanism,
+                "sasl.username": self.sasl_username,
+                "sasl.password": self.sasl_password,
+            }
+        if self.security_protocol.endswith("SSL"):
+            files = {
+                "ssl.ca.location": self.ssl_cafile,
+                "ssl.certificate.location": self.ssl_certfile,
+                "ssl.key.location": self.ssl_keyfile,
+            }
+            config |= {name: path for name, path in files.items() if path}
+        return config
+
+
+def load_settings(environ: Mapping[str, str]) -> Settings:
+    """Read and check every setting.
+
+    Raises
+    ------
+    SettingsError
+        For an unknown `SLATESTREAM_` name, a value of the wrong type or out of its range, and settings that contradict each other.
+    """
+    known = {setting.name for setting in SETTINGS}
+    for name in environ:
+        if name.startswith(PREFIX) and name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = (
+                f"did you mean {near[0]}?"
+                if near
+                else f"known are {', '.join(sorted(n for n in known if n.startswith(PREFIX)))}"
+            )
+            msg = f"unknown setting {name}: {hint}"
+            raise SettingsError(msg)
+    values = {s.field: _parse(s, environ[s.name]) if environ.get(s.name) else _default(s) for s in SETTINGS}
+    settings = Settings(**values)
+    if settings.security_protocol.startswith("SASL") and not (settings.sasl_username and settings.sasl_password):
+        msg = f"KAFKA_SECURITY_PROTOCOL={settings.security_protocol} needs KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD; set both"
+        raise SettingsError(msg)
+    if settings.conversion_window_s < settings.attribution_window_s:
+        msg = (
+            f"expected SLATESTREAM_CONVERSION_WINDOW_S ({settings.conversion_window_s:g}) to be at least "
+            f"SLATESTREAM_ATTRIBUTION_WINDOW_S ({settings.attribution_window_s:g}): a conversion follows its click"
+        )
+        raise SettingsError(msg)
+    return settings
+
+
+def _default(setting: Setting) -> Any:
+    return setting.kind(setting.default) if setting.default is not None else None
+
+
+def _parse(setting: Setting, text: str) -> Any:
+    if setting.kind is tuple:
+        return tuple(part.strip() for part in text.split(",") if part.strip())
+    try:
+        value = setting.kind(text)
+    except ValueError:
+        msg = f"{setting.name}: expected {setting.kind.__name__} ({setting.help}), found {text!r}"
+        raise SettingsError(msg) from None
+    if setting.choices and value not in setting.choices:
+        msg = f"{setting.name}: expected one of {', '.join(setting.choices)}, found {text!r}"
+        raise SettingsError(msg)
+    if setting.low is not None and not (setting.low <= value <= (setting.high or value)):
+        msg = f"{setting.name}: expected {setting.low:g} to {setting.high:g} ({setting.help}), found {text}"
+        raise SettingsError(msg)
+    return value
+
+
+def worker_name(settings: Settings) -> str:
+    """The configured name, or the one made at the first start and kept in the data directory: the same after a restart."""
+    if settings.worker_name:
+        return settings.worker_name
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    kept = settings.data_dir / "worker-name"
+    if not kept.exists():
+        aside = kept.with_suffix(".new")
+        aside.write_text(uuid.uuid4().hex)
+        os.replace(aside, kept)
+    return kept.read_text()

@@ -1,0 +1,178 @@
+"""The wire: every event that users write or read, as frozen structs, and the one typed decoder at the boundary.
+
+CONTRACT section 1 is the specification. Unknown fields are ignored; whatever else does not fit raises `EventError`, whose
+text names the field, what was expected and what was found, and becomes the reason of a dead letter.
+"""
+
+import datetime
+from collections.abc import Callable
+from typing import Annotated, Any, Literal, TypeVar
+
+import msgspec
+import orjson
+from msgspec import Meta, Struct
+
+MAX_ID_LENGTH = 512  # characters; ids are parts of row keys, whose length prefix holds 65,535 bytes
+LAST_SECOND = (
+    253_402_300_799.0  # the end of the year 9999: a time in milliseconds is refused, not taken for the far future
+)
+
+Id = Annotated[str, Meta(min_length=1, max_length=MAX_ID_LENGTH)]
+Seconds = Annotated[float, Meta(ge=0, le=LAST_SECOND)]
+Rfc3339 = Annotated[datetime.datetime, Meta(tz=True)]
+Time = Seconds | Rfc3339
+Context = dict[str, str | float | bool]
+ClickKind = Literal["click", "conversion"]
+CLICK: ClickKind = "click"
+
+
+class EventError(ValueError):
+    """An event that cannot be used; the text is the reason for its dead letter."""
+
+
+class Item(Struct, frozen=True, gc=False):
+    """What can be shown. `vector` overrides the encoder's embedding; `available` False keeps it out of slates."""
+
+    item_id: Id
+    title: str | None = None
+    text: str | None = None
+    category: str | None = None
+    brand: str | None = None
+    price: float | None = None
+    tags: list[str] | None = None
+    vector: list[float] | None = None
+    available: bool = True
+
+
+class Impression(Struct, frozen=True, gc=False):
+    """An item was seen in a slate, at a position counted from 0."""
+
+    slate_id: Id
+    user_id: Id
+    item_id: Id
+    position: Annotated[int, Meta(ge=0)]
+    ts: Time
+    segment: Id | None = None
+    context: Context | None = None
+    propensity: Annotated[float, Meta(gt=0, le=1)] | None = None
+
+
+class Click(Struct, frozen=True, gc=False):
+    """Feedback on an impression; `value` is summed per (segment, item)."""
+
+    slate_id: Id
+    user_id: Id
+    item_id: Id
+    ts: Time
+    kind: ClickKind = CLICK
+    value: float = 1.0
+
+
+class SlateRequest(Struct, frozen=True, gc=False):
+    """A user asks for the best k items."""
+
+    request_id: Id
+    user_id: Id
+    ts: Time
+    k: Annotated[int, Meta(ge=1, le=100)] = 10
+    segment: Id | None = None
+    context: Context | None = None
+    candidates: list[Id] | None = None
+    exclude: list[Id] | None = None
+
+
+class SlateItem(Struct, frozen=True, gc=False):
+    """One place of a slate; `why` holds the parts that the score was made of."""
+
+    item_id: str
+    position: int
+    score: float
+    propensity: float
+    why: dict[str, float]
+
+
+class Slate(Struct, frozen=True, gc=False):
+    """The answer to a request: `slate_id` equals its `request_id`."""
+
+    slate_id: str
+    request_id: str | None
+    user_id: str | None
+    segment: str
+    policy: str
+    policy_version: str
+    encoder: str | None
+    items: list[SlateItem]
+    ts: float
+
+
+class DeadLetter(Struct, frozen=True, gc=False):
+    """An event that was refused: where it stood, why, and what it said (cut to `MAX_QUOTED_BYTES`)."""
+
+    topic: str
+    partition: int
+    offset: int
+    reason: str
+    key: str | None
+    value: str
+    ts: float
+
+
+MAX_QUOTED_BYTES = 65_536  # of a refused event's value: a dead letter must fit where the event itself may not have
+
+Event = TypeVar("Event", bound=Struct)
+Decode = Callable[[bytes | None], Event]
+
+_encoder = msgspec.json.Encoder()
+
+
+def encode(event: Struct) -> bytes:
+    """The JSON of any event."""
+    return _encoder.encode(event)
+
+
+def seconds(time: float | datetime.datetime) -> float:
+    """Seconds since the epoch, whichever way the event said it."""
+    return time if type(time) is float else time.timestamp()  # type: ignore[union-attr]
+
+
+def _decoder(type_: type[Event]) -> Decode[Event]:
+    decode = msgspec.json.Decoder(type_).decode
+
+    def checked(value: bytes | None) -> Event:
+        if value is None:
+            msg = "expected a JSON object, found no value"
+            raise EventError(msg)
+        try:
+            return decode(value)
+        except msgspec.ValidationError as error:
+            raise EventError(_explain(str(error), value)) from None
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            msg = f"expected a JSON object in UTF-8, found broken JSON: {error}"
+            raise EventError(msg) from None
+
+    return checked
+
+
+def _explain(error: str, value: bytes) -> str:
+    """`error` names the field (`... - at `$.k``); add what stood there."""
+    text, at, path = error.partition(" - at `$")
+    if not at:
+        return text
+    found: Any = orjson.loads(value)
+    for step in path.rstrip("`").replace("[", ".").replace("]", "").split(".")[1:]:
+        if isinstance(found, dict):
+            found = found.get(step)
+        elif isinstance(found, list) and step.isdigit():
+            found = found[int(step)]
+        else:  # `[...]` stands for any element or key
+            break
+    quoted = orjson.dumps(found).decode()
+    return f"field `{path.strip('`').lstrip('.')}`: {text[0].lower()}{text[1:]}, found {quoted[:100]}"
+
+
+decode_item: Decode[Item] = _decoder(Item)
+decode_impression: Decode[Impression] = _decoder(Impression)
+decode_click: Decode[Click] = _decoder(Click)
+decode_slate_request: Decode[SlateRequest] = _decoder(SlateRequest)
+decode_slate: Decode[Slate] = _decoder(Slate)
+decode_dead_letter: Decode[DeadLetter] = _decoder(DeadLetter)
