@@ -35,9 +35,7 @@ class Setting(NamedTuple):
 
 
 SETTINGS = (
-    Setting(
-        "KAFKA_BOOTSTRAP_SERVERS", "bootstrap_servers", "localhost:9092", str, "brokers, host:port separated by commas"
-    ),
+    Setting("KAFKA_BOOTSTRAP_SERVERS", "bootstrap_servers", "localhost:9092", str, "brokers, host:port separated by commas"),
     Setting(
         "KAFKA_SECURITY_PROTOCOL",
         "security_protocol",
@@ -46,14 +44,10 @@ SETTINGS = (
         "how to talk to the brokers",
         choices=SECURITY_PROTOCOLS,
     ),
-    Setting(
-        "KAFKA_SASL_MECHANISM", "sasl_mechanism", "PLAIN", str, "how to log in, with SASL_*", choices=SASL_MECHANISMS
-    ),
+    Setting("KAFKA_SASL_MECHANISM", "sasl_mechanism", "PLAIN", str, "how to log in, with SASL_*", choices=SASL_MECHANISMS),
     Setting("KAFKA_SASL_USERNAME", "sasl_username", "", str, "user, with SASL_*"),
     Setting("KAFKA_SASL_PASSWORD", "sasl_password", "", str, "password, with SASL_*", secret=True),
-    Setting(
-        "KAFKA_SSL_CAFILE", "ssl_cafile", "", str, "PEM file of the authority that signed the brokers' certificates"
-    ),
+    Setting("KAFKA_SSL_CAFILE", "ssl_cafile", "", str, "PEM file of the authority that signed the brokers' certificates"),
     Setting("KAFKA_SSL_CERTFILE", "ssl_certfile", "", str, "PEM file of the client's certificate"),
     Setting("KAFKA_SSL_KEYFILE", "ssl_keyfile", "", str, "PEM file of the client's key"),
     Setting(
@@ -73,9 +67,7 @@ SETTINGS = (
         1,
         10_000,
     ),
-    Setting(
-        "SLATESTREAM_TOPIC_REPLICATION", "topic_replication", 1, int, "replicas of the topics that are created", 1, 100
-    ),
+    Setting("SLATESTREAM_TOPIC_REPLICATION", "topic_replication", 1, int, "replicas of the topics that are created", 1, 100),
     Setting(
         "SLATESTREAM_DATA_DIR",
         "data_dir",
@@ -259,9 +251,7 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
         if name.startswith(PREFIX) and name not in known:
             near = difflib.get_close_matches(name, known, n=1)
             hint = (
-                f"did you mean {near[0]}?"
-                if near
-                else f"known are {', '.join(sorted(n for n in known if n.startswith(PREFIX)))}"
+                f"did you mean {near[0]}?" if near else f"known are {', '.join(sorted(n for n in known if n.startswith(PREFIX)))}"
             )
             msg = f"unknown setting {name}: {hint}"
             raise SettingsError(msg)

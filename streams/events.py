@@ -13,9 +13,7 @@ import orjson
 from msgspec import Meta, Struct
 
 MAX_ID_LENGTH = 512  # characters; ids are parts of row keys, whose length prefix holds 65,535 bytes
-LAST_SECOND = (
-    253_402_300_799.0  # the end of the year 9999: a time in milliseconds is refused, not taken for the far future
-)
+LAST_SECOND = 253_402_300_799.0  # the end of the year 9999: a time in milliseconds is refused, not taken for the far future
 
 Id = Annotated[str, Meta(min_length=1, max_length=MAX_ID_LENGTH)]
 Seconds = Annotated[float, Meta(ge=0, le=LAST_SECOND)]
@@ -161,11 +159,11 @@ def _explain(error: str, value: bytes) -> str:
     found: Any = orjson.loads(value)
     for step in path.rstrip("`").replace("[", ".").replace("]", "").split(".")[1:]:
         if isinstance(found, dict):
+            if not step:  # `[...]` stands for any key or element: quote all of them
+                break
             found = found.get(step)
         elif isinstance(found, list) and step.isdigit():
             found = found[int(step)]
-        else:  # `[...]` stands for any element or key
-            break
     quoted = orjson.dumps(found).decode()
     return f"field `{path.strip('`').lstrip('.')}`: {text[0].lower()}{text[1:]}, found {quoted[:100]}"
 
