@@ -7,15 +7,15 @@
     embeddings.npy   in a release only: (items, dim) float32, rows in the order of ids.json; hashes.json for the texts
     manifest.json    version, and size and SHA-256 of every other file; written last
 
-A `static` artifact is a table of token vectors: row t stands for token t, a text's vector is the normalised sum of its
-rows. table.npy is (tokens, r) of int8, float16 or float32; scale.npy (tokens,) float32 multiplies the rows (required for
-int8; also where the weight of a token goes); projection.npy (r, dim) float32 comes after the sum. An `onnx` artifact has
-the int64 inputs `input_ids` and `attention_mask` (batch, tokens) and as first output one row per text (batch, dim). A
-`transformer` artifact is for training and compression; nothing that serves reads it. Other files may lie beside these;
-all are hashed.
+A `static` artifact is a table of token vectors: row t stands for token t, and the vector of a text is the normalised
+sum of its rows. table.npy is (tokens, r) of int8, float16 or float32; scale.npy (tokens,) float32 multiplies the rows
+(required for int8; also where the weight of a token goes); projection.npy (r, dim) float32 comes after the sum. An
+`onnx` artifact has the int64 inputs `input_ids` and `attention_mask` (batch, tokens) and as first output one row per
+text (batch, dim). A `transformer` artifact is for training and compression; nothing that serves reads it. Other files
+may lie beside these; all are hashed.
 
-A folder appears whole or not at all: files are written beside the target, synchronised to disk, and renamed. The version
-is made from the content (card apart), so the same encoder has the same name wherever and however often it is made.
+A folder appears whole or not at all: files are written beside the target, synchronised to disk, and renamed. The
+version is made from the content (card apart): the same encoder has the same name wherever and however often it is made.
 """
 
 import contextlib
@@ -183,7 +183,7 @@ def load(path: Path, sha256: str | None = None) -> Artifact:
         raise ArtifactError(msg)
     found = _sha256(manifest_file)
     if sha256 is not None and found != sha256:
-        msg = f"{manifest_file}: expected SHA-256 {sha256[:12]}..., found {found[:12]}...: not the release that was published"
+        msg = f"{manifest_file}: expected SHA-256 {sha256[:12]}..., found {found[:12]}...: not the release that was named"
         raise ArtifactError(msg)
     config = _read(path / CONFIG, ArtifactConfig)
     if config.kind not in WEIGHTS:
@@ -208,7 +208,7 @@ def writing(out: Path, config: ArtifactConfig, card: Card) -> Iterator[Path]:
     1. yield a folder beside `out` for the caller's files; 2. add config and card; 3. hash all and write the manifest;
     4. synchronise to disk; 5. rename to `out`. An exception inside leaves `out` as it was.
 
-    A folder already at `out` is replaced (there is a moment with none); releases never are: their name is their content.
+    A folder already at `out` is replaced (there is a moment with none); a release never is: its name is its content.
     """
     out.parent.mkdir(parents=True, exist_ok=True)
     aside = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))  # 1

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float32]
 
-# What a release record can say of itself. Readers let a "rollback" pass where it is worse than what it replaces, because
-# an operator asked for it; everything else is judged.
+# What a release record can say of itself. A reader lets a "rollback" pass where it is worse than what it replaces,
+# because an operator asked for it; everything else is judged.
 PUBLISHED = "published"
 ROLLBACK = "rollback"
 STATUSES = (PUBLISHED, ROLLBACK)
