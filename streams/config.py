@@ -244,7 +244,7 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
     Raises
     ------
     SettingsError
-        For an unknown `SLATESTREAM_` name, a value of the wrong type or out of its range, and settings that contradict each other.
+        For an unknown `SLATESTREAM_` name, a value of the wrong type or out of range, and settings that contradict each other.
     """
     known = {setting.name for setting in SETTINGS}
     for name in environ:

@@ -1,0 +1,311 @@
+"""Attribution: which impression a click belongs to, and what is counted. Pure functions over a `Partition`: no broker, no clock.
+
+Per (slate_id, item_id) an impression counts once, and a click and a conversion once each, in whatever order they come:
+
+    click       counts if its impression was seen and  click.ts - impression.ts <= attribution window
+    conversion  counts if its impression was seen and  conversion.ts - impression.ts <= conversion window
+                and (conversion.ts - impression.ts <= attribution window or the slate has a counted click)
+
+Feedback that comes before its impression waits in the slate's row; so does a conversion that needs a click. A slate's row lives
+for two attribution windows of stream time, one for the click to happen and one for it to arrive; with a counted click, for the
+conversion window and one attribution window. What still waits then is an orphan. Stream time is defined in `watermark`.
+
+Not promised: duplicates that come later than the row lives are counted again; feedback after that is an orphan.
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from .events import Click, Context, Impression, seconds
+from .partition import Partition
+from .rows import (
+    CLICKED,
+    CONVERTED,
+    SEEN,
+    WAITING,
+    WAITING_CLICK,
+    WAITING_CONVERSION,
+    CountRow,
+    Seen,
+    SlateRow,
+)
+
+DEFAULT_SEGMENT = "default"
+EXPIRY_STEPS = 8  # expiries are rounded up to this fraction of the window: fewer index entries, rows kept up to 1/8 longer
+
+IMPRESSIONS, CLICKS = "impressions", "clicks"  # the sources that make stream time
+
+# Outcomes, counted per segment ("" where none is known): the names of the metrics.
+COUNTED_IMPRESSION, COUNTED_CLICK, COUNTED_CONVERSION = "impression", "click", "conversion"
+DUPLICATE, WAITED, LATE, ORPHAN, REJECTED, FORGOTTEN = "duplicate", "waiting", "late", "orphan", "rejected", "forgotten"
+
+
+class Rules(NamedTuple):
+    """What attribution needs to know of the settings and the policy file."""
+
+    attribution_window_s: float
+    conversion_window_s: float
+    segment_fields: tuple[str, ...] = ()
+    examination: Sequence[float] = (1.0,)  # weight of an impression by position; beyond the last, the last
+    half_life_s: float | None = None
+
+
+def context_segment(context: Context | None, fields: Sequence[str]) -> str:
+    """The segment that the configured context fields make: `a=1,b=x`; `default` where there is none.
+
+    >>> context_segment({"age": "25-34", "gender": "F", "n": 1}, ("age", "gender"))
+    'age=25-34,gender=F'
+    """
+    if not context or not fields:
+        return DEFAULT_SEGMENT
+    parts = [f"{field}={_plain(context[field])}" for field in fields if field in context]
+    return ",".join(parts) or DEFAULT_SEGMENT
+
+
+def _plain(value: str | float | bool) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return value if isinstance(value, str) else f"{value:g}"
+
+
+def count_impressions(partition: Partition, events: Iterable[Impression], rules: Rules, now_s: float) -> None:
+    """Count a run of impressions of one partition, in order.
+
+    `now_s` bounds stream time: one event from a clock that runs ahead must not make the partition forget everything.
+    """
+    plain = rules.half_life_s is None
+    examination = rules.examination
+    beyond = len(examination) - 1
+    current, row = "", None
+    stream_s = partition.stream_s.get(IMPRESSIONS, 0.0)
+    horizon_s = _horizon_s(partition)
+    tally = partition.tally
+    for event in events:
+        ts = event.ts
+        if type(ts) is not float:
+            ts = seconds(ts)
+        if ts > stream_s:
+            stream_s = max(stream_s, min(ts, now_s))
+        if event.slate_id != current or row is None:
+            current = event.slate_id
+            row = _open(partition, current, max(ts, horizon_s), rules)
+        seen = row.items.get(event.item_id)
+        if seen is None:
+            seen = row.items[event.item_id] = Seen()
+        elif seen.bits & SEEN:
+            tally[DUPLICATE, seen.segment or row.segment or ""] += 1
+            continue
+        segment = event.segment
+        if segment is None:
+            segment = (
+                row.segment if row.policy is not None and row.segment else context_segment(event.context, rules.segment_fields)
+            )
+        if row.segment is None:
+            row.segment = segment
+        elif row.segment != segment:
+            seen.segment = segment
+        seen.bits |= SEEN
+        seen.seen_s = ts
+        weight = examination[min(event.position, beyond)]
+        count = partition.count((segment, event.item_id))
+        count.impressions += 1.0
+        count.examined += weight
+        if not plain:
+            share = _discount(count, ts, rules.half_life_s)
+            count.fresh_impressions += share
+            count.fresh_examined += share * weight
+        tally[COUNTED_IMPRESSION, segment] += 1
+        if seen.bits & WAITING:
+            _settle(partition, row, event.item_id, seen, rules)
+        _extend(row, max(ts, horizon_s) + 2 * rules.attribution_window_s, rules)
+    partition.stream_s[IMPRESSIONS] = stream_s
+
+
+def count_clicks(partition: Partition, events: Iterable[Click], rules: Rules, now_s: float) -> None:
+    """Count a run of clicks and conversions of one partition, in order; what cannot be judged yet waits. `now_s` as above."""
+    stream_s = partition.stream_s.get(CLICKS, 0.0)
+    horizon_s = _horizon_s(partition)
+    tally = partition.tally
+    for event in events:
+        ts = event.ts
+        if type(ts) is not float:
+            ts = seconds(ts)
+        if ts > stream_s:
+            stream_s = max(stream_s, min(ts, now_s))
+        row = _open(partition, event.slate_id, max(ts, horizon_s), rules)
+        seen = row.items.get(event.item_id)
+        if seen is None:
+            seen = row.items[event.item_id] = Seen()
+        conversion = event.kind == COUNTED_CONVERSION
+        segment = seen.segment or row.segment or ""
+        if seen.bits & (CONVERTED if conversion else CLICKED):
+            tally[DUPLICATE, segment] += 1
+            continue
+        verdict = _judge(seen, row, conversion, ts, rules)
+        if verdict == WAITED:
+            tally[DUPLICATE if seen.bits & (WAITING_CONVERSION if conversion else WAITING_CLICK) else WAITED, segment] += 1
+            _wait(seen, conversion, ts, event.value)
+        elif verdict == LATE:
+            tally[LATE, segment] += 1
+        else:
+            _count_feedback(partition, row, event.item_id, seen, conversion, ts, event.value, rules)
+    partition.stream_s[CLICKS] = stream_s
+
+
+def serve(partition: Partition, slate_id: str, segment: str, policy: str, ts: float, rules: Rules) -> None:
+    """Note that this project made a slate: its segment holds for impressions that do not name one."""
+    row = _open(partition, slate_id, max(ts, _horizon_s(partition)), rules)
+    if row.policy is None:
+        row.policy = policy
+        if row.segment is None:
+            row.segment = segment
+
+
+def watermark(partition: Partition, behind: Iterable[str], idle_s: float) -> float:
+    """Stream time of a partition in seconds: everything before it has been read.
+
+    The largest event time seen, held back by the sources in `behind` (those with records left to read). Once all are read to
+    their ends the clock goes on by itself from there (`idle_s`: seconds since the last record), so a quiet partition forgets too.
+    """
+    reached = [partition.stream_s.get(name, 0.0) for name in behind]
+    if reached:
+        return min(reached)
+    return max(partition.stream_s.values(), default=0.0) + idle_s
+
+
+def forget(partition: Partition, watermark_s: float, most: int) -> int:
+    """Drop up to `most` slates whose row has lived long enough; returns how many index entries were looked at."""
+    looked_at = 0
+    for index_key, slate_id in partition.disk.expired(watermark_s, most):
+        looked_at += 1
+        partition.expiries.append(index_key)
+        row = partition.slate(slate_id)
+        if row is None or row.expires_s >= watermark_s:
+            continue  # gone already, or it lives longer than this entry says
+        for seen in row.items.values():
+            orphans = (seen.bits & WAITING).bit_count()
+            if orphans:
+                partition.tally[ORPHAN, seen.segment or row.segment or ""] += orphans
+        partition.tally[FORGOTTEN, row.segment or ""] += 1
+        partition.put_slate(slate_id, None)
+    return looked_at
+
+
+# ---- the parts
+
+
+def _horizon_s(partition: Partition) -> float:
+    """Where the slower source stands: a row made by an old event must live from here on, not from the event's own time."""
+    return min(partition.stream_s.values(), default=0.0) if len(partition.stream_s) > 1 else 0.0
+
+
+def _open(partition: Partition, slate_id: str, from_s: float, rules: Rules) -> SlateRow:
+    row = partition.slate(slate_id)
+    if row is None:
+        row = SlateRow(_rounded(from_s + 2 * rules.attribution_window_s, rules))
+        partition.slates[slate_id] = row
+    partition.dirty_slates[slate_id] = row
+    return row
+
+
+def _extend(row: SlateRow, expires_s: float, rules: Rules) -> None:
+    if expires_s > row.expires_s:
+        row.expires_s = _rounded(expires_s, rules)
+
+
+def _rounded(expires_s: float, rules: Rules) -> float:
+    step = rules.attribution_window_s / EXPIRY_STEPS
+    return math.ceil(expires_s / step) * step
+
+
+def _judge(seen: Seen, row: SlateRow, conversion: bool, ts: float, rules: Rules) -> str:
+    if not seen.bits & SEEN:
+        return WAITED
+    age_s = ts - seen.seen_s
+    if age_s <= rules.attribution_window_s:
+        return COUNTED_CLICK
+    if not conversion or age_s > rules.conversion_window_s:
+        return LATE
+    return COUNTED_CONVERSION if row.clicked else WAITED
+
+
+def _wait(seen: Seen, conversion: bool, ts: float, value: float) -> None:
+    """Keep the earliest: the one that counts if any does."""
+    if conversion:
+        if seen.waiting_conversion is None or ts < seen.waiting_conversion[0]:
+            seen.waiting_conversion = (ts, value)
+        seen.bits |= WAITING_CONVERSION
+    else:
+        if seen.waiting_click is None or ts < seen.waiting_click[0]:
+            seen.waiting_click = (ts, value)
+        seen.bits |= WAITING_CLICK
+
+
+def _settle(partition: Partition, row: SlateRow, item_id: str, seen: Seen, rules: Rules) -> None:
+    """Judge again what waits for this item; clicks first, since a conversion may need one."""
+    for conversion, bit in ((False, WAITING_CLICK), (True, WAITING_CONVERSION)):
+        waiting = seen.waiting_conversion if conversion else seen.waiting_click
+        if waiting is None:
+            continue
+        ts, value = waiting
+        verdict = _judge(seen, row, conversion, ts, rules)
+        if verdict == WAITED:
+            continue
+        seen.bits &= ~bit
+        if conversion:
+            seen.waiting_conversion = None
+        else:
+            seen.waiting_click = None
+        if verdict == LATE:
+            partition.tally[LATE, seen.segment or row.segment or ""] += 1
+        else:
+            _count_feedback(partition, row, item_id, seen, conversion, ts, value, rules)
+
+
+def _count_feedback(
+    partition: Partition,
+    row: SlateRow,
+    item_id: str,
+    seen: Seen,
+    conversion: bool,
+    ts: float,
+    value: float,
+    rules: Rules,
+) -> None:
+    segment = seen.segment or row.segment or DEFAULT_SEGMENT
+    count = partition.count((segment, item_id))
+    share = _discount(count, ts, rules.half_life_s) if rules.half_life_s is not None else 0.0
+    if conversion:
+        seen.bits |= CONVERTED
+        count.conversions += 1.0
+        count.fresh_conversions += share
+    else:
+        seen.bits |= CLICKED
+        count.clicks += 1.0
+        count.fresh_clicks += share
+    count.value += value
+    count.fresh_value += share * value
+    partition.tally[COUNTED_CONVERSION if conversion else COUNTED_CLICK, segment] += 1
+    _extend(row, seen.seen_s + rules.conversion_window_s + rules.attribution_window_s, rules)
+    if not conversion and not row.clicked:
+        row.clicked = True
+        for other_id, other in row.items.items():  # conversions that needed a click
+            if other.bits & WAITING_CONVERSION:
+                _settle(partition, row, other_id, other, rules)
+
+
+def _discount(row: CountRow, ts: float, half_life_s: float | None) -> float:
+    """Weight of an event at `ts`: 2^((ts - reference) / half-life), after the reference moved to `ts` if that is later."""
+    if half_life_s is None:
+        return 0.0
+    if ts > row.reference_s:
+        keep = 2.0 ** ((row.reference_s - ts) / half_life_s)
+        row.fresh_impressions *= keep
+        row.fresh_clicks *= keep
+        row.fresh_conversions *= keep
+        row.fresh_value *= keep
+        row.fresh_examined *= keep
+        row.reference_s = ts
+        return 1.0
+    return float(2.0 ** ((ts - row.reference_s) / half_life_s))

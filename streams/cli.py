@@ -1,0 +1,95 @@
+"""`slatestream COMMAND` and `python -m streams COMMAND`.
+
+Exit status: 0 done, 1 failed, 2 wrong usage (a setting counts as usage). An error is one line on stderr.
+"""
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from streams.commands import COMMANDS, Command, CommandError
+from streams.config import SettingsError, load_settings
+
+DONE, FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
+
+
+def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] | None = None) -> int:
+    """Run one command.
+
+    Parameters
+    ----------
+    argv
+        Arguments without the program's name; those of the process when left out.
+    environ
+        Where settings are read; the environment of the process when left out.
+
+    Returns
+    -------
+    int
+        The exit status.
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    command = _named(arguments)
+    try:
+        settings = load_settings(os.environ if environ is None else environ) if command else None
+        if command is not None and command.hands_on:
+            return int(_module(command).run(arguments[1:], settings))
+        args = _parser(command).parse_args(arguments)
+        return int(_module(next(each for each in COMMANDS if each.name == args.command)).run(args, settings))
+    except SettingsError as error:
+        return _complain(error, WRONG_USAGE)
+    except _expected_errors() as error:
+        return _complain(error, FAILED)
+    except BrokenPipeError:  # the reader of a pipe has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+def _named(arguments: Sequence[str]) -> Command | None:
+    name = arguments[0] if arguments else ""
+    return next((command for command in COMMANDS if command.name == name), None)
+
+
+def _parser(chosen: Command | None) -> argparse.ArgumentParser:
+    """All commands by name; the arguments of the chosen one only, so that the others stay unimported."""
+    parser = argparse.ArgumentParser(
+        prog="slatestream",
+        description="Recommendations that learn from clicks within seconds: streaming contextual bandits on Kafka.",
+        epilog="Settings are environment variables; docs/operations.md lists them.",
+    )
+    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for command in COMMANDS:
+        if chosen is not None and command.name == chosen.name:
+            _module(command).add_parser(subparsers)
+        else:
+            subparsers.add_parser(command.name, help=command.help, add_help=False)
+    return parser
+
+
+def _module(command: Command) -> Any:
+    return importlib.import_module(command.module)
+
+
+def _expected_errors() -> tuple[type[Exception], ...]:
+    """Failures that users can mend: each carries one sentence. Anything else keeps its traceback."""
+    from confluent_kafka import KafkaException
+
+    from streams.broker import BrokerError
+    from streams.connect import BrokerUnreachable
+    from streams.topics import TopicsError
+
+    return (CommandError, BrokerError, BrokerUnreachable, TopicsError, KafkaException, OSError)
+
+
+def _complain(error: Exception, status: int) -> int:
+    sys.stderr.write(f"slatestream: {' '.join(str(error).split())}\n")
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,46 @@
+"""The commands of `slatestream`: one file each, with `add_parser(subparsers)` and `run(args, settings) -> int`.
+
+A new command is one file and one line in `COMMANDS`. Only the module of the command that was asked for is imported.
+"""
+
+import argparse
+from typing import NamedTuple, TypeAlias
+
+Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+
+class CommandError(RuntimeError):
+    """What a command could not do, as one line: what was expected, what was found, what to do."""
+
+
+class Command(NamedTuple):
+    """A row of `slatestream --help`. A command of `owner` "faust" hands its arguments on as they are."""
+
+    name: str
+    help: str
+    hands_on: bool = False
+
+    @property
+    def module(self) -> str:
+        """Where its `add_parser` and `run` are."""
+        return f"streams.commands.{self.name}"
+
+
+COMMANDS = (
+    Command("demo", "the whole system on this machine, on real data, in about a minute"),
+    Command("worker", "the Faust worker; arguments go to Faust (worker --help)", hands_on=True),
+    Command("broker", "the embedded development broker, in memory"),
+    Command("topics", "create the topics as declared, or report every difference"),
+    Command("produce", "JSON lines to a topic, keyed as the contract says"),
+    Command("slates", "read the response topic"),
+    Command("request", "ask for one slate, wait for it, print it"),
+    Command("stats", "the global counts as JSON lines"),
+    Command("encoder", "the batch side: train, compress, evaluate, publish, refresh, rollback"),
+    Command("evaluate", "off-policy estimates of policies on a log with propensities"),
+    Command("doctor", "check configuration, broker, topics, disk and releases; say what to mend"),
+)
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    """The flag that all commands with output share."""
+    parser.add_argument("--json", action="store_true", help="machine-readable lines instead of text")

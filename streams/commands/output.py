@@ -1,0 +1,36 @@
+"""What commands write: JSON lines or rich tables on stdout, progress and complaints on stderr."""
+
+import sys
+from typing import Any
+
+import orjson
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+
+def out() -> Console:
+    """The console of results. Made when needed: tests and pipes exchange `sys.stdout`."""
+    return Console(soft_wrap=not sys.stdout.isatty(), highlight=False)
+
+
+def err() -> Console:
+    """The console of everything that is no result."""
+    return Console(stderr=True, highlight=False)
+
+
+def json_line(value: Any) -> None:
+    """One line of JSON on stdout, at once."""
+    sys.stdout.write(orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY).decode() + "\n")
+    sys.stdout.flush()
+
+
+def progress() -> Progress:
+    """A progress bar on stderr; nothing but its last state where stderr is no terminal."""
+    return Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=err(),
+    )

@@ -1,0 +1,113 @@
+"""`slatestream request --user U`: one slate request, its answer, printed."""
+
+import argparse
+import time
+import uuid
+
+from rich.table import Table
+
+from streams.commands import CommandError, Subparsers, add_json
+from streams.commands.output import json_line, out
+from streams.config import Settings
+from streams.connect import connect
+from streams.events import EventError, Slate, SlateRequest, decode_slate, decode_slate_request, encode
+from streams.producing import EventSender
+from streams.reading import TopicReader
+from streams.topics import TopicNames
+
+ANSWER_TIMEOUT_S = 15.0
+
+
+def add_parser(subparsers: Subparsers) -> None:
+    """`--user`, `--segment`, `--k`, `--candidates`, `--exclude`, `--context`, `--timeout`, `--json`."""
+    parser = subparsers.add_parser("request", help="ask for one slate, wait for it, print it")
+    parser.add_argument("--user", required=True, help="user id, the key of the request")
+    parser.add_argument("--segment", help="default: made from the context, else `default`")
+    parser.add_argument("--k", type=int, default=10, help="items wanted, 1 to 100 (10)")
+    parser.add_argument("--candidates", nargs="+", metavar="ITEM", help="only these items")
+    parser.add_argument("--exclude", nargs="+", metavar="ITEM", help="none of these items")
+    parser.add_argument("--context", nargs="+", metavar="FIELD=VALUE", default=[], help="what the segment is made from")
+    parser.add_argument("--timeout", type=float, default=ANSWER_TIMEOUT_S, help=f"seconds to wait ({ANSWER_TIMEOUT_S:g})")
+    add_json(parser)
+
+
+def run(args: argparse.Namespace, settings: Settings) -> int:
+    """Ask and print.
+
+    Raises
+    ------
+    CommandError
+        For a request that a worker would refuse, or no answer in time.
+    """
+    wanted = _request(args)
+    connect(settings)
+    slate = ask(settings, wanted, args.timeout)
+    if slate is None:
+        msg = (
+            f"expected a slate for {wanted.request_id} within {args.timeout:g} s, found none; "
+            "is a worker running (`slatestream worker`, then `slatestream doctor`)?"
+        )
+        raise CommandError(msg)
+    if args.json:
+        json_line(_plain(slate))
+    else:
+        out().print(table(slate))
+    return 0
+
+
+def ask(settings: Settings, wanted: SlateRequest, timeout_s: float) -> Slate | None:
+    """Send one request and wait for the slate that carries its id."""
+    names = TopicNames(settings.topic_prefix)
+    with TopicReader(settings.kafka_client(), names.slates, from_end=True) as reader:  # 1. listen, 2. ask
+        sender = EventSender(settings.kafka_client())
+        sender.send(names.slate_requests, wanted.user_id.encode(), encode(wanted))
+        sender.flush(timeout_s)
+        end = time.monotonic() + timeout_s
+        while time.monotonic() < end:
+            for message in reader.batch(0.05):
+                slate = decode_slate(message.value())
+                if slate.slate_id == wanted.request_id:
+                    return slate
+    return None
+
+
+def table(slate: Slate) -> Table:
+    """A slate for the eye: position, item, score, propensity and the parts of the score."""
+    head = f"segment {slate.segment}, policy {slate.policy} ({slate.policy_version}), encoder {slate.encoder or 'none'}"
+    made = Table(title=head, title_justify="left", box=None)
+    for column in ("#", "score", "propensity"):
+        made.add_column(column, justify="right")
+    made.add_column("item")
+    made.add_column("why")
+    for item in slate.items:
+        why = ", ".join(f"{name} {value:.4g}" for name, value in item.why.items())
+        made.add_row(str(item.position), f"{item.score:.4f}", f"{item.propensity:.4f}", item.item_id, why)
+    return made
+
+
+def _request(args: argparse.Namespace) -> SlateRequest:
+    wrong = [pair for pair in args.context if "=" not in pair]
+    if wrong:
+        msg = f"expected --context FIELD=VALUE, found {wrong[0]!r}; write e.g. --context age=25-34"
+        raise CommandError(msg)
+    wanted = SlateRequest(
+        request_id=str(uuid.uuid4()),
+        user_id=args.user,
+        ts=time.time(),
+        k=args.k,
+        segment=args.segment,
+        context=dict(pair.split("=", 1) for pair in args.context) or None,
+        candidates=args.candidates,
+        exclude=args.exclude,
+    )
+    try:
+        return decode_slate_request(encode(wanted))  # the same bounds as every producer's
+    except EventError as error:
+        raise CommandError(str(error)) from None
+
+
+def _plain(slate: Slate) -> dict[str, object]:
+    import msgspec
+
+    plain: dict[str, object] = msgspec.to_builtins(slate)
+    return plain

@@ -1,0 +1,36 @@
+"""`slatestream topics create|check`."""
+
+import argparse
+
+from streams.commands import Subparsers, add_json
+from streams.commands.output import json_line, out
+from streams.config import Settings
+from streams.connect import connect
+from streams.topics import TopicNames, check_copartitioned, create, differences, partition_counts
+
+
+def add_parser(subparsers: Subparsers) -> None:
+    """`create` or `check`, `--json`."""
+    parser = subparsers.add_parser("topics", help="create the topics as declared, or report every difference")
+    parser.add_argument("action", choices=("create", "check"))
+    add_json(parser)
+
+
+def run(args: argparse.Namespace, settings: Settings) -> int:
+    """`create` leaves what exists as it is; both end with every difference that is left, and with 1 when there is any."""
+    admin = connect(settings)
+    names = TopicNames(settings.topic_prefix)
+    declared = (settings.topic_partitions, settings.topic_replication)
+    made = create(admin, names, *declared) if args.action == "create" else []
+    found = differences(admin, names, *declared)
+    if args.json:
+        json_line({"created": made, "differences": found})
+    else:
+        for name in made:
+            out().print(f"created {name}")
+        for line in found:
+            out().print(line, markup=False)
+        if not found:
+            partitions = check_copartitioned(partition_counts(admin), names)
+            out().print(f"all topics are as declared, {partitions} partitions")
+    return 1 if found else 0

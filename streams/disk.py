@@ -1,0 +1,139 @@
+"""Disk: the rows of one partition in RocksDB, a cache of the changelogs that can be wiped at any time.
+
+    b"C..." counts, b"P" positions     as in the counts changelog
+    b"S" | slate_id                    as in the slates changelog
+    b"E" | expires_s f64 big-endian | slate_id     slates by expiry; entries of a row that lives longer are skipped
+    b"O" | changelog                   next offset to restore from, i64, and when it was written, f64: little-endian
+
+Rows reach the disk only after their transaction was committed, together with the changelog offsets, in one WriteBatch.
+"""
+
+import math
+import pathlib
+import shutil
+import struct
+import time
+from collections.abc import Iterator
+
+from rocksdict import BlockBasedOptions, Cache, Options, Rdict, WriteBatch
+
+from .rows import slate_expiry_s
+
+SLATE_PREFIX, EXPIRY_PREFIX, OFFSET_PREFIX = b"S", b"E", b"O"
+BLOCK_CACHE_BYTES = 64 << 20  # for all partitions together; Faust's default is 2 GiB for each table and partition
+WRITE_BUFFER_BYTES = 8 << 20  # twice this per partition at most
+STALE_AFTER_S = 12 * 3600.0  # half of Kafka's delete.retention.ms (24 h): later, tombstones may be gone from the changelog
+
+_OFFSET = struct.Struct("<qd")
+_EXPIRY = struct.Struct(">d")
+_cache: list[Cache] = []
+
+
+def _options() -> Options:
+    if not _cache:
+        _cache.append(Cache(BLOCK_CACHE_BYTES))
+    table = BlockBasedOptions()
+    table.set_block_cache(_cache[0])
+    table.set_bloom_filter(10, False)
+    table.set_cache_index_and_filter_blocks(True)
+    options = Options(raw_mode=True)
+    options.create_if_missing(True)
+    options.set_block_based_table_factory(table)
+    options.set_write_buffer_size(WRITE_BUFFER_BYTES)
+    options.set_max_write_buffer_number(2)
+    options.set_max_background_jobs(2)
+    options.set_keep_log_file_num(2)
+    options.set_max_log_file_size(1 << 20)
+    options.set_max_open_files(64)
+    return options
+
+
+class Disk:
+    """One partition's database. `note` says what was done at opening that an operator should know, else None."""
+
+    def __init__(self, path: pathlib.Path) -> None:
+        self.path = path
+        self.note: str | None = None
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self._db = Rdict(str(path), _options())
+        except Exception as error:  # rocksdict raises plain Exception for every fault
+            if "No space left" in str(error):
+                raise
+            aside = path.with_name(f"{path.name}.broken-{int(time.time())}")
+            path.rename(aside)
+            self.note = f"{path} could not be opened ({str(error)[:120]}): set aside as {aside.name}, rebuilt from the changelog"
+            self._db = Rdict(str(path), _options())
+        self.get = self._db.get  # bytes -> bytes | None
+
+    def offset(self, changelog: str) -> int:
+        """Next offset of the changelog to restore from; 0 if never written or written so long ago that tombstones may be gone."""
+        value = self._db.get(OFFSET_PREFIX + changelog.encode())
+        if value is None:
+            return 0
+        offset, written_s = _OFFSET.unpack(value)
+        return int(offset) if time.time() - written_s < STALE_AFTER_S else 0
+
+    def batch(self) -> "Batch":
+        """A batch of changes, written at once by its `write`."""
+        return Batch(self._db)
+
+    def expired(self, watermark_s: float, most: int) -> Iterator[tuple[bytes, str]]:
+        """Up to `most` (index key, slate_id) whose indexed expiry is before `watermark_s`, oldest first."""
+        limit = EXPIRY_PREFIX + _EXPIRY.pack(max(0.0, watermark_s))
+        if not math.isfinite(watermark_s):
+            return
+        for found, key in enumerate(self._db.keys(from_key=EXPIRY_PREFIX)):
+            if found >= most or key >= limit:
+                return
+            yield key, key[9:].decode()
+
+    def slates(self) -> int:
+        """How many slate rows there are, roughly (RocksDB's estimate of all keys)."""
+        return int(self._db.property_int_value("rocksdb.estimate-num-keys") or 0)
+
+    def close(self) -> None:
+        """Close the database; its lock is free afterwards."""
+        self._db.close()
+
+    def wipe(self) -> None:
+        """Drop every row: the state is rebuilt from the changelogs."""
+        self._db.close()
+        shutil.rmtree(self.path)
+        self._db = Rdict(str(self.path), _options())
+        self.get = self._db.get
+
+
+class Batch:
+    """Changes that reach the disk together."""
+
+    def __init__(self, db: Rdict) -> None:
+        self._db = db
+        self._batch = WriteBatch(raw_mode=True)
+
+    def put_count(self, key: bytes, value: bytes | None) -> None:
+        """A record of the counts changelog."""
+        if value is None:
+            self._batch.delete(key)
+        else:
+            self._batch.put(key, value)
+
+    def put_slate(self, key: bytes, value: bytes | None) -> None:
+        """A record of the slates changelog, with its entry in the index by expiry."""
+        if value is None:
+            self._batch.delete(SLATE_PREFIX + key)
+        else:
+            self._batch.put(SLATE_PREFIX + key, value)
+            self._batch.put(EXPIRY_PREFIX + _EXPIRY.pack(slate_expiry_s(value)) + key, b"")
+
+    def drop_expiry(self, key: bytes) -> None:
+        """An index entry that has been dealt with."""
+        self._batch.delete(key)
+
+    def put_offset(self, changelog: str, offset: int) -> None:
+        """Everything before `offset` of the changelog is in."""
+        self._batch.put(OFFSET_PREFIX + changelog.encode(), _OFFSET.pack(offset, time.time()))
+
+    def write(self) -> None:
+        """Write all of it, or nothing."""
+        self._db.write(self._batch)
