@@ -1,0 +1,215 @@
+"""Judge policies on a log that another policy made: estimates with intervals, or a reason why there is none.
+
+    log --split--> train: counts, reward model          judge: sample -> estimator -> terms -> interval
+                     |                                            ^
+                     +-------- target (frozen policy) ------------+
+
+A policy that would need more evidence than the log has gets a `Refusal`, with the rows that would do, and no number.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from bandits.ope import ESTIMATORS, Estimator
+from bandits.ope.ess import Limits, TooLittleData, check_amount, check_weights, check_width, effective_rows
+from bandits.ope.intervals import INTERVALS
+from bandits.ope.log import F64, Log
+from bandits.ope.reward_model import RewardModel
+from bandits.ope.rips import prefix, slate_weight
+from bandits.ope.sample import sample_of
+from bandits.ope.target import Target
+from bandits.ope.terms import EstimatorError, Sample, needed, per_slate, value
+
+ROW_ESTIMATORS = ("replay", "ips", "snips", "dm", "dr")
+
+
+class Estimate(NamedTuple):
+    """What a policy is judged to earn, per row or per slate as the estimator says, with how sure that is."""
+
+    policy: str
+    estimator: str
+    reward: str
+    value: float
+    low: float
+    high: float
+    confidence: float
+    interval: str
+    per: str
+    rows: int
+    slates: int
+    ess: float  # effective rows (slates, matches) of the weights; rows for the direct method
+    mean_weight: float  # near 1 when the propensities are right; NaN where there are no weights
+
+
+class Refusal(NamedTuple):
+    """Why there is no estimate."""
+
+    policy: str
+    estimator: str
+    reward: str
+    reason: str
+    rows: int
+    rows_needed: int | None  # None: more rows of this kind would not help
+
+
+class Question(NamedTuple):
+    """What is asked of the log; the defaults suit clicks.
+
+    Attributes
+    ----------
+    reward : str
+        `click`, `conversion` or `value`.
+    confidence : float
+        Nominal coverage of the interval; larger is wider.
+    interval : str
+        One of `INTERVALS`.
+    limits : Limits
+        When to refuse.
+    conditional : bool
+        True when the propensities are those of an item given the items above it in its slate.
+    """
+
+    reward: str = "click"
+    confidence: float = 0.95
+    interval: str = "bootstrap"
+    limits: Limits = Limits()
+    conditional: bool = False
+
+
+def evaluate(
+    log: Log,
+    targets: Sequence[Target],
+    rng: np.random.Generator,
+    estimators: Sequence[str] = ROW_ESTIMATORS,
+    model: RewardModel | None = None,
+    question: Question = Question(),  # noqa: B008  (immutable)
+) -> list[Estimate | Refusal]:
+    """Judge every target by every estimator, in this order.
+
+    Raises
+    ------
+    LogError
+        The log is invalid.
+    ValueError
+        An estimator or an interval is unknown.
+    """
+    results: list[Estimate | Refusal] = []
+    for target in targets:
+        sample = sample_of(log, target, rng, model, question.reward, conditional=question.conditional)
+        for name in estimators:
+            try:
+                results.append(estimate(log, target, sample, name, rng, model, question))
+            except TooLittleData as error:
+                refusal = Refusal(target.name, name, question.reward, error.reason, error.rows, error.rows_needed)
+                results.append(refusal)
+            except EstimatorError as error:
+                results.append(Refusal(target.name, name, question.reward, str(error), log.item.size, None))
+    return results
+
+
+def estimate(
+    log: Log,
+    target: Target,
+    sample: Sample,
+    estimator: str,
+    rng: np.random.Generator,
+    model: RewardModel | None = None,
+    question: Question = Question(),  # noqa: B008  (immutable)
+) -> Estimate:
+    """Judge one target by one estimator; `sample` is `sample_of(log, target, ...)`.
+
+    Raises
+    ------
+    TooLittleData
+        The log does not support an answer; says how many rows would.
+    EstimatorError
+        The estimator needs what this log, this target or this interval does not have.
+    ValueError
+        The estimator or the interval is unknown.
+    """
+    _check_names(estimator, question.interval)
+    how = ESTIMATORS[estimator]
+    n_positions = int(sample.position.max()) + 1
+    if n_positions > 1 and how.conditional != question.conditional and how.weighs != "nothing":
+        found, wanted = ("conditional", "marginal") if question.conditional else ("marginal", "conditional")
+        msg = f"expected {wanted} propensities for {estimator}, found {found} ones; see docs/evaluation.md"
+        raise EstimatorError(msg)
+    weight, reward = _weights(how, sample)
+    if weight is None:
+        _check_model(model, sample.reward.size, question.limits)
+        ess, mean_weight = float(sample.reward.size), float("nan")
+    else:
+        check_amount(weight, reward, question.limits)
+        if how.weighs != "matches":
+            check_weights(weight, question.limits)
+        ess, mean_weight = effective_rows(weight), float(weight.mean())
+    terms = how.terms(sample)
+    width = _width(how, log, target, sample, model) if question.interval == "bernstein" else float("nan")
+    low, high = INTERVALS[question.interval](terms, question.confidence, rng, width)
+    estimated = value(terms)
+    check_width(estimated, low, high, sample.reward.size, question.limits)
+    return Estimate(
+        policy=target.name,
+        estimator=estimator,
+        reward=question.reward,
+        value=estimated,
+        low=low,
+        high=high,
+        confidence=question.confidence,
+        interval=question.interval,
+        per=how.per,
+        rows=sample.reward.size,
+        slates=terms.numerator.shape[0],
+        ess=ess,
+        mean_weight=mean_weight,
+    )
+
+
+def _check_names(estimator: str, interval: str) -> None:
+    if estimator not in ESTIMATORS:
+        msg = f"expected an estimator out of {', '.join(ESTIMATORS)}, found {estimator!r}"
+        raise ValueError(msg)
+    if interval not in INTERVALS:
+        msg = f"expected an interval out of {', '.join(INTERVALS)}, found {interval!r}"
+        raise ValueError(msg)
+
+
+def _weights(how: Estimator, sample: Sample) -> tuple[F64 | None, F64]:
+    """Return the weights that decide how much the log is worth to this estimator, and the rewards that they weigh."""
+    if how.weighs == "nothing":
+        return None, sample.reward
+    if how.weighs == "matches":
+        remedy = "replay needs a log drawn uniformly at random; use snips"
+        return needed(sample.matched, "draws of the target", remedy), sample.reward
+    if how.weighs == "prefixes":
+        return prefix(sample), sample.reward
+    if how.weighs == "slates":
+        return slate_weight(sample), per_slate(sample.reward, sample.slate)[:, 0]
+    return sample.weight, sample.reward
+
+
+def _check_model(model: RewardModel | None, rows: int, limits: Limits) -> None:
+    """Refuse the direct method when its model saw hardly any reward: its interval would not show it."""
+    if model is not None and model.rewarded < limits.min_rewarded:
+        reason = f"the reward model was fitted on {model.rewarded} rewarded rows, expected at least {limits.min_rewarded}"
+        raise TooLittleData(reason, rows, rows * limits.min_rewarded // max(model.rewarded, 1))
+
+
+def _width(how: Estimator, log: Log, target: Target, sample: Sample, model: RewardModel | None) -> float:
+    """Return the range that one slate's contribution to V lies in, for the Bernstein interval.
+
+    No weight is above max pi / min p, no reward outside the rewards seen (for clicks: 0 to 1) and the model's.
+    """
+    if how.reach is None:
+        msg = "expected an estimator with a known range for the Bernstein interval: " + ", ".join(
+            name for name, other in ESTIMATORS.items() if other.reach is not None
+        )
+        raise EstimatorError(msg)
+    seen = [0.0, float(sample.reward.min()), float(sample.reward.max())]
+    if model is not None:
+        seen += [float(model.table.min()), float(model.table.max())]
+    largest = float(target.table.max() / log.propensity.min())
+    positions = int(sample.position.max()) + 1 if how.per == "slate" else 1
+    return positions * how.reach(largest) * (max(seen) - min(seen))
