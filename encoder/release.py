@@ -50,6 +50,23 @@ class ItemEmbedding(msgspec.Struct, frozen=True):
     text_hash: str = ""
 
 
+class Thresholds(msgspec.Struct, frozen=True):
+    """What a release must reach. A metric named here and not measured is a failure, not a pass.
+
+    Attributes
+    ----------
+    minimum
+        Lowest value per metric.
+    drop
+        Largest loss per metric against the release in force, measured on the same held-out set. Larger lets slow decay
+        through; smaller than the noise of the held-out set holds good releases back.
+
+    """
+
+    minimum: dict[str, float] = {}
+    drop: dict[str, float] = {}
+
+
 class Release(msgspec.Struct, frozen=True):
     """One published encoder with the embeddings it made.
 
@@ -73,6 +90,10 @@ class Release(msgspec.Struct, frozen=True):
         version in force before, None for the first.
     status
         one of `STATUSES`.
+    baseline
+        metrics of the release in force before, on the same held-out set; empty for the first.
+    gate
+        thresholds that it passed. Readers judge metrics, baseline and gate once more.
 
     """
 
@@ -85,6 +106,8 @@ class Release(msgspec.Struct, frozen=True):
     metrics: dict[str, float]
     previous: str | None = None
     status: str = PUBLISHED
+    baseline: dict[str, float] = {}
+    gate: Thresholds = Thresholds()
 
 
 T = TypeVar("T", ItemEmbedding, Release)
