@@ -66,13 +66,13 @@ class Disk:
             self._db = Rdict(str(path), _options())
         self.get = self._db.get  # bytes -> bytes | None
 
-    def offset(self, changelog: str) -> int:
-        """Next offset of the changelog to restore from; 0 if never written or written so long ago that tombstones may be gone."""
+    def offset(self, changelog: str) -> int | None:
+        """Next offset of the changelog to restore from; None if never written, or so long ago that tombstones may be gone."""
         value = self._db.get(OFFSET_PREFIX + changelog.encode())
         if value is None:
-            return 0
+            return None
         offset, written_s = _OFFSET.unpack(value)
-        return int(offset) if time.time() - written_s < STALE_AFTER_S else 0
+        return int(offset) if time.time() - written_s < STALE_AFTER_S else None
 
     def batch(self) -> "Batch":
         """A batch of changes, written at once by its `write`."""
@@ -91,6 +91,10 @@ class Disk:
     def slates(self) -> int:
         """How many slate rows there are, roughly (RocksDB's estimate of all keys)."""
         return int(self._db.property_int_value("rocksdb.estimate-num-keys") or 0)
+
+    def is_empty(self) -> bool:
+        """Whether there is no row at all."""
+        return next(iter(self._db.keys()), None) is None
 
     def close(self) -> None:
         """Close the database; its lock is free afterwards."""

@@ -40,7 +40,7 @@ class Changes(NamedTuple):
     slates: list[tuple[bytes, bytes | None]]
     expiries: list[bytes]  # index keys that have been dealt with
     rejected: list[Rejected]
-    offsets: dict[str, int]  # source topic -> next offset
+    offsets: dict[str, int]  # source -> next offset
     tally: Counter[tuple[str, str]]  # (outcome, segment) -> events
 
 
@@ -56,6 +56,7 @@ class Partition:
         positions = decode_positions(stored) if stored is not None else Positions({}, {})
         self.offsets = positions.offsets
         self.stream_s = positions.stream_s
+        self.topic_ids = positions.topic_ids
         self.arrived_s = time.monotonic()
         self.counts: dict[CountKey, CountRow] = {}
         self._older_counts: dict[CountKey, CountRow] = {}
@@ -105,7 +106,7 @@ class Partition:
             return None
         discounted = self.discounted
         counts = [(encode_count_key(*key), encode_count(row, discounted)) for key, row in self.dirty_counts.items()]
-        counts.append((POSITIONS_KEY, encode_positions(Positions(self.offsets, self.stream_s))))
+        counts.append((POSITIONS_KEY, encode_positions(Positions(self.offsets, self.stream_s, self.topic_ids))))
         slates = [(name.encode(), encode_slate(row) if row is not None else None) for name, row in self.dirty_slates.items()]
         changes = Changes(counts, slates, self.expiries, self.rejected, dict(self.offsets), self.tally)
         self.dirty_counts, self.dirty_slates = {}, {}

@@ -88,10 +88,11 @@ class SlateRow(Struct, array_like=True, gc=False):
 
 
 class Positions(Struct, array_like=True):
-    """Where a partition stands in its sources: next offset and largest event time per topic."""
+    """Where a partition stands in its sources: next offset, largest event time and identity of each topic."""
 
     offsets: dict[str, int]
     stream_s: dict[str, float]
+    topic_ids: dict[str, str] = msgspec.field(default_factory=dict)
 
 
 _pack = msgspec.msgpack.Encoder().encode

@@ -1,0 +1,68 @@
+"""Sources: the co-partitioned topics that the state is made from, and where to start reading them.
+
+Positions come from the changelog. They are held against the topics as they are now, since a topic can be deleted and made again,
+be cut short by an unclean election, or have dropped old records before they were read; each case has one answer, and is said.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from confluent_kafka import Consumer, TopicPartition
+
+from .partition import Partition
+from .restore import CALL_TIMEOUT_S, topic_ids
+
+
+class Sources:
+    """The source topics by their names without prefix, and the ranges of their partitions as last measured."""
+
+    def __init__(self, client: Mapping[str, Any], topics: Mapping[str, str]) -> None:
+        self._client = dict(client)
+        self.topics = dict(topics)  # source -> topic
+        self.source = {topic: source for source, topic in self.topics.items()}
+        self._ranges: dict[tuple[str, int], tuple[int, int]] = {}
+        self._identity: dict[str, str] = {}
+
+    def topic(self, source: str) -> str:
+        """The topic of a source."""
+        return self.topics[source]
+
+    def identities(self, extra: Iterable[str]) -> dict[str, str]:
+        """Identities of the sources and of other topics."""
+        self._identity = topic_ids(self._client, [*self.topics.values(), *extra])
+        return self._identity
+
+    def measure(self, numbers: Iterable[int]) -> None:
+        """Ask for the range of every source in these partitions."""
+        meter = Consumer({**self._client, "group.id": "unused"})
+        try:
+            for number in numbers:
+                for source, topic in self.topics.items():
+                    place = TopicPartition(topic, number)
+                    self._ranges[source, number] = meter.get_watermark_offsets(place, timeout=CALL_TIMEOUT_S)
+        finally:
+            meter.close()
+
+    def reconcile(self, partition: Partition) -> list[str]:
+        """Set where reading starts, for each source; returns a sentence for each case in which records were lost."""
+        notes = []
+        for source, topic in self.topics.items():
+            low, end = self._ranges[source, partition.number]
+            at, identity = partition.offsets.get(source), self._identity[topic]
+            start = low if at is None else at
+            if at is not None and partition.topic_ids.get(source, identity) != identity:
+                start = low
+                notes.append(f"{topic}[{partition.number}] was deleted and made again: reading it from {low}, counts are kept")
+            elif start > end:
+                start = end
+                notes.append(f"{topic}[{partition.number}] ends at {end}, before {at} that was already counted: it was cut short")
+            elif start < low:
+                start = low
+                notes.append(f"{topic}[{partition.number}]: {low - (at or 0)} records were deleted unread; raise its retention")
+            partition.offsets[source] = start
+            partition.topic_ids[source] = identity
+        return notes
+
+    def end(self, source: str, number: int) -> int:
+        """End of a source's partition as measured at the last restore."""
+        return self._ranges[source, number][1]
