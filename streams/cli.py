@@ -10,7 +10,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from streams.commands import COMMANDS, Command, CommandError
+from streams.commands import COMMANDS, Command, CommandError, UsageError
 from streams.config import SettingsError, load_settings
 
 DONE, FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
@@ -39,7 +39,9 @@ def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] | None = 
             return int(_module(command).run(arguments[1:], settings))
         args = _parser(command).parse_args(arguments)
         return int(_module(next(each for each in COMMANDS if each.name == args.command)).run(args, settings))
-    except SettingsError as error:
+    except SystemExit:  # argparse has said it all; named first, so that nothing below is imported for it
+        raise
+    except (SettingsError, UsageError) as error:
         return _complain(error, WRONG_USAGE)
     except _expected_errors() as error:
         return _complain(error, FAILED)
@@ -87,7 +89,9 @@ def _expected_errors() -> tuple[type[Exception], ...]:
 
 
 def _complain(error: Exception, status: int) -> int:
-    sys.stderr.write(f"slatestream: {' '.join(str(error).split())}\n")
+    first = error.args[0] if error.args else error
+    text = first.str() if hasattr(first, "str") else str(error)  # a KafkaError says it shortest itself
+    sys.stderr.write(f"slatestream: {' '.join(text.split())}\n")
     return status
 
 

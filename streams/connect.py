@@ -8,7 +8,7 @@ from confluent_kafka.admin import AdminClient
 
 from streams.config import Settings
 
-CONNECT_TIMEOUT_S = 10.0
+CONNECT_TIMEOUT_S = 5.0
 
 
 class BrokerUnreachable(RuntimeError):

@@ -1,8 +1,11 @@
 """Read one whole topic outside of any group: from its start or its end, once or for ever.
 
-The end is measured when the reader is made, so what is produced afterwards is always seen by a reader from the end.
+The end is measured when the reader is made, so what is produced afterwards is always seen by a reader from the end. The
+embedded broker names as its end the start of the last batch plus one: there, a reader from the end may see the rest of
+that batch too.
 """
 
+import time
 from collections.abc import Iterator, Mapping
 from types import TracebackType
 from typing import Any
@@ -14,6 +17,7 @@ from streams.topics import TopicsError
 BATCH = 1000
 POLL_S = 0.2
 METADATA_TIMEOUT_S = 10.0
+_WITHOUT_LEADER = (KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE)
 
 
 class TopicReader:
@@ -54,7 +58,7 @@ class TopicReader:
         self.partitions = [TopicPartition(topic, number) for number in found.partitions]
         assigned = []
         for each in self.partitions:
-            low, high = self.consumer.get_watermark_offsets(each, timeout=METADATA_TIMEOUT_S)
+            low, high = self._bounds(each)
             assigned.append(TopicPartition(topic, each.partition, high if from_end else low))
         self.consumer.assign(assigned)
         self.at_end: set[int] = set()
@@ -86,6 +90,21 @@ class TopicReader:
         """Every record, waiting for more."""
         while True:
             yield from self.batch()
+
+    def _bounds(self, partition: TopicPartition) -> tuple[int, int]:
+        """First offset and end. A topic that was just created has no leader yet: asked again until it has."""
+        end = time.monotonic() + METADATA_TIMEOUT_S
+        while True:
+            try:
+                low, high = self.consumer.get_watermark_offsets(partition, timeout=METADATA_TIMEOUT_S)
+            except KafkaException as error:
+                if not error.args[0].retriable() and error.args[0].code() not in _WITHOUT_LEADER:
+                    raise
+                if time.monotonic() > end:
+                    raise
+                time.sleep(POLL_S)
+            else:
+                return int(low), int(high)
 
     def close(self) -> None:
         """Leave the brokers."""

@@ -13,8 +13,12 @@ class CommandError(RuntimeError):
     """What a command could not do, as one line: what was expected, what was found, what to do."""
 
 
+class UsageError(CommandError):
+    """Arguments that contradict each other or are out of range."""
+
+
 class Command(NamedTuple):
-    """A row of `slatestream --help`. A command of `owner` "faust" hands its arguments on as they are."""
+    """A row of `slatestream --help`. One that `hands_on` gets its arguments unparsed."""
 
     name: str
     help: str

@@ -7,10 +7,13 @@ import orjson
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+PIPE_WIDTH = 160  # of tables that go to a file or another program; text lines are never wrapped there
+
 
 def out() -> Console:
     """The console of results. Made when needed: tests and pipes exchange `sys.stdout`."""
-    return Console(soft_wrap=not sys.stdout.isatty(), highlight=False)
+    person = sys.stdout.isatty()
+    return Console(width=None if person else PIPE_WIDTH, soft_wrap=not person, highlight=False)
 
 
 def err() -> Console:

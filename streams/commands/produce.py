@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 import msgspec
 
-from streams.commands import CommandError, Subparsers, add_json
+from streams.commands import CommandError, Subparsers, UsageError, add_json
 from streams.commands.output import json_line, out, progress
 from streams.config import Settings
 from streams.connect import connect
@@ -35,6 +35,8 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
 
     Raises
     ------
+    UsageError
+        For `--withdraw` with another topic than items.
     CommandError
         For such a line, or a file that is not there.
     TopicsError
@@ -42,7 +44,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     """
     if args.withdraw and args.topic != "items":
         msg = f"expected --withdraw with items, found it with {args.topic}; only items can be withdrawn"
-        raise CommandError(msg)
+        raise UsageError(msg)
     topic = TopicNames(settings.topic_prefix).prefix + args.topic
     if topic not in partition_counts(connect(settings)):
         msg = f"expected the topic {topic}, found none; run `slatestream topics create`"

@@ -1,13 +1,14 @@
 """`slatestream request --user U`: one slate request, its answer, printed."""
 
 import argparse
+import sys
 import time
 import uuid
 
 from rich.table import Table
 
-from streams.commands import CommandError, Subparsers, add_json
-from streams.commands.output import json_line, out
+from streams.commands import CommandError, Subparsers, UsageError, add_json
+from streams.commands.output import out
 from streams.config import Settings
 from streams.connect import connect
 from streams.events import EventError, Slate, SlateRequest, decode_slate, decode_slate_request, encode
@@ -36,8 +37,10 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
 
     Raises
     ------
+    UsageError
+        For a request that a worker would refuse.
     CommandError
-        For a request that a worker would refuse, or no answer in time.
+        When no answer comes in time.
     """
     wanted = _request(args)
     connect(settings)
@@ -49,7 +52,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         )
         raise CommandError(msg)
     if args.json:
-        json_line(_plain(slate))
+        sys.stdout.write(encode(slate).decode() + "\n")
     else:
         out().print(table(slate))
     return 0
@@ -89,7 +92,7 @@ def _request(args: argparse.Namespace) -> SlateRequest:
     wrong = [pair for pair in args.context if "=" not in pair]
     if wrong:
         msg = f"expected --context FIELD=VALUE, found {wrong[0]!r}; write e.g. --context age=25-34"
-        raise CommandError(msg)
+        raise UsageError(msg)
     wanted = SlateRequest(
         request_id=str(uuid.uuid4()),
         user_id=args.user,
@@ -103,11 +106,4 @@ def _request(args: argparse.Namespace) -> SlateRequest:
     try:
         return decode_slate_request(encode(wanted))  # the same bounds as every producer's
     except EventError as error:
-        raise CommandError(str(error)) from None
-
-
-def _plain(slate: Slate) -> dict[str, object]:
-    import msgspec
-
-    plain: dict[str, object] = msgspec.to_builtins(slate)
-    return plain
+        raise UsageError(str(error)) from None

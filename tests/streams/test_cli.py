@@ -1,0 +1,104 @@
+"""The command line: exit statuses, one-line errors, and only the chosen command's module."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from streams import cli
+from streams.commands import COMMANDS, CommandError
+
+
+def run(*arguments: str, **environ: str) -> int:
+    return cli.main(list(arguments), environ)
+
+
+@pytest.mark.parametrize("arguments", [[], ["bogus"], ["topics"], ["topics", "destroy"], ["request"], ["produce", "slates"]])
+def test_wrong_usage_ends_with_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        run(*arguments)
+    assert ended.value.code == 2
+    assert "usage: slatestream" in capsys.readouterr().err
+
+
+def test_a_misspelt_setting_ends_with_2_and_names_the_right_one(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("slates", SLATESTREAM_TOPIC_PREFX="a.") == 2
+    assert capsys.readouterr().err == (
+        "slatestream: unknown setting SLATESTREAM_TOPIC_PREFX: did you mean SLATESTREAM_TOPIC_PREFIX?\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["request", "--user", "u", "--k", "101"], "field `k`"),
+        (["request", "--user", "", "--k", "5"], "field `user_id`"),
+        (["request", "--user", "u", "--context", "age"], "expected --context FIELD=VALUE, found 'age'"),
+        (["produce", "clicks", "--withdraw"], "only items can be withdrawn"),
+    ],
+)
+def test_arguments_out_of_range_end_with_2_before_any_broker_is_asked(
+    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(*arguments, KAFKA_BOOTSTRAP_SERVERS="127.0.0.1:1") == 2
+    error = capsys.readouterr().err
+    assert said in error
+    assert error.count("\n") == 1
+
+
+def test_no_broker_is_one_line_that_says_what_to_do(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streams.connect.connect.__defaults__", (0.3,))
+    assert run("topics", "check", KAFKA_BOOTSTRAP_SERVERS="127.0.0.1:1") == 1
+    error = capsys.readouterr().err
+    assert error.startswith("slatestream: expected a Kafka broker at 127.0.0.1:1 (PLAINTEXT), found no usable answer")
+    assert error.endswith("start one (`slatestream broker`) or set KAFKA_BOOTSTRAP_SERVERS\n")
+    assert error.count("\n") == 1
+
+
+def test_ctrl_c_is_130_and_an_unexpected_error_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> int:
+        raise KeyboardInterrupt
+
+    def broken(*_: object) -> int:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("streams.commands.slates.run", interrupted)
+    assert run("slates") == 130
+    monkeypatch.setattr("streams.commands.slates.run", broken)
+    with pytest.raises(ZeroDivisionError):
+        run("slates")
+
+
+def test_an_expected_failure_of_several_lines_is_said_on_one(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def failed(*_: object) -> int:
+        msg = "expected a,\n  found b"
+        raise CommandError(msg)
+
+    monkeypatch.setattr("streams.commands.slates.run", failed)
+    assert run("slates") == 1
+    assert capsys.readouterr().err == "slatestream: expected a, found b\n"
+
+
+@pytest.mark.parametrize("command", [each.name for each in COMMANDS if not each.hands_on])
+def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        run(command, "--help")
+    assert ended.value.code == 0
+    assert f"usage: slatestream {command}" in capsys.readouterr().out
+
+
+def test_the_module_form_lists_every_command_and_imports_none_of_them() -> None:
+    code = (
+        "import sys, contextlib; from streams.cli import main\n"
+        "with contextlib.suppress(SystemExit): main(['--help'], {})\n"
+        "sys.exit(int('confluent_kafka' in sys.modules or 'numpy' in sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    listed = subprocess.run([sys.executable, "-m", "streams", "--help"], capture_output=True, text=True, check=True).stdout
+    for command in COMMANDS:
+        assert f"\n    {command.name} " in listed
