@@ -67,6 +67,6 @@ def _clean(value: object) -> str:
 
 
 def _two_digits(price: float) -> str:
-    """12.49 -> 12, 1234 -> 1200, 0.995 -> 1, 3.21 -> 3.2: plain digits, never an exponent."""
+    """12.49 -> 12, 1234 -> 1200, 0.996 -> 1, 3.21 -> 3.2: plain digits, never an exponent."""
     rounded = float(f"{price:.1e}")
     return f"{rounded:.10f}".rstrip("0").rstrip(".")
