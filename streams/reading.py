@@ -61,10 +61,10 @@ class TopicReader:
             low, high = self._bounds(each)
             assigned.append(TopicPartition(topic, each.partition, high if from_end else low))
         self.consumer.assign(assigned)
-        self.at_end: set[int] = set()
+        self.reached = {each.partition: 0 for each in self.partitions}  # where the last end-of-partition notice stood
 
     def batch(self, timeout_s: float = POLL_S) -> list[Message]:
-        """What has arrived; empty when nothing does within `timeout_s`. Updates `at_end`."""
+        """What has arrived; empty when nothing does within `timeout_s`."""
         first = self.consumer.poll(timeout_s)
         if first is None:
             return []
@@ -73,18 +73,21 @@ class TopicReader:
         for message in (first, *self.consumer.consume(BATCH, 0)):
             error = message.error()
             if error is None:
-                self.at_end.discard(message.partition() or 0)
                 records.append(message)
             elif error.code() == KafkaError._PARTITION_EOF:
-                self.at_end.add(message.partition() or 0)
+                self.reached[message.partition() or 0] = message.offset() or 0
             elif not error.retriable():
                 raise KafkaException(error)
         return records
 
     def until_end(self) -> Iterator[Message]:
-        """Every record up to the end of each partition, as each one stands when it is reached."""
-        while len(self.at_end) < len(self.partitions):
+        """Every record up to the end of each partition, measured at the first step."""
+        # subtle: a notice alone may be an old one, put into the queue by prefetching before the last record came.
+        ends = {each.partition: self._bounds(each)[1] for each in self.partitions}
+        seen: set[int] = set()
+        while len(seen) < len(ends):
             yield from self.batch()
+            seen = {number for number, end in ends.items() if self.reached[number] >= end}
 
     def for_ever(self) -> Iterator[Message]:
         """Every record, waiting for more."""
