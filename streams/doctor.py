@@ -14,7 +14,8 @@ from typing import NamedTuple
 from confluent_kafka import ConsumerGroupState, KafkaException
 from confluent_kafka.admin import AdminClient
 
-from bandits.config import ConfigError, load_config
+from bandits.config import load_config
+from bandits.config_table import ConfigError
 from encoder.artifact import ArtifactError, Release, WireError, decode_release, load
 from streams.config import SETTINGS, Settings
 from streams.connect import BrokerUnreachable, connect
