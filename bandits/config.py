@@ -123,6 +123,9 @@ class SlateConfig:
 DEFAULT = SlateConfig()
 
 
+__all__ = ["DEFAULT", "ConfigError", "PolicyChoice", "SlateConfig", "load_config", "normalised", "parse_config"]
+
+
 def load_config(path: Path | None) -> SlateConfig:
     """Read a policy file; None is the default.
 

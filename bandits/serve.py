@@ -1,0 +1,320 @@
+"""Serving: prepare what the requests of one segment share, then compose a batch of slates from it.
+
+    prepare(config, counts, segment, catalogue, now_s, rng) -> Snapshot     once per segment and change of counts
+    compose(snapshot, requests, rng) -> [SlateResult]                       once per batch of requests
+
+`why` of an item holds `mean` (posterior click rate), `impressions`, `prior` and one entry per signal, so that the score
+can be made again from the weights of the policy file, normalised to sum 1 (w_objective, times w_policy inside click):
+
+    weighted     score = sum_i w_i why[i] + why["diversity"]
+    rrf          score = sum_i w_i / (60 + why["rank_i"]) over ranks above 0, + why["diversity"]
+    team_draft   score = 1 / (1 + place of the pick) + why["diversity"]; the team that picked has why["team_i"] = 1
+    pareto       score = 1/2 + atan(sum_i w_i why[i]) / pi - why["front"] + why["diversity"]
+
+where `diversity` stands only with a diversity method. Signals: `thompson`, `ucb` (the KL-UCB index), other policies by
+their names; `conversion`, `value`, `relevance`, `freshness` calibrated to the click scale (`bandits.objectives`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bandits.arms import Floats, posterior_mean
+from bandits.board import Board, make_board
+from bandits.config import ConfigError, SlateConfig
+from bandits.constraints import limits
+from bandits.counts import SUMS, Counts, CountsError, validate
+from bandits.objectives import OBJECTIVES, click_scale, facts
+from bandits.priors import arm_view
+from bandits.propensity import draw_ties, of_filtered
+from bandits.segment import SegmentView, click_voices, voices_of
+
+# Slates are drawn for these many places, and shorter ones are their beginnings: requests of all lengths then share a
+# few boards. Floors are filled from the last place, so with them every length has a board of its own.
+LENGTHS = (10, 25, 50, 100, 200)
+# Boards of candidate lists kept per snapshot: a category page asks with the same list again and again.
+KEPT_BOARDS = 64
+
+Items = NDArray[np.int64]
+
+
+class RequestError(ValueError):
+    """A request that names items or weights that do not exist."""
+
+
+class Catalogue(NamedTuple):
+    """The items, in the order of the counts' columns.
+
+    Attributes
+    ----------
+    available
+        (n_items,) bool: may be shown at all.
+    first_seen_s
+        (n_items,) seconds since the epoch, NaN where unknown.
+    group
+        (n_items,) int32 category code, -1 for none.
+    vectors
+        (n_items, d) float32 unit rows, a zero row where there is none yet; or None.
+
+    """
+
+    available: NDArray[np.bool_]
+    first_seen_s: Floats
+    group: NDArray[np.int32]
+    vectors: NDArray[np.float32] | None
+
+
+class Request(NamedTuple):
+    """One slate asked for.
+
+    Attributes
+    ----------
+    k
+        Places; at least 0.
+    candidates
+        Items to choose from, or None for all.
+    exclude
+        Items not to show.
+    user_vector
+        (d,) unit vector of the user's recent clicks, or None.
+    objectives
+        Weights by objective in place of the policy file's, or None.
+
+    """
+
+    k: int
+    candidates: Items | None
+    exclude: Items
+    user_vector: NDArray[np.float32] | None = None
+    objectives: Mapping[str, float] | None = None
+
+
+class SlateResult(NamedTuple):
+    """One slate, best first: arrays (m,) with m = min(k, eligible), and one dict per item."""
+
+    items: Items
+    scores: Floats
+    propensities: Floats
+    why: list[dict[str, float]]
+    policy: str
+
+
+class Snapshot(NamedTuple):
+    """A segment at one time, and the boards made of it so far; `boards` is a cache and nothing else changes."""
+
+    view: SegmentView
+    available: Items
+    boards: dict[tuple[object, ...], Board]
+
+
+def prepare(
+    config: SlateConfig,
+    counts: Counts,
+    segment: int | None,
+    catalogue: Catalogue,
+    now_s: float,
+    rng: np.random.Generator,
+) -> Snapshot:
+    """Work out what the requests of one segment share; None is a segment that nobody has seen.
+
+    Raises
+    ------
+    CountsError
+        If the segment's counts are impossible (NaN, negative, clicks above impressions).
+    ValueError
+        If counts and catalogue differ in items, or the segment does not exist.
+
+    """
+    n_segments, n_items = counts.impressions.shape
+    _check(counts, segment, catalogue)
+    vectors = catalogue.vectors
+    if segment is not None and not 0 <= segment < n_segments:
+        message = f"segment must be from 0 to {n_segments - 1}, found {segment}; None is a segment that nobody has seen"
+        raise ValueError(message)
+    arms = arm_view(counts, segment, config.priors, cast("Floats | None", vectors))
+    mean = posterior_mean(arms)  # (n_items,)
+    if not np.isfinite(mean).all():
+        validate(counts)
+        message = f"counts must give every item a finite click rate, found NaN at item {int(np.argmin(np.isfinite(mean)))}"
+        raise CountsError(message)
+    scale = click_scale(arms, catalogue.available)
+    impressions = np.zeros(n_items) if segment is None else counts.impressions[segment]
+    view = SegmentView(
+        config=config,
+        arms=arms,
+        facts=facts(counts, arms, catalogue.first_seen_s, vectors, now_s, config.freshness_half_life_s),
+        mean=mean,
+        impressions=impressions,
+        shown=catalogue.available,
+        scale=scale,
+        clicks=click_voices(config, arms, catalogue.available, scale, rng),
+        limits=limits(config, arms, impressions, catalogue.group),
+        vectors=vectors,
+    )
+    return Snapshot(view, np.flatnonzero(catalogue.available).astype(np.int64), {})
+
+
+def compose(snapshot: Snapshot, requests: Sequence[Request], rng: np.random.Generator) -> list[SlateResult]:
+    """Slates for a batch of requests.
+
+    Requests that differ in nothing but their length share a board and are served together; an exclusion is a filter on
+    the shared draws where the order of the others does not depend on it; anything else gets a board of its own.
+
+    Returns
+    -------
+    One result per request, in order, with min(k, eligible) items.
+
+    Raises
+    ------
+    RequestError
+        On an item that does not exist, an unknown objective, a user vector of another length, or a negative k.
+
+    """
+    results: list[SlateResult | None] = [None] * len(requests)
+    shared: dict[tuple[object, ...], list[int]] = {}
+    for i, request in enumerate(requests):
+        _check_request(snapshot.view, request)
+        if request.candidates is None and request.exclude.size == 0 and request.user_vector is None:
+            shared.setdefault((request.k, _weights_key(request)), []).append(i)
+        else:
+            results[i] = _alone(snapshot, request, rng)
+    for members in shared.values():
+        request = requests[members[0]]
+        board = _board(snapshot, request, None, request.k, rng)
+        for i, result in zip(members, _deal(snapshot, board, request.k, len(members), rng), strict=True):
+            results[i] = result
+    return [result for result in results if result is not None]
+
+
+def _alone(snapshot: Snapshot, request: Request, rng: np.random.Generator) -> SlateResult:
+    """Compose for a request with candidates, exclusions or a user."""
+    view = snapshot.view
+    objectives = request.objectives or dict(view.config.objectives)
+    personal = request.user_vector is not None and objectives.get("relevance", 0.0) > 0
+    excluded = np.unique(request.exclude)
+    excluded = excluded[view.shown[excluded]]
+    if request.candidates is None and not personal:
+        if excluded.size == 0:
+            return _deal(snapshot, _board(snapshot, request, None, request.k, rng), request.k, 1, rng)[0]
+        if view.config.combiner == "weighted" and view.limits is None and view.config.diversity.kind == "none":
+            result = _filtered(snapshot, request, excluded, rng)
+            if result is not None:
+                return result
+    eligible = snapshot.available
+    if request.candidates is not None:
+        eligible = np.unique(request.candidates)
+        eligible = eligible[view.shown[eligible]]
+    if excluded.size:
+        eligible = np.setdiff1d(eligible, excluded, assume_unique=True)
+    if personal:
+        voices = voices_of(view, objectives, view.facts._replace(user=request.user_vector))
+        board = make_board(view, voices, eligible, request.k, rng, single=True)
+    else:
+        board = _board(snapshot, request, eligible, request.k, rng)
+    return _deal(snapshot, board, request.k, 1, rng)[0]
+
+
+def _filtered(snapshot: Snapshot, request: Request, excluded: Items, rng: np.random.Generator) -> SlateResult | None:
+    """One draw of the shared board without the excluded items; None if that board cannot be shared."""
+    places = request.k + excluded.size
+    board = _board(snapshot, request, None, places, rng)
+    if board.fixed_score is not None or places > LENGTHS[-1]:
+        return None
+    barred = np.zeros(snapshot.view.shown.size, dtype=np.bool_)
+    barred[excluded] = True
+    keep = ~barred[board.items][board.columns[:, :places]]  # (n_draws, places)
+    k = min(request.k, snapshot.available.size - excluded.size)
+    inside = keep & (np.cumsum(keep, axis=1) <= k)  # exactly k per draw
+    columns = board.columns[:, :places][inside].reshape(-1, k)  # (n_draws, k)
+    row = int(rng.integers(columns.shape[0]))
+    score = board.score[row, :places][inside[row]]
+    why = _why(board, np.full(1, row), columns[None, row], None)
+    items = board.items[columns[row]]
+    return SlateResult(items, score, of_filtered(columns, row), why[0], snapshot.view.config.policy)
+
+
+def _board(snapshot: Snapshot, request: Request, eligible: Items | None, places: int, rng: np.random.Generator) -> Board:
+    """Return the board of an eligible set (None: all available), made at its first use in the snapshot."""
+    view = snapshot.view
+    floors = view.limits is not None and any(least > 0 for least in view.limits.least)
+    length = places if floors else next((n for n in LENGTHS if n >= places), places)
+    key = (length, _weights_key(request), None if eligible is None else eligible.tobytes())
+    board = snapshot.boards.get(key)
+    if board is None:
+        voices = voices_of(view, request.objectives or dict(view.config.objectives), view.facts)
+        everything = snapshot.available if eligible is None else eligible
+        board = make_board(view, voices, everything, length, rng, single=eligible is not None)
+        if len(snapshot.boards) >= KEPT_BOARDS:
+            snapshot.boards.pop(next(iter(snapshot.boards)))
+        snapshot.boards[key] = board
+    return board
+
+
+def _deal(snapshot: Snapshot, board: Board, k: int, n: int, rng: np.random.Generator) -> list[SlateResult]:
+    """Serve n slates of one board."""
+    policy = snapshot.view.config.policy
+    if board.fixed_score is not None:
+        ties = draw_ties(board.fixed_score, k, n, rng)
+        columns, propensity, score = ties.columns, ties.propensity, board.fixed_score[ties.columns]  # (n, k)
+        rows = np.zeros(n, dtype=np.int64)
+    else:
+        rows = rng.integers(board.columns.shape[0], size=n)  # (n,)
+        columns, propensity = board.columns[rows, :k], board.propensity[rows, :k]  # (n, k)
+        score = board.score[rows, :k]
+    diversity = None if board.diversity is None else board.diversity[rows, :k]
+    why = _why(board, rows, columns, diversity)
+    items = board.items[columns]  # (n, k)
+    return [SlateResult(items[i], score[i], propensity[i], why[i], policy) for i in range(n)]
+
+
+def _why(
+    board: Board, rows: NDArray[np.int64], columns: NDArray[np.int64], diversity: Floats | None
+) -> list[list[dict[str, float]]]:
+    """Dicts of the parts of every item of n slates, from (n,) draws and (n, k) columns."""
+    names = list(board.parts)
+    values = [part[0][columns] if part.shape[0] == 1 else part[rows[:, None], columns] for part in board.parts.values()]
+    if diversity is not None:
+        names.append("diversity")
+        values.append(diversity)
+    table = np.stack(values, axis=2).tolist()  # n x k x n_parts
+    return [[dict(zip(names, row, strict=True)) for row in slate] for slate in table]
+
+
+def _weights_key(request: Request) -> object:
+    return None if request.objectives is None else tuple(sorted(request.objectives.items()))
+
+
+def _check(counts: Counts, segment: int | None, catalogue: Catalogue) -> None:
+    n_segments, n_items = counts.impressions.shape
+    sizes = (catalogue.available.size, catalogue.first_seen_s.size, catalogue.group.size)
+    if any(size != n_items for size in sizes) or (catalogue.vectors is not None and len(catalogue.vectors) != n_items):
+        message = f"catalogue must have the {n_items} items of the counts, found {sizes}; pad the shorter one"
+        raise ValueError(message)
+    if segment is not None and 0 <= segment < n_segments:
+        validate(counts._replace(recent=(), **{name: getattr(counts, name)[segment, None] for name in SUMS}))
+
+
+def _check_request(view: SegmentView, request: Request) -> None:
+    n_items = view.mean.size
+    if request.k < 0:
+        message = f"k must be at least 0, found {request.k}"
+        raise RequestError(message)
+    for name, items in (("candidates", request.candidates), ("exclude", request.exclude)):
+        if items is not None and items.size and not 0 <= int(items.min()) <= int(items.max()) < n_items:
+            message = f"{name} must be items from 0 to {n_items - 1}, found {int(items.min())} to {int(items.max())}"
+            raise RequestError(message)
+    for name in request.objectives or ():
+        if name not in OBJECTIVES:
+            message = f"objectives must be among {', '.join(OBJECTIVES)}, found {name!r}"
+            raise RequestError(message)
+    user, vectors = request.user_vector, view.vectors
+    if user is not None and vectors is not None and user.shape != vectors.shape[1:]:
+        message = f"user_vector must have the {vectors.shape[1]} dimensions of the items, found shape {user.shape}"
+        raise RequestError(message)
+
+
+__all__ = ["Catalogue", "ConfigError", "Request", "RequestError", "SlateResult", "Snapshot", "compose", "prepare"]
