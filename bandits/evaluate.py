@@ -7,6 +7,7 @@
 A policy that would need more evidence than the log has gets a `Refusal`, with the rows that would do, and no number.
 """
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -193,8 +194,8 @@ def _weights(how: Estimator, sample: Sample) -> tuple[F64 | None, F64]:
 def _check_model(model: RewardModel | None, rows: int, limits: Limits) -> None:
     """Refuse the direct method when its model saw hardly any reward: its interval would not show it."""
     if model is not None and model.rewarded < limits.min_rewarded:
-        reason = f"the reward model was fitted on {model.rewarded} rewarded rows, expected at least {limits.min_rewarded}"
-        raise TooLittleData(reason, rows, rows * limits.min_rewarded // max(model.rewarded, 1))
+        reason = f"the reward model was fitted on {model.rewarded} rewarded rows, expected at least {limits.min_rewarded:g}"
+        raise TooLittleData(reason, rows, math.ceil(rows * limits.min_rewarded / max(model.rewarded, 1)))
 
 
 def _width(how: Estimator, log: Log, target: Target, sample: Sample, model: RewardModel | None) -> float:

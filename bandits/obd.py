@@ -16,19 +16,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bandits.ope.log import Log, LogError, Shape, validate
+from bandits.ope.log import LoadedLog, Log, LogError, Shape, validate
 
 NEEDED = ("timestamp", "item_id", "position", "click", "propensity_score")
 DEFAULT_SEGMENT = "default"  # as CONTRACT.md names the segment of impressions that have none
-
-
-class LoadedLog(NamedTuple):
-    """A log with the names behind its indices."""
-
-    log: Log
-    items: list[str]  # name of item 0, 1, ...
-    segments: list[str]  # name of segment 0, 1, ...
-    shape: Shape
 
 
 def read_obd(folder: Path, segment_fields: Sequence[str] = ()) -> LoadedLog:
@@ -39,7 +30,7 @@ def read_obd(folder: Path, segment_fields: Sequence[str] = ()) -> LoadedLog:
     folder
         Holds one CSV of impressions, named like the folder or the only one beside `item_context.csv`.
     segment_fields
-        Columns whose values, joined by "|", make the segment, for instance `user_feature_0`; none: one segment for all.
+        Columns that make the segment, named `user_feature_0=...` as the worker would; none: one segment for all.
 
     Raises
     ------
@@ -120,7 +111,7 @@ def _row(row: dict[str, str], segment_fields: Sequence[str], path: Path, number:
             click=float(row["click"]),
             propensity=float(row["propensity_score"] or "nan"),
             time_s=datetime.fromisoformat(row["timestamp"]).timestamp(),
-            segment="|".join(row[name] for name in segment_fields) or DEFAULT_SEGMENT,
+            segment=",".join(f"{name}={row[name]}" for name in segment_fields) or DEFAULT_SEGMENT,
         )
     except (TypeError, ValueError) as error:
         found = ", ".join(f"{name}={row[name]}" for name in NEEDED)

@@ -11,6 +11,8 @@ Rows needed grow in proportion: n_eff and the number of rewarded rows are both p
 import math
 from typing import NamedTuple
 
+import numpy as np
+
 from bandits.ope.log import F64
 
 
@@ -35,7 +37,7 @@ class Limits(NamedTuple):
     """When to refuse. See docs/evaluation.md for the coverage measured at these limits."""
 
     min_ess: float = 100.0  # effective rows; below, one or two rows decide the estimate and the interval misleads
-    min_rewarded: int = 10  # rows that have both weight and a reward; below, even the bootstrap has too little to draw from
+    min_rewarded: float = 10.0  # effective rows of weight x reward; below, even the bootstrap has too little to draw from
     max_relative_width: float = math.inf  # half the interval over the estimate; 0.1: only answers good to 10%
     max_weight_bias: float = 5.0  # standard errors between the average weight and 1
 
@@ -45,7 +47,6 @@ def effective_rows(weight: F64) -> float:
 
     Examples
     --------
-    >>> import numpy as np
     >>> effective_rows(np.array([1.0, 1.0, 0.0])), effective_rows(np.array([3.0, 1.0]))
     (2.0, 1.6)
     """
@@ -62,13 +63,13 @@ def check_amount(weight: F64, reward: F64, limits: Limits) -> None:
         With the larger of the two needs.
     """
     rows, ess = weight.size, effective_rows(weight)
-    rewarded = int(((weight > 0) & (reward != 0)).sum())
+    rewarded = effective_rows(np.abs(weight * reward))  # the count of rewarded rows, where weights are equal
     if ess < limits.min_ess:
         reason = f"the log has {ess:.1f} effective rows for this policy, expected at least {limits.min_ess:g}"
         raise TooLittleData(reason, rows, math.ceil(rows * limits.min_ess / max(ess, 1.0)))
     if rewarded < limits.min_rewarded:
-        reason = f"{rewarded} rewarded rows that this policy could have shown, expected at least {limits.min_rewarded}"
-        raise TooLittleData(reason, rows, math.ceil(rows * limits.min_rewarded / max(rewarded, 1)))
+        reason = f"the log has {rewarded:.1f} effective rewards for this policy, expected at least {limits.min_rewarded:g}"
+        raise TooLittleData(reason, rows, math.ceil(rows * limits.min_rewarded / max(rewarded, 1.0)))
 
 
 def check_weights(weight: F64, limits: Limits) -> None:

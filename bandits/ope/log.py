@@ -43,6 +43,15 @@ class Shape(NamedTuple):
     n_items: int
 
 
+class LoadedLog(NamedTuple):
+    """A log that was read from files, with the names behind its indices."""
+
+    log: Log
+    items: list[str]  # name of item 0, 1, ...
+    segments: list[str]  # name of segment 0, 1, ...
+    shape: Shape
+
+
 def shape_of(log: Log) -> Shape:
     """Return the smallest shape that holds every row of `log`."""
     return Shape(int(log.segment.max()) + 1, int(log.position.max()) + 1, int(log.item.max()) + 1)
