@@ -14,8 +14,7 @@ from typing import NamedTuple
 from confluent_kafka import ConsumerGroupState, KafkaException
 from confluent_kafka.admin import AdminClient
 
-from bandits.config import load_config
-from bandits.config_table import ConfigError
+from bandits.config import ConfigError, load_config
 from encoder.artifact import ArtifactError, Release, WireError, decode_release, load
 from streams.config import SETTINGS, Settings
 from streams.connect import BrokerUnreachable, connect
@@ -83,9 +82,7 @@ def check_disk(settings: Settings) -> Iterator[Finding]:
     free = shutil.disk_usage(existing).free
     room = f"{free / (1 << 30):.1f} GiB free at {directory}"
     if free < LEAST_FREE_BYTES:
-        yield Finding(
-            "disk", BAD, room, f"free some space: a worker wants {LEAST_FREE_BYTES >> 30} GiB and stops when the disk is full"
-        )
+        yield Finding("disk", BAD, room, f"free some space: a worker wants {LEAST_FREE_BYTES >> 30} GiB and stops when the disk is full")
     else:
         yield Finding("disk", GOOD, room)
 
