@@ -63,6 +63,7 @@ __all__ = [
     "encode_vector",
     "link_files",
     "load",
+    "sync",
     "with_card",
     "writing",
 ]
@@ -220,8 +221,8 @@ def writing(out: Path, config: ArtifactConfig, card: Card) -> Iterator[Path]:
         _write(aside / CARD, card)
         _write(aside / MANIFEST, _manifest(aside, config))  # 3
         for file in sorted(aside.iterdir()):  # 4
-            _sync(file)
-        _sync(aside)
+            sync(file)
+        sync(aside)
         aside.chmod(0o755)  # mkdtemp makes it private to the user; a worker may run as another
         if out.exists():  # 5
             old = Path(tempfile.mkdtemp(prefix=f".{out.name}.old.", dir=out.parent))
@@ -230,7 +231,7 @@ def writing(out: Path, config: ArtifactConfig, card: Card) -> Iterator[Path]:
             shutil.rmtree(old)
         else:
             aside.rename(out)
-        _sync(out.parent)
+        sync(out.parent)
     except BaseException:
         shutil.rmtree(aside, ignore_errors=True)
         raise
@@ -287,7 +288,8 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Wait until a file, or the names in a folder, are on disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -1,0 +1,193 @@
+"""The batch side's way to Kafka: read a topic from its beginning to its end, and write many records in one transaction.
+
+Brokers come as a confluent-kafka configuration and topics as an object with names, so that nothing here knows the
+streaming side.
+"""
+
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple, Protocol
+
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Producer, TopicPartition
+
+SILENCE_S = 30.0  # without a record, an end of partition or an answer from the broker
+BATCH = 2_000
+# The longest a broker keeps an open transaction whose producer is gone; readers of item-embeddings wait that long at most.
+# Kafka's default limit (transaction.max.timeout.ms) is 15 minutes.
+TRANSACTION_TIMEOUT_MS = 120_000
+
+
+class LogError(RuntimeError):
+    """A topic could not be read or written: what was expected, what was found, what to do."""
+
+
+class Topics(Protocol):
+    """Names of the topics that the batch side reads and writes."""
+
+    @property
+    def items(self) -> str:
+        """Catalogue."""
+
+    @property
+    def clicks(self) -> str:
+        """Clicks and conversions."""
+
+    @property
+    def item_embeddings(self) -> str:
+        """Vectors by item."""
+
+    @property
+    def encoder_releases(self) -> str:
+        """Releases by version."""
+
+
+class Record(NamedTuple):
+    """One record to write."""
+
+    topic: str
+    key: str
+    value: bytes
+
+
+def read_topic(client: Mapping[str, Any], topic: str) -> Iterator[tuple[bytes | None, bytes | None]]:
+    """Every committed record from the beginning to the end as it is now, partition by partition in order.
+
+    Parameters
+    ----------
+    client
+        Brokers and security, as confluent-kafka takes them.
+    topic
+        Name of the topic.
+
+    Returns
+    -------
+    Key and value of each record; a value of None is a tombstone.
+
+    Raises
+    ------
+    LogError
+        The topic does not exist, or the broker is silent for `SILENCE_S`.
+
+    """
+    consumer = Consumer(
+        {
+            **client,
+            "group.id": "slatestream-encoder",  # required by the client; no group is joined and nothing committed
+            "enable.auto.commit": False,
+            "enable.partition.eof": True,
+            "isolation.level": "read_committed",
+            "fetch.queue.backoff.ms": 5,
+            "log_level": 0,
+        }
+    )
+    try:
+        partitions = _partitions(consumer, topic)
+        consumer.assign([TopicPartition(topic, number, OFFSET_BEGINNING) for number in partitions])
+        unread = set(partitions)
+        heard_s = time.monotonic()
+        while unread:
+            for message in consumer.consume(BATCH, 0.2):
+                heard_s = time.monotonic()
+                error = message.error()
+                if error is None:
+                    yield message.key(), message.value()
+                elif error.code() == KafkaError._PARTITION_EOF:
+                    unread.discard(message.partition())
+                else:
+                    msg = f"topic {topic}: expected records, found {error.str()}"
+                    raise LogError(msg)
+            if time.monotonic() - heard_s > SILENCE_S:
+                msg = f"topic {topic}: expected the end of partitions {sorted(unread)}, heard nothing for {SILENCE_S:g} s"
+                raise LogError(msg)
+    finally:
+        consumer.close()
+
+
+def write_transaction(client: Mapping[str, Any], name: str, records: Iterable[Record]) -> int:
+    """Write records so that readers of committed records see all of them or none.
+
+    1. end what an earlier run of the same name left open; 2. begin; 3. produce; 4. commit, which waits until every record
+    is acknowledged by all in-sync replicas. On any failure the transaction is aborted.
+
+    Parameters
+    ----------
+    client
+        Brokers and security.
+    name
+        Of the writer; a second writer of this name ends the first one's transaction.
+    records
+        What to write, in order per key.
+
+    Returns
+    -------
+    Number of records.
+
+    Raises
+    ------
+    LogError
+        Nothing was written.
+
+    """
+    producer = Producer(
+        {
+            **client,
+            "transactional.id": name,
+            "transaction.timeout.ms": TRANSACTION_TIMEOUT_MS,
+            # The partitioner of Java clients: one item's vectors of batch and stream must share a partition.
+            "partitioner": "murmur2_random",
+            "compression.type": "lz4",
+            "linger.ms": 20,
+            "log_level": 0,
+        }
+    )
+    begun = False
+    try:
+        producer.init_transactions(SILENCE_S)  # 1
+        producer.begin_transaction()  # 2
+        begun = True
+        count = 0
+        for record in records:  # 3
+            _produce(producer, record)
+            count += 1
+        producer.commit_transaction()  # 4
+    except KafkaException as error:
+        if begun:
+            _abort(producer)
+        reason = error.args[0]
+        msg = f"expected to write {name} in one transaction, found {reason.str()}; nothing was written, try again"
+        raise LogError(msg) from error
+    except BaseException:
+        if begun:
+            _abort(producer)
+        raise
+    return count
+
+
+def _produce(producer: Producer, record: Record) -> None:
+    while True:
+        try:
+            producer.produce(record.topic, record.value, record.key.encode())
+        except BufferError:  # the queue is full: wait for acknowledgements
+            producer.poll(0.1)
+        else:
+            producer.poll(0)
+            return
+
+
+def _abort(producer: Producer) -> None:
+    try:
+        producer.abort_transaction(SILENCE_S)
+    except KafkaException:
+        producer.purge()  # fenced or unreachable: the broker ends the transaction by itself after its timeout
+
+
+def _partitions(consumer: Consumer, topic: str) -> list[int]:
+    try:
+        found = consumer.list_topics(topic, timeout=SILENCE_S).topics[topic]
+    except KafkaException as error:
+        msg = f"expected a broker that answers, found {error.args[0].str()}; check KAFKA_BOOTSTRAP_SERVERS"
+        raise LogError(msg) from error
+    if found.error is not None:
+        msg = f"topic {topic}: expected a topic that can be read, found {found.error.str()}; run `slatestream topics create`"
+        raise LogError(msg)
+    return sorted(found.partitions)

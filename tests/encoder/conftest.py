@@ -1,0 +1,41 @@
+"""Brokers for the tests of the batch side: Apache Kafka and the embedded broker, each with topics of its own per test."""
+
+from __future__ import annotations
+
+import dataclasses
+import uuid
+from pathlib import Path
+
+import pytest
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from encoder.publish import Shelf
+
+
+@dataclasses.dataclass(frozen=True)
+class Names:
+    """Topics of one test."""
+
+    items: str
+    clicks: str
+    item_embeddings: str
+    encoder_releases: str
+
+
+@pytest.fixture(params=[pytest.param("kafka", marks=pytest.mark.kafka), pytest.param("local_broker", marks=pytest.mark.local)])
+def shelf(request: pytest.FixtureRequest, tmp_path: Path) -> Shelf:
+    """An empty place for releases; runs on both brokers."""
+    client = {"bootstrap.servers": request.getfixturevalue(request.param)}
+    prefix = f"t{uuid.uuid4().hex[:12]}."
+    names = Names(f"{prefix}items", f"{prefix}clicks", f"{prefix}item-embeddings", f"{prefix}encoder-releases")
+    admin = AdminClient(client)
+    compact = {"cleanup.policy": "compact"}
+    topics = [
+        NewTopic(names.items, 3, 1, config=compact),
+        NewTopic(names.clicks, 3, 1),
+        NewTopic(names.item_embeddings, 3, 1, config=compact),
+        NewTopic(names.encoder_releases, 1, 1, config=compact),
+    ]
+    for made in admin.create_topics(topics).values():
+        made.result(30)
+    return Shelf(client, names, tmp_path / "releases")
