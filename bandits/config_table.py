@@ -41,9 +41,7 @@ class Table:
             self._fail(key, "a table", value)
         return Table(self._name(key), value)
 
-    def number(
-        self, key: str, default: float, *, low: float = -math.inf, high: float = math.inf, open_low: bool = False
-    ) -> float:
+    def number(self, key: str, default: float, *, low: float = -math.inf, high: float = math.inf, open_low: bool = False) -> float:
         """Read a finite number in [low, high], or (low, high] where `open_low`."""
         value = self._get(key, default)
         if not _in_range(value, low, high, open_low):

@@ -18,38 +18,52 @@ from numpy.typing import NDArray
 from bandits.arms import Floats
 from bandits.signals import Combined, Signals, weighted_sum
 
-# The best by weighted sum that are looked at, first and at most. An item that dominates another has the larger sum, so
-# fronts within a prefix of that order are exact; the prefix doubles until its first front fills the slate. Beyond the
-# longest, items share the last front: comparing all pairs of 100,000 would take 10^10 steps.
-FIRST_PREFIX = 256
+# Items that others are first compared with. One with `depth` dominators among them is never needed; more references
+# find more of those and cost as much each.
+N_REFERENCES = 64
+# The best by weighted sum that are compared with each other, if the references leave more: all pairs of 100,000 items
+# would take 10^10 steps. Beyond it items share the last front.
 LONGEST_PREFIX = 2048
 
 
 def pareto(signals: Signals, depth: int, rng: np.random.Generator) -> Combined:
-    """Order by front; exact for the first `depth` places if the first front among the `LONGEST_PREFIX` best fills them,
-    or if there are no more items than that.
+    """Order by front; exact in the first `depth` places while no draw has more than `LONGEST_PREFIX` items with fewer
+    than `depth` dominators among the references.
     """
     sums = weighted_sum(signals)  # (n_draws, n_items)
     n_draws, n_items = sums.shape
     stacked = np.stack([np.broadcast_to(value, (n_draws, n_items)) for value in signals.values], axis=2)
     front = np.empty((n_draws, n_items))
     for row in range(n_draws):
-        front[row] = _fronts_of_best(stacked[row], sums[row], depth)
+        front[row] = fronts_of_best(stacked[row], sums[row], depth)
     return Combined(0.5 + np.arctan(sums) / np.pi - front, {"front": front})
 
 
-def _fronts_of_best(points: Floats, sums: Floats, depth: int) -> NDArray[np.int64]:
-    n_items, length = sums.size, FIRST_PREFIX
-    best = np.argsort(-sums, kind="stable")[:LONGEST_PREFIX]
-    while True:
-        prefix = best[:length]
-        inside = fronts(points[prefix], depth)
-        if length >= min(n_items, LONGEST_PREFIX) or (inside == 1).sum() >= depth:
-            break
-        length *= 2
+def fronts_of_best(points: Floats, sums: Floats, depth: int) -> NDArray[np.int64]:
+    """Fronts as far as the first `depth` places need them; the other items share the next one, (n_items,).
+
+    An item that dominates another has the larger sum, and what dominates a kept item is kept: an item dominated by a
+    dropped one has that one's dominators too.
+    """
+    n_items = sums.size
+    best = np.argsort(-sums, kind="stable")
+    references = points[best[: max(N_REFERENCES, 2 * depth)]]  # (n_references, n_signals)
+    above = dominance(references, points).sum(axis=0)  # (n_items,)
+    kept = best[above[best] < depth][:LONGEST_PREFIX]
+    inside = fronts(points[kept], depth)
     front = np.full(n_items, inside.max(initial=0) + 1, dtype=np.int64)
-    front[prefix] = inside
+    front[kept] = inside
     return front
+
+
+def dominance(a: Floats, b: Floats) -> NDArray[np.bool_]:
+    """[i, j]: point a_i is at least as good as b_j in every coordinate and better in one, (n_a, n_b)."""
+    at_least = np.ones((len(a), len(b)), dtype=np.bool_)
+    better = np.zeros((len(a), len(b)), dtype=np.bool_)
+    for x, y in zip(a.T, b.T, strict=True):
+        at_least &= x[:, None] >= y[None, :]
+        better |= x[:, None] > y[None, :]
+    return at_least & better
 
 
 def fronts(points: Floats, depth: int) -> NDArray[np.int64]:
@@ -69,12 +83,7 @@ def fronts(points: Floats, depth: int) -> NDArray[np.int64]:
 
     """
     n_items = points.shape[0]
-    at_least = np.ones((n_items, n_items), dtype=np.bool_)  # [b, a]: b at least as good as a everywhere
-    better = np.zeros((n_items, n_items), dtype=np.bool_)
-    for x in points.T:
-        at_least &= x[:, None] >= x[None, :]
-        better |= x[:, None] > x[None, :]
-    dominates = at_least & better  # (n_items, n_items)
+    dominates = dominance(points, points)  # (n_items, n_items)
     n_above = dominates.sum(axis=0)  # (n_items,)
     front = np.zeros(n_items, dtype=np.int64)
     number, placed = 0, 0

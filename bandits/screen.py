@@ -5,7 +5,9 @@
 so each item has bounds low and high that its draw leaves with probability at most delta each. With L the k-th largest
 low, an item whose high is below L cannot be among the first k unless a draw left its bounds:
 
-    P(screened top k differs from the full one, per draw) <= (n + k) delta = `ERROR_PER_DRAW`.
+    P(screened top k differs from the full one, per draw) <= (n + k) delta = `ERROR_PER_DRAW` / 2.
+
+The other half is for the second screening, by the draws of the best items (`bandits.draw`).
 
 The Chernoff bound follows from theta = G_a / (G_a + G_b) with independent Gamma variables, optimised over the exponent.
 It is inverted in closed form with kl(p, q) >= (p - q)^2 / (2 max(p, q)), and the same for 1 - p and 1 - q: looser by a
@@ -76,7 +78,7 @@ def per_side(n_items: int, depth: int, n_random: int = 1) -> float:
 
     With several random signals every one of them may err: the budget is shared out.
     """
-    return ERROR_PER_DRAW / (max(n_items, 1) + depth) / max(n_random, 1)
+    return ERROR_PER_DRAW / 2 / (max(n_items, 1) + depth) / max(n_random, 1)
 
 
 def survivors(low: Floats, high: Floats, depth: int) -> NDArray[np.bool_]:

@@ -93,9 +93,7 @@ class SegmentView(NamedTuple):
     vectors: NDArray[np.float32] | None
 
 
-def click_voices(
-    config: SlateConfig, arms: ArmView, shown: NDArray[np.bool_], scale: Scale, rng: np.random.Generator
-) -> tuple[Voice, ...]:
+def click_voices(config: SlateConfig, arms: ArmView, shown: NDArray[np.bool_], scale: Scale, rng: np.random.Generator) -> tuple[Voice, ...]:
     """Voices of the policies that the file mixes for the click objective."""
     weights = normalised({choice.name: choice.weight for choice in config.policies}, "policies")
     options = {choice.name: dict(choice.options) for choice in config.policies}

@@ -17,7 +17,7 @@ their names; `conversion`, `value`, `relevance`, `freshness` calibrated to the c
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple, cast
 
 import numpy as np
@@ -25,12 +25,13 @@ from numpy.typing import NDArray
 
 from bandits.arms import Floats, posterior_mean
 from bandits.board import Board, make_board
-from bandits.config import ConfigError, SlateConfig
+from bandits.config import SlateConfig
 from bandits.constraints import limits
-from bandits.counts import SUMS, Counts, CountsError, validate
-from bandits.objectives import OBJECTIVES, click_scale, facts
+from bandits.counts import Counts, CountsError, validate
+from bandits.objectives import click_scale, facts
 from bandits.priors import arm_view
 from bandits.propensity import draw_ties, of_filtered
+from bandits.request import Catalogue, Request, RequestError, SlateResult, check_catalogue, check_request
 from bandits.segment import SegmentView, click_voices, voices_of
 
 # Slates are drawn for these many places, and shorter ones are their beginnings: requests of all lengths then share a
@@ -40,67 +41,6 @@ LENGTHS = (10, 25, 50, 100, 200)
 KEPT_BOARDS = 64
 
 Items = NDArray[np.int64]
-
-
-class RequestError(ValueError):
-    """A request that names items or weights that do not exist."""
-
-
-class Catalogue(NamedTuple):
-    """The items, in the order of the counts' columns.
-
-    Attributes
-    ----------
-    available
-        (n_items,) bool: may be shown at all.
-    first_seen_s
-        (n_items,) seconds since the epoch, NaN where unknown.
-    group
-        (n_items,) int32 category code, -1 for none.
-    vectors
-        (n_items, d) float32 unit rows, a zero row where there is none yet; or None.
-
-    """
-
-    available: NDArray[np.bool_]
-    first_seen_s: Floats
-    group: NDArray[np.int32]
-    vectors: NDArray[np.float32] | None
-
-
-class Request(NamedTuple):
-    """One slate asked for.
-
-    Attributes
-    ----------
-    k
-        Places; at least 0.
-    candidates
-        Items to choose from, or None for all.
-    exclude
-        Items not to show.
-    user_vector
-        (d,) unit vector of the user's recent clicks, or None.
-    objectives
-        Weights by objective in place of the policy file's, or None.
-
-    """
-
-    k: int
-    candidates: Items | None
-    exclude: Items
-    user_vector: NDArray[np.float32] | None = None
-    objectives: Mapping[str, float] | None = None
-
-
-class SlateResult(NamedTuple):
-    """One slate, best first: arrays (m,) with m = min(k, eligible), and one dict per item."""
-
-    items: Items
-    scores: Floats
-    propensities: Floats
-    why: list[dict[str, float]]
-    policy: str
 
 
 class Snapshot(NamedTuple):
@@ -129,12 +69,8 @@ def prepare(
         If counts and catalogue differ in items, or the segment does not exist.
 
     """
-    n_segments, n_items = counts.impressions.shape
-    _check(counts, segment, catalogue)
-    vectors = catalogue.vectors
-    if segment is not None and not 0 <= segment < n_segments:
-        message = f"segment must be from 0 to {n_segments - 1}, found {segment}; None is a segment that nobody has seen"
-        raise ValueError(message)
+    check_catalogue(counts, segment, catalogue)
+    n_items, vectors = counts.impressions.shape[1], catalogue.vectors
     arms = arm_view(counts, segment, config.priors, cast("Floats | None", vectors))
     mean = posterior_mean(arms)  # (n_items,)
     if not np.isfinite(mean).all():
@@ -174,11 +110,13 @@ def compose(snapshot: Snapshot, requests: Sequence[Request], rng: np.random.Gene
         On an item that does not exist, an unknown objective, a user vector of another length, or a negative k.
 
     """
+    n_items, vectors = snapshot.view.mean.size, snapshot.view.vectors
+    dimensions = None if vectors is None else vectors.shape[1]
     results: list[SlateResult | None] = [None] * len(requests)
     shared: dict[tuple[object, ...], list[int]] = {}
     for i, request in enumerate(requests):
-        _check_request(snapshot.view, request)
-        if request.candidates is None and request.exclude.size == 0 and request.user_vector is None:
+        check_request(request, n_items, dimensions)
+        if _shares_board(snapshot, request, rng):
             shared.setdefault((request.k, _weights_key(request)), []).append(i)
         else:
             results[i] = _alone(snapshot, request, rng)
@@ -190,20 +128,37 @@ def compose(snapshot: Snapshot, requests: Sequence[Request], rng: np.random.Gene
     return [result for result in results if result is not None]
 
 
-def _alone(snapshot: Snapshot, request: Request, rng: np.random.Generator) -> SlateResult:
-    """Compose for a request with candidates, exclusions or a user."""
-    view = snapshot.view
+def _shares_board(snapshot: Snapshot, request: Request, rng: np.random.Generator) -> bool:
+    """Tell whether the request's slates are those of the segment: nothing asked for, or nothing that matters here."""
+    if request.candidates is not None or _is_personal(snapshot.view, request):
+        return False
+    if request.exclude.size == 0:
+        return True
+    # Items that cannot reach the slate anyway are excluded already, as long as no rank or limit counts them.
+    board = _board(snapshot, request, None, request.k, rng) if _is_plain(snapshot.view) else None
+    return board is not None and not board.holds[request.exclude].any()
+
+
+def _is_plain(view: SegmentView) -> bool:
+    """Tell whether leaving out an item leaves the order of the others as it is."""
+    return view.config.combiner == "weighted" and view.limits is None and view.config.diversity.kind == "none"
+
+
+def _is_personal(view: SegmentView, request: Request) -> bool:
     objectives = request.objectives or dict(view.config.objectives)
-    personal = request.user_vector is not None and objectives.get("relevance", 0.0) > 0
+    return request.user_vector is not None and view.vectors is not None and objectives.get("relevance", 0.0) > 0
+
+
+def _alone(snapshot: Snapshot, request: Request, rng: np.random.Generator) -> SlateResult:
+    """Compose for a request with candidates, exclusions that matter, or a user."""
+    view = snapshot.view
+    personal = _is_personal(view, request)
     excluded = np.unique(request.exclude)
     excluded = excluded[view.shown[excluded]]
-    if request.candidates is None and not personal:
-        if excluded.size == 0:
-            return _deal(snapshot, _board(snapshot, request, None, request.k, rng), request.k, 1, rng)[0]
-        if view.config.combiner == "weighted" and view.limits is None and view.config.diversity.kind == "none":
-            result = _filtered(snapshot, request, excluded, rng)
-            if result is not None:
-                return result
+    if request.candidates is None and not personal and _is_plain(view):
+        result = _filtered(snapshot, request, excluded, rng)
+        if result is not None:
+            return result
     eligible = snapshot.available
     if request.candidates is not None:
         eligible = np.unique(request.candidates)
@@ -211,6 +166,7 @@ def _alone(snapshot: Snapshot, request: Request, rng: np.random.Generator) -> Sl
     if excluded.size:
         eligible = np.setdiff1d(eligible, excluded, assume_unique=True)
     if personal:
+        objectives = request.objectives or dict(view.config.objectives)
         voices = voices_of(view, objectives, view.facts._replace(user=request.user_vector))
         board = make_board(view, voices, eligible, request.k, rng, single=True)
     else:
@@ -220,14 +176,23 @@ def _alone(snapshot: Snapshot, request: Request, rng: np.random.Generator) -> Sl
 
 def _filtered(snapshot: Snapshot, request: Request, excluded: Items, rng: np.random.Generator) -> SlateResult | None:
     """One draw of the shared board without the excluded items; None if that board cannot be shared."""
-    places = request.k + excluded.size
-    board = _board(snapshot, request, None, places, rng)
-    if board.fixed_score is not None or places > LENGTHS[-1]:
-        return None
+    places = request.k
+    while True:
+        board = _board(snapshot, request, None, places, rng)
+        if board.fixed_score is not None:
+            return None
+        # subtle: only excluded items that the board holds can take a place; a deeper board may hold more of them.
+        enough = request.k + int(board.holds[excluded].sum())
+        if enough <= board.columns.shape[1] or board.columns.shape[1] == snapshot.available.size:
+            break
+        places = enough
+        if places > LENGTHS[-1]:
+            return None
+    places = min(enough, board.columns.shape[1])
     barred = np.zeros(snapshot.view.shown.size, dtype=np.bool_)
     barred[excluded] = True
     keep = ~barred[board.items][board.columns[:, :places]]  # (n_draws, places)
-    k = min(request.k, snapshot.available.size - excluded.size)
+    k = int(min(request.k, keep.sum(axis=1).min()))
     inside = keep & (np.cumsum(keep, axis=1) <= k)  # exactly k per draw
     columns = board.columns[:, :places][inside].reshape(-1, k)  # (n_draws, k)
     row = int(rng.integers(columns.shape[0]))
@@ -249,7 +214,8 @@ def _board(snapshot: Snapshot, request: Request, eligible: Items | None, places:
         everything = snapshot.available if eligible is None else eligible
         board = make_board(view, voices, everything, length, rng, single=eligible is not None)
         if len(snapshot.boards) >= KEPT_BOARDS:
-            snapshot.boards.pop(next(iter(snapshot.boards)))
+            # Boards of eligible sets go first, oldest first: the segment's own serve most requests.
+            snapshot.boards.pop(min(snapshot.boards, key=lambda kept: kept[2] is None))
         snapshot.boards[key] = board
     return board
 
@@ -271,9 +237,7 @@ def _deal(snapshot: Snapshot, board: Board, k: int, n: int, rng: np.random.Gener
     return [SlateResult(items[i], score[i], propensity[i], why[i], policy) for i in range(n)]
 
 
-def _why(
-    board: Board, rows: NDArray[np.int64], columns: NDArray[np.int64], diversity: Floats | None
-) -> list[list[dict[str, float]]]:
+def _why(board: Board, rows: NDArray[np.int64], columns: NDArray[np.int64], diversity: Floats | None) -> list[list[dict[str, float]]]:
     """Dicts of the parts of every item of n slates, from (n,) draws and (n, k) columns."""
     names = list(board.parts)
     values = [part[0][columns] if part.shape[0] == 1 else part[rows[:, None], columns] for part in board.parts.values()]
@@ -288,33 +252,4 @@ def _weights_key(request: Request) -> object:
     return None if request.objectives is None else tuple(sorted(request.objectives.items()))
 
 
-def _check(counts: Counts, segment: int | None, catalogue: Catalogue) -> None:
-    n_segments, n_items = counts.impressions.shape
-    sizes = (catalogue.available.size, catalogue.first_seen_s.size, catalogue.group.size)
-    if any(size != n_items for size in sizes) or (catalogue.vectors is not None and len(catalogue.vectors) != n_items):
-        message = f"catalogue must have the {n_items} items of the counts, found {sizes}; pad the shorter one"
-        raise ValueError(message)
-    if segment is not None and 0 <= segment < n_segments:
-        validate(counts._replace(recent=(), **{name: getattr(counts, name)[segment, None] for name in SUMS}))
-
-
-def _check_request(view: SegmentView, request: Request) -> None:
-    n_items = view.mean.size
-    if request.k < 0:
-        message = f"k must be at least 0, found {request.k}"
-        raise RequestError(message)
-    for name, items in (("candidates", request.candidates), ("exclude", request.exclude)):
-        if items is not None and items.size and not 0 <= int(items.min()) <= int(items.max()) < n_items:
-            message = f"{name} must be items from 0 to {n_items - 1}, found {int(items.min())} to {int(items.max())}"
-            raise RequestError(message)
-    for name in request.objectives or ():
-        if name not in OBJECTIVES:
-            message = f"objectives must be among {', '.join(OBJECTIVES)}, found {name!r}"
-            raise RequestError(message)
-    user, vectors = request.user_vector, view.vectors
-    if user is not None and vectors is not None and user.shape != vectors.shape[1:]:
-        message = f"user_vector must have the {vectors.shape[1]} dimensions of the items, found shape {user.shape}"
-        raise RequestError(message)
-
-
-__all__ = ["Catalogue", "ConfigError", "Request", "RequestError", "SlateResult", "Snapshot", "compose", "prepare"]
+__all__ = ["Catalogue", "Request", "RequestError", "SlateResult", "Snapshot", "compose", "prepare"]

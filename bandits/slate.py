@@ -135,7 +135,7 @@ class _Room:
             wanted = allowed & (self.member & np.greater(need, 0)[:, :, None]).any(axis=0)
             narrow = urgent & wanted.any(axis=1) & (need.sum(axis=0) > 0)
             allowed = np.where(narrow[:, None], wanted, allowed)
-        return np.where(allowed.any(axis=1)[:, None], allowed, free)
+        return np.where(np.any(allowed, axis=1, keepdims=True), allowed, free)
 
     def take(self, rows: Columns, pick: Columns) -> None:
         """Note the item taken in every row."""
