@@ -77,6 +77,7 @@ def read_topic(client: Mapping[str, Any], topic: str) -> Iterator[tuple[bytes | 
             "enable.partition.eof": True,
             "isolation.level": "read_committed",
             "fetch.queue.backoff.ms": 5,
+            "fetch.wait.max.ms": 10,  # how long the broker keeps an empty partition's answer, and so the end, to itself
             "log_level": 0,
         }
     )
@@ -86,7 +87,8 @@ def read_topic(client: Mapping[str, Any], topic: str) -> Iterator[tuple[bytes | 
         unread = set(partitions)
         heard_s = time.monotonic()
         while unread:
-            for message in consumer.consume(BATCH, 0.2):
+            first = consumer.poll(0.2)  # `consume(n, t)` would wait all of t for the last few
+            for message in [first, *consumer.consume(BATCH, 0)] if first is not None else []:
                 heard_s = time.monotonic()
                 error = message.error()
                 if error is None:
