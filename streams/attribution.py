@@ -98,9 +98,7 @@ def count_impressions(partition: Partition, events: Iterable[Impression], rules:
             continue
         segment = event.segment
         if segment is None:
-            segment = (
-                row.segment if row.policy is not None and row.segment else context_segment(event.context, rules.segment_fields)
-            )
+            segment = row.segment if row.policy is not None and row.segment else context_segment(event.context, rules.segment_fields)
         if row.segment is None:
             row.segment = segment
         elif row.segment != segment:

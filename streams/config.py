@@ -250,9 +250,7 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
     for name in environ:
         if name.startswith(PREFIX) and name not in known:
             near = difflib.get_close_matches(name, known, n=1)
-            hint = (
-                f"did you mean {near[0]}?" if near else f"known are {', '.join(sorted(n for n in known if n.startswith(PREFIX)))}"
-            )
+            hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(sorted(n for n in known if n.startswith(PREFIX)))}"
             msg = f"unknown setting {name}: {hint}"
             raise SettingsError(msg)
     values = {s.field: _parse(s, environ[s.name]) if environ.get(s.name) else _default(s) for s in SETTINGS}

@@ -108,9 +108,7 @@ def _plan(common: dict[str, Any], changelogs: Changelogs, number: int, disk: Dis
     # subtle: read_uncommitted, or the end would be the last stable offset, and a flush that is being decided would be lost
     meter = Consumer({**common, "isolation.level": "read_uncommitted"})
     try:
-        ranges = {
-            name: meter.get_watermark_offsets(TopicPartition(name, number), timeout=CALL_TIMEOUT_S) for name in changelogs.names()
-        }
+        ranges = {name: meter.get_watermark_offsets(TopicPartition(name, number), timeout=CALL_TIMEOUT_S) for name in changelogs.names()}
     finally:
         meter.close()
     known = {name: disk.offset(changelogs.identity[name]) for name in ranges}

@@ -134,9 +134,7 @@ def decode_count(value: bytes) -> CountRow:
     if len(value) == _DISCOUNTED.size and value[0] == VERSION_DISCOUNTED:
         (_, row.impressions, row.clicks, row.conversions, row.value, row.examined) = _TOTALS.unpack_from(value)
         fresh = struct.unpack_from("<6d", value, _TOTALS.size)
-        (row.fresh_impressions, row.fresh_clicks, row.fresh_conversions, row.fresh_value, row.fresh_examined, row.reference_s) = (
-            fresh
-        )
+        (row.fresh_impressions, row.fresh_clicks, row.fresh_conversions, row.fresh_value, row.fresh_examined, row.reference_s) = fresh
         return row
     raise RowError(_unreadable("a counts row", value))
 
@@ -179,6 +177,4 @@ def _decode(unpack: Any, value: bytes, head: int, what: str) -> Any:
 
 def _unreadable(what: str, value: bytes) -> str:
     version = value[0] if value else None
-    return (
-        f"expected {what} of version {VERSION}, found version {version} in {len(value)} bytes; was it written by a newer release?"
-    )
+    return f"expected {what} of version {VERSION}, found version {version} in {len(value)} bytes; was it written by a newer release?"

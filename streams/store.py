@@ -1,6 +1,6 @@
 """Store: the state of the partitions that this worker owns, and the flush that makes it durable.
 
-A flush, in this order (DESIGN section 3):
+A flush, in this order (DESIGN section 3), once the replies that it covers are delivered:
   1. begin a transaction
   2. produce changed rows, source positions and dead letters, and wait until the log has them
   3. add the source offsets under the generation and member that the state was restored for
@@ -22,6 +22,7 @@ from .chunk import Chunk
 from .config import Settings
 from .disk import Disk
 from .metrics import Metrics
+from .names import app_id
 from .partition import Changes, Partition
 from .restore import Changelogs, Stopped, restore
 from .sources import Sources
@@ -45,6 +46,7 @@ class Store:
         rules: Rules,
         metrics: Metrics,
         transactions: Transactions,
+        before_commit: Callable[[], None],
         end_process: Callable[[str], None],
     ) -> None:
         self.settings = settings
@@ -54,11 +56,13 @@ class Store:
         self.partitions: dict[int, Partition] = {}
         self.ready_generation: int | None = None  # None: nothing may be read or flushed
         self.session = 0
+        self.settled_session = -1  # the session in which all requests of the log were answered
         self.restore_in_place: Callable[[], None] = lambda: None  # set by the recovery
         self._changelog_names = changelogs
         self._dead_letters = dead_letters
-        self._owner = Owner(settings.group, -1, "")
+        self._owner = Owner(app_id(settings), -1, "")
         self._transactions = transactions
+        self._before_commit = before_commit  # raises Undone while a reply that these positions cover is not delivered
         self._started = False
         self._end_process = end_process
         self._disks: dict[int, Disk] = {}
@@ -141,9 +145,7 @@ class Store:
             except Ended as failure:
                 self._end_process(str(failure))
             except Exception as error:  # rocksdict raises plain Exception: a full or broken disk
-                self._end_process(
-                    f"{error}: the flush is in the changelog, local rows are behind it; free the disk and start again"
-                )
+                self._end_process(f"{error}: the flush is in the changelog, local rows are behind it; free the disk and start again")
             else:
                 for number in changes:
                     self.partitions[number].settled()
@@ -153,10 +155,9 @@ class Store:
 
     def _commit(self, changes: Mapping[int, Changes]) -> None:
         offsets = {
-            (self.sources.topic(source), number): offset
-            for number, each in changes.items()
-            for source, offset in each.offsets.items()
+            (self.sources.topic(source), number): offset for number, each in changes.items() for source, offset in each.offsets.items()
         }
+        self._before_commit()
         reached = self._transactions.commit(self._records(changes), offsets, self._owner)  # 1, 2, 3, 4
         for number, each in changes.items():  # 5
             batch = self._disks[number].batch()
@@ -203,7 +204,7 @@ class Store:
             for number in set(self._disks) - mine:
                 self.partitions.pop(number, None)
                 self._disks.pop(number).close()
-            self._owner = Owner(self.settings.group, generation, member)
+            self._owner = Owner(app_id(self.settings), generation, member)
             new = sorted(mine - set(self.partitions))
             began = time.monotonic()
             try:

@@ -117,10 +117,7 @@ def create(admin: AdminClient, names: TopicNames, partitions: int, replication: 
     TopicsError
         With the broker's reason, when it refuses one.
     """
-    new = [
-        NewTopic(names.of(t), declared_partitions(t, partitions), replication, config=declared_configs(t, replication))
-        for t in TOPICS
-    ]
+    new = [NewTopic(names.of(t), declared_partitions(t, partitions), replication, config=declared_configs(t, replication)) for t in TOPICS]
     created = []
     for name, future in admin.create_topics(new, request_timeout=REQUEST_TIMEOUT_S).items():
         try:

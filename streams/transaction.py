@@ -16,9 +16,7 @@ from typing import Any, NamedTuple
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
-TRANSACTION_TIMEOUT_S = (
-    10.0  # a new owner may wait this long for a worker killed inside a transaction; a flush takes milliseconds
-)
+TRANSACTION_TIMEOUT_S = 10.0  # a new owner may wait this long for a worker killed inside a transaction; a flush takes milliseconds
 CALL_TIMEOUT_S = 5.0  # one call; retried until DEADLINE_S
 DEADLINE_S = 60.0  # a broker may be away this long before a flush gives up
 
@@ -116,9 +114,7 @@ class Transactions:
                     raise Ended(msg) from None
         self._producer = producer
 
-    def commit(
-        self, records: Iterable[Record], offsets: Mapping[tuple[str, int], int], owner: Owner
-    ) -> dict[tuple[str, int], int]:
+    def commit(self, records: Iterable[Record], offsets: Mapping[tuple[str, int], int], owner: Owner) -> dict[tuple[str, int], int]:
         """Steps 1 to 4 of a flush; returns the last offset written per (topic, partition).
 
         Raises

@@ -1,0 +1,40 @@
+"""Agents: what Faust runs. Each reads chunks and hands them to the engine; the timers flush and forget."""
+
+import asyncio
+from typing import Any
+
+import faust
+
+from .engine import Engine
+
+FORGET_EVERY_S = 1.0
+
+
+def add_agents(app: faust.App, engine: Engine) -> None:
+    """One agent per source of counts and for requests; concurrency 1, since a partition's chunks must be applied in order."""
+    for topic, source in sorted(engine.source.items()):
+
+        async def agent(stream: Any, topic: str = topic) -> None:
+            async for chunk in stream:
+                engine.handle(chunk)
+                app.consumer.finished(topic)
+                await asyncio.sleep(0)  # a request may be waiting behind these counts
+
+        app.agent(app.topic(topic, key_serializer="raw", value_serializer="raw"), name=f"{source}-agent")(agent)
+
+
+def add_tasks(app: faust.App, engine: Engine) -> None:
+    """Flush, forget, and follow the topics that every worker holds whole."""
+
+    async def flush() -> None:
+        while not app.should_stop:
+            await app.sleep(engine.settings.flush_interval_ms / 1000)
+            await engine.store.flush()
+
+    async def forget() -> None:
+        while not app.should_stop:
+            await app.sleep(FORGET_EVERY_S)
+            engine.forget()
+
+    for task in (flush, forget, *engine.followers()):
+        app.task(task)

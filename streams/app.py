@@ -1,0 +1,147 @@
+"""The Faust app. `faust -A streams.app worker -l info` finds it as `streams.app.app`; importing this module builds nothing."""
+
+import fcntl
+import logging
+import os
+import ssl
+import sys
+from typing import IO, Any
+
+import faust
+from faust.types import TP
+
+from bandits.config import ConfigError, load_config
+
+from .agents import add_agents, add_tasks
+from .config import Settings, SettingsError, load_settings
+from .engine import Engine
+from .names import COUNTS_TABLE, SLATES_TABLE, app_id
+from .recovery import TableManager
+from .topics import TopicsError
+from .web import add_pages
+
+log = logging.getLogger(__name__)
+
+STREAM_BUFFER_CHUNKS = 64  # Faust's default of 4096 would be chunks here; the transport holds back before this
+TABLES = {"counts": COUNTS_TABLE, "slates": SLATES_TABLE}
+
+
+class App(faust.App):
+    """Faust's app, and the engine beside it; the transport asks `chunk_flow` what may flow."""
+
+    engine: Engine
+    chunk_flow: Engine
+    _lock: IO[str] | None = None
+
+    async def on_first_start(self) -> None:
+        """Before anything of the worker starts: hold the data directory, make sure of the changelogs."""
+        try:
+            self._lock = lock_data_dir(self.engine.settings)
+            self.engine.start()
+        except (SettingsError, TopicsError) as error:
+            self.engine.end_process(str(error))
+        await super().on_first_start()
+
+
+def create_app(settings: Settings) -> App:
+    """Build the app from settings. Talks to the brokers to learn the number of partitions; joins no group yet.
+
+    Raises
+    ------
+    SettingsError, ConfigError, TopicsError
+        If the settings, the policy file or the topics cannot be used.
+    """
+    config = load_config(settings.policy_file)
+    engine = Engine.build(settings, config)
+    app = App(
+        app_id(settings),
+        broker=[f"chunks://{server.strip()}" for server in settings.bootstrap_servers.split(",")],
+        broker_credentials=_credentials(settings),
+        store="slatestream://",
+        TableManager=TableManager,
+        datadir=str(settings.data_dir / "faust"),
+        topic_partitions=engine.partitions,
+        topic_replication_factor=settings.topic_replication,
+        topic_disable_leader=True,
+        consumer_auto_offset_reset="earliest",
+        stream_wait_empty=False,
+        stream_buffer_maxsize=STREAM_BUFFER_CHUNKS,
+        stream_recovery_delay=0.0,
+        broker_session_timeout=settings.broker_session_timeout_s,
+        broker_heartbeat_interval=settings.broker_session_timeout_s / 10,
+        broker_rebalance_timeout=settings.broker_rebalance_timeout_s,
+        broker_request_timeout=max(90.0, settings.broker_session_timeout_s),
+        web_port=settings.http_port,
+        web_tables_enabled=False,
+        worker_redirect_stdouts=False,
+    )
+    app.engine = app.chunk_flow = engine
+    for table in (COUNTS_TABLE, SLATES_TABLE):
+        app.Table(
+            table,
+            partitions=engine.partitions,
+            key_type=bytes,
+            value_type=bytes,
+            use_partitioner=True,
+            extra_topic_configs={"min.insync.replicas": str(min(2, max(1, settings.topic_replication - 1)))},
+        )
+    add_agents(app, engine)
+    add_tasks(app, engine)
+    add_pages(app, engine)
+    return app
+
+
+def lock_data_dir(settings: Settings) -> IO[str]:
+    """Hold the data directory for this process: two workers in one would overwrite each other's rows.
+
+    Raises
+    ------
+    SettingsError
+        If another process holds it.
+    """
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    lock = (settings.data_dir / "lock").open("a+")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        msg = f"SLATESTREAM_DATA_DIR={settings.data_dir} is held by another worker; give each worker a directory of its own"
+        raise SettingsError(msg) from None
+    return lock
+
+
+def _credentials(settings: Settings) -> Any:
+    protocol = settings.security_protocol
+    context = None
+    if protocol.endswith("SSL"):
+        context = ssl.create_default_context(cafile=settings.ssl_cafile or None)
+        if settings.ssl_certfile:
+            context.load_cert_chain(settings.ssl_certfile, settings.ssl_keyfile or None)
+    if protocol.startswith("SASL"):
+        return faust.SASLCredentials(
+            username=settings.sasl_username, password=settings.sasl_password, mechanism=settings.sasl_mechanism, ssl_context=context
+        )
+    return faust.SSLCredentials(context) if context is not None else None
+
+
+def _main_app() -> App:
+    """The app that Faust's command line asks for; what is wrong with the configuration is one line, not a traceback."""
+    try:
+        return create_app(load_settings(os.environ))
+    except (SettingsError, ConfigError, TopicsError) as error:
+        sys.stderr.write(f"slatestream: {error}\n")
+        raise SystemExit(1) from None
+
+
+_apps: list[App] = []
+
+
+def __getattr__(name: str) -> Any:
+    if name == "app":
+        if not _apps:
+            _apps.append(_main_app())
+        return _apps[0]
+    msg = f"module {__name__!r} has no attribute {name!r}"
+    raise AttributeError(msg)
+
+
+__all__ = ["TP", "App", "create_app", "lock_data_dir"]

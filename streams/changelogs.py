@@ -1,0 +1,47 @@
+"""Changelogs: the two topics that the state lives in. Faust names them; they exist before any part of a worker reads them."""
+
+import time
+
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
+
+from .config import Settings
+from .topics import REQUEST_TIMEOUT_S, TopicsError, partition_counts
+
+
+def ensure_changelogs(admin: AdminClient, names: tuple[str, str], partitions: int, settings: Settings) -> None:
+    """Create what is missing: compacted, with as many partitions as the sources.
+
+    Raises
+    ------
+    TopicsError
+        If the broker refuses, or a changelog has another number of partitions than the sources have now.
+    """
+    replication = settings.topic_replication
+    configs = {"cleanup.policy": "compact", "min.insync.replicas": str(min(2, max(1, replication - 1)))}
+    found = partition_counts(admin)
+    missing = [name for name in names if name not in found]
+    for name, future in (
+        admin.create_topics([NewTopic(name, partitions, replication, config=configs) for name in missing]).items() if missing else ()
+    ):
+        try:
+            future.result(REQUEST_TIMEOUT_S)
+        except KafkaException as failure:
+            error: KafkaError = failure.args[0]
+            if error.code() != KafkaError.TOPIC_ALREADY_EXISTS:  # another worker was first
+                msg = f"changelog {name} could not be created: {error.str()}"
+                raise TopicsError(msg) from None
+    deadline = time.monotonic() + REQUEST_TIMEOUT_S
+    while any(name not in found for name in names):
+        if time.monotonic() > deadline:
+            msg = f"changelogs {', '.join(names)} were created but the cluster does not show them; try again"
+            raise TopicsError(msg)
+        time.sleep(0.1)
+        found = partition_counts(admin)
+    for name in names:
+        if found[name] != partitions:
+            msg = (
+                f"expected {partitions} partitions in {name}, as in the sources, found {found[name]}: counts cannot follow "
+                "sources that were repartitioned; start a new SLATESTREAM_GROUP, or restore the number of partitions"
+            )
+            raise TopicsError(msg)

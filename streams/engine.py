@@ -1,0 +1,231 @@
+"""Engine: the parts of a worker put together, and what they ask of each other. Of Faust it knows the type of an assignment."""
+
+import functools
+import logging
+import os
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Any
+
+import numpy as np
+from confluent_kafka.admin import AdminClient
+from faust.types import TP
+
+from bandits.config import SlateConfig
+
+from .attribution import Rules, count_clicks, count_impressions
+from .catalogue import CatalogueView, VectorsView
+from .changelogs import ensure_changelogs
+from .chunk import Chunk
+from .config import Settings, worker_name
+from .events import decode_click, decode_impression
+from .ingest import decode_chunk
+from .metrics import Metrics
+from .names import app_id, changelog_topics
+from .reader import Reader
+from .replies import Replies
+from .responder import Responder
+from .sources import Sources
+from .store import Store
+from .tail import Tail
+from .taste import Tastes
+from .topics import TopicNames, check_copartitioned, partition_counts
+from .transaction import Transactions, check_group_metadata
+from .transport import Lane
+from .view import CountsView, Index
+
+log = logging.getLogger(__name__)
+
+IMPRESSIONS, CLICKS, REQUESTS = "impressions", "clicks", "slate-requests"
+PREFETCHED = 200_000  # records of counts that librdkafka reads ahead, within 64 MiB
+REQUESTS_AT_ONCE = 500  # a request waits for the others of its chunk
+MAX_IN_FLIGHT = 2  # chunks of counts that agents have not finished: more would only wait in memory
+EXIT_STATUS = 70  # EX_SOFTWARE: the supervisor starts a new process, which restores what the log says
+
+
+class Engine:
+    """One worker's state, readers and responder; the transport asks it what may flow."""
+
+    def __init__(self, settings: Settings, partitions: int, rules: Rules, responder: Responder, metrics: Metrics) -> None:
+        names = TopicNames(settings.topic_prefix)
+        client = settings.kafka_client()
+        changelogs = changelog_topics(settings)
+        self.settings = settings
+        self.partitions = partitions
+        self.metrics = metrics
+        self.responder = responder
+        self.source: Mapping[str, str] = {names.impressions: IMPRESSIONS, names.clicks: CLICKS, names.slate_requests: REQUESTS}
+        self.topics = frozenset(self.source)
+        self._requests_topic = names.slate_requests
+        transactions = Transactions(client, f"{app_id(settings)}-{worker_name(settings)}")
+        sources = Sources(client, {source: topic for topic, source in self.source.items()})
+        self.store = Store(
+            settings,
+            sources,
+            changelogs,
+            names.dead_letters,
+            rules,
+            metrics,
+            transactions,
+            responder.wait_for_replies,
+            self.end_process,
+        )
+        self._bulk = Reader(client, "counts", settings.chunk_records, prompt=False, prefetch=PREFETCHED)
+        self._prompt = Reader(client, "requests", min(settings.chunk_records, REQUESTS_AT_ONCE), prompt=True, prefetch=10_000)
+        self._handlers: dict[str, Callable[[Chunk, float], None]] = {
+            IMPRESSIONS: self._count_impressions,
+            CLICKS: self._count_clicks,
+            REQUESTS: self._answer,
+        }
+        self._counts_tail = Tail(client, changelogs[:1])
+        self._items_tail = Tail(client, [names.items])
+        self._vectors_tail = Tail(client, [names.item_embeddings, names.encoder_releases])
+
+    @classmethod
+    def build(cls, settings: Settings, config: SlateConfig) -> "Engine":
+        """Put a worker together.
+
+        Raises
+        ------
+        TopicsError
+            If topics are missing or differ in their number of partitions.
+        Ended
+            If flushes could not be fenced with this librdkafka.
+        """
+        client = settings.kafka_client()
+        names = TopicNames(settings.topic_prefix)
+        check_group_metadata(client, app_id(settings))
+        partitions = check_copartitioned(partition_counts(AdminClient(client)), names)
+        metrics = Metrics()
+        items = Index()
+        counts = CountsView(items, config.half_life_s)
+        catalogue = CatalogueView(items)
+        vectors = VectorsView(catalogue, names.encoder_releases)
+        replies = Replies(client, names.slates)
+        rng = np.random.default_rng()
+        responder = Responder(config, counts, catalogue, vectors, Tastes(), replies, metrics, settings.max_event_bytes, rng)
+        rules = Rules(
+            settings.attribution_window_s, settings.conversion_window_s, settings.segment_fields, config.examination, config.half_life_s
+        )
+        return cls(settings, partitions, rules, responder, metrics)
+
+    def start(self) -> None:
+        """Make sure of the changelogs before anything reads them.
+
+        Raises
+        ------
+        TopicsError
+            If they cannot be made, or have another number of partitions than the sources.
+        """
+        ensure_changelogs(AdminClient(self.settings.kafka_client()), changelog_topics(self.settings), self.partitions, self.settings)
+
+    # ---- what the transport asks (ChunkFlow)
+
+    def ready(self, generation: int) -> bool:
+        """Whether the state is restored for this generation."""
+        return self.store.ready_generation == generation
+
+    async def begin(self, assignment: Iterable[TP]) -> list[Lane]:
+        """Start a session: both readers at the store's positions."""
+        session = self.store.open_session()
+        for reader, wanted in ((self._bulk, self.topics - {self._requests_topic}), (self._prompt, {self._requests_topic})):
+            source = {topic: self.source[topic] for topic in wanted}
+            positions = {(topic, n): self.store.position(source[topic], n) for topic in wanted for n in self.store.partitions}
+            await reader.assign(session, source, positions)
+        return [Lane(self._prompt, lambda _in_flight: True), Lane(self._bulk, self._may_read_counts)]
+
+    async def before_revocation(self) -> None:
+        """Make durable what was counted, while the group still accepts this generation."""
+        await self.store.flush()
+        self.store.close_flow()
+
+    async def close(self) -> None:
+        """Last flush; then release everything."""
+        await self.before_revocation()
+        await self.store.close()
+        await self._bulk.close()
+        await self._prompt.close()
+
+    def owned(self, assignment: Iterable[TP]) -> set[int]:
+        """Partition numbers of the sources in an assignment."""
+        return {tp.partition for tp in assignment if tp.topic in self.topics}
+
+    def _may_read_counts(self, in_flight: int) -> bool:
+        return in_flight < MAX_IN_FLIGHT and not self.store.congested and self._requests_settled()
+
+    def _requests_settled(self) -> bool:
+        """Whether every request that was in the log at the restore has been answered.
+
+        Subtle: after a crash a request is answered again; an impression of its slate must not be counted before, since it may take its
+        segment from the slate.
+        """
+        if self.store.settled_session == self.store.session:
+            return True
+        topic = self._requests_topic
+        for number in self.store.partitions:
+            answered = self.store.position(REQUESTS, number)
+            if not self._prompt.answered(topic, number, answered, self.store.sources.end(REQUESTS, number)):
+                return False
+        self.store.settled_session = self.store.session
+        return True
+
+    # ---- what the agents ask
+
+    def handle(self, chunk: Chunk) -> None:
+        """Bring a chunk into the state; a fault here would make the state and its position disagree, so it ends the process."""
+        try:
+            if self.store.admit(chunk) is not None:
+                self._handlers[chunk.source](chunk, time.time())
+                self.store.advance(chunk)
+        except Exception:
+            log.exception("%s[%d] %d to %d", chunk.topic, chunk.partition, chunk.start, chunk.end)
+            self.end_process("a chunk could not be applied; nothing of it was committed")
+
+    def _count_impressions(self, chunk: Chunk, now_s: float) -> None:
+        partition = self.store.partitions[chunk.partition]
+        events = decode_chunk(partition, chunk, decode_impression, self.settings.max_event_bytes, now_s)
+        count_impressions(partition, events, self.store.rules, now_s)
+
+    def _count_clicks(self, chunk: Chunk, now_s: float) -> None:
+        partition = self.store.partitions[chunk.partition]
+        events = decode_chunk(partition, chunk, decode_click, self.settings.max_event_bytes, now_s)
+        count_clicks(partition, self.responder.tastes.clicked(events), self.store.rules, now_s)
+
+    def _answer(self, chunk: Chunk, now_s: float) -> None:
+        self.responder.answer(self.store.partitions[chunk.partition], chunk, self.store.rules, now_s)
+
+    def followers(self) -> list[Callable[[], Awaitable[None]]]:
+        """Endless tasks that keep the views up to date; a view that cannot go on ends the process, or it would serve old counts."""
+        views = (
+            (self._counts_tail, self.responder.counts.apply),
+            (self._items_tail, self.responder.catalogue.apply),
+            (self._vectors_tail, self.responder.vectors.apply),
+        )
+        return [functools.partial(self._follow, tail, apply) for tail, apply in views]
+
+    async def _follow(self, tail: Tail, apply: Callable[[list[Any]], None]) -> None:
+        try:
+            await tail.follow(apply)
+        except Exception as error:
+            log.exception("%s", tail.topics)
+            self.end_process(f"reading {', '.join(tail.topics)} failed: {error}")
+
+    def not_ready(self, generation: int) -> list[str]:
+        """What keeps this worker from being ready, in words; empty when it is."""
+        missing = [] if self.ready(generation) else ["state is not restored, or no partitions are assigned yet"]
+        tails = (self._counts_tail, self._items_tail, self._vectors_tail)
+        return missing + [f"{', '.join(tail.topics)} not read to the end yet" for tail in tails if not tail.caught_up]
+
+    def measure(self) -> None:
+        """Bring gauges up to date."""
+        self.metrics.view_lag.set(self._counts_tail.lag())
+
+    def forget(self) -> None:
+        """Drop what the windows have passed."""
+        self.store.forget_expired(self._bulk.behind)
+
+    def end_process(self, reason: str) -> None:
+        """End now, without a flush: what was not committed is restored from the log by the next process."""
+        log.critical("%s", reason)
+        logging.shutdown()
+        os._exit(EXIT_STATUS)

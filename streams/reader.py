@@ -1,0 +1,127 @@
+"""Reader: one confluent-kafka consumer in a thread of its own, assigned the partitions of some sources; no group, no commits.
+
+`fetch.queue.backoff.ms` is 5: as shipped, librdkafka sleeps 1 s whenever its queue is full. A reader for requests polls and then takes
+what is there (`consume(n, 0)`): `consume(n, t)` alone holds one record back for the whole t. A reader for counts waits `BULK_WAIT_S`
+for larger chunks.
+"""
+
+import asyncio
+import itertools
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+
+from .chunk import Chunk
+
+BULK_WAIT_S = 0.02  # larger chunks are worth 15% of the throughput
+PROMPT_WAIT_S = 0.5  # of a poll that finds nothing; a record ends it at once
+_PASSING = {"_ALL_BROKERS_DOWN", "_TRANSPORT", "_TIMED_OUT", "_RESOLVE", "NOT_LEADER_FOR_PARTITION", "LEADER_NOT_AVAILABLE"}
+
+Place = tuple[str, int]  # (topic, partition)
+
+
+class Reader:
+    """Chunks of the assigned partitions, from the positions it was given."""
+
+    def __init__(self, client: Mapping[str, Any], name: str, chunk_records: int, prompt: bool, prefetch: int) -> None:
+        self.name = name
+        self._records = chunk_records
+        self._prompt = prompt
+        self._consumer = Consumer(
+            {
+                **client,
+                "group.id": "unused",
+                "enable.auto.commit": False,
+                "enable.auto.offset.store": False,
+                "auto.offset.reset": "error",  # positions were held against the topics: anything else is news
+                "isolation.level": "read_committed",
+                "fetch.queue.backoff.ms": 5,
+                "fetch.wait.max.ms": 50,
+                "queued.min.messages": prefetch,
+                "queued.max.messages.kbytes": 65_536,
+            }
+        )
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"reader-{name}")
+        self.topics: frozenset[str] = frozenset()
+        self._source: dict[str, str] = {}
+        self._positions: dict[Place, int] = {}
+        self._session = -1
+
+    async def assign(self, session: int, source: Mapping[str, str], positions: Mapping[Place, int]) -> None:
+        """Read these partitions from here on; `source` maps topics to sources."""
+        self._source, self._positions, self._session = dict(source), dict(positions), session
+        self.topics = frozenset(source)
+        places = [TopicPartition(topic, number, at) for (topic, number), at in positions.items()]
+        await self._call(self._consumer.assign, places)
+
+    async def read(self) -> list[Chunk]:
+        """The next chunks, one per partition at most; none after a while without records.
+
+        Raises
+        ------
+        KafkaException
+            For an error that does not pass by itself.
+        """
+        session = self._session
+        records = await self._call(self._read)
+        if session != self._session:
+            return []
+        chunks = []
+        records.sort(key=_where)  # stable: each partition keeps its order
+        for (topic, number), run in itertools.groupby(records, key=_where):
+            own = list(run)
+            start, end = self._positions[topic, number], own[-1].offset() + 1
+            self._positions[topic, number] = end
+            chunks.append(Chunk(self._source[topic], topic, number, own, start, end, session))
+        return chunks
+
+    def behind(self, number: int) -> list[str]:
+        """Sources of partition `number` with records that were not read yet, as far as the broker's last answers tell."""
+        found = []
+        for topic, partition in self._positions:
+            if partition == number:
+                _low, high = self._consumer.get_watermark_offsets(TopicPartition(topic, partition), cached=True)
+                if high < 0 or not self.reached(topic, partition, high):
+                    found.append(self._source[topic])
+        return found
+
+    def answered(self, topic: str, number: int, applied: int, end: int) -> bool:
+        """Whether everything before `end` was read, and all that was read is applied up to `applied`."""
+        return applied >= end or (applied == self._positions[topic, number] and self.reached(topic, number, end))
+
+    def reached(self, topic: str, number: int, end: int) -> bool:
+        """Whether everything before `end` has been read; markers of transactions at the end count as read."""
+        if self._positions[topic, number] >= end:
+            return True
+        return bool(self._consumer.position([TopicPartition(topic, number)])[0].offset >= end)
+
+    async def close(self) -> None:
+        """Stop reading."""
+        await self._call(self._consumer.close)
+        self._thread.shutdown()
+
+    def _read(self) -> list[Any]:
+        if self._prompt:
+            first = self._consumer.poll(PROMPT_WAIT_S)
+            records = [] if first is None else [first, *self._consumer.consume(self._records - 1, 0)]
+        else:
+            records = self._consumer.consume(self._records, BULK_WAIT_S)
+        if any(record.error() is not None for record in records):
+            records = [record for record in records if _good(record)]
+        return records
+
+    async def _call(self, call: Any, *args: Any) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, call, *args)
+
+
+def _where(record: Any) -> Place:
+    return record.topic(), record.partition()
+
+
+def _good(record: Any) -> bool:
+    error: KafkaError | None = record.error()
+    if error is not None and (error.fatal() or not (error.retriable() or error.name() in _PASSING)):
+        raise KafkaException(error)
+    return error is None

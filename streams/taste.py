@@ -1,0 +1,55 @@
+"""Taste: a user's vector, made from the items that the user clicked last, through the embeddings in force.
+
+    u = normalise( sum_j DECAY^j x_j )     j = 0 for the last click
+
+Ids are kept, not vectors: a new release changes every vector and loses nothing. Kept in the memory of the worker that owns the user's
+partition; after a restart or a move it starts empty and fills with the next clicks.
+"""
+
+from collections import OrderedDict, deque
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .catalogue import VectorsView
+from .events import Click
+
+CLICKS_KEPT = 10  # per user
+USERS_KEPT = 100_000  # the user whose last click is oldest goes first
+DECAY = 0.8
+
+
+class Tastes:
+    """Last clicked items by user."""
+
+    def __init__(self, users_kept: int = USERS_KEPT) -> None:
+        self._users_kept = users_kept
+        self._clicked: OrderedDict[str, deque[str]] = OrderedDict()
+
+    def clicked(self, clicks: Iterable[Click]) -> Iterable[Click]:
+        """Note the clicks that pass through."""
+        for click in clicks:
+            kept = self._clicked.get(click.user_id)
+            if kept is None:
+                kept = self._clicked[click.user_id] = deque(maxlen=CLICKS_KEPT)
+                if len(self._clicked) > self._users_kept:
+                    self._clicked.popitem(last=False)
+            else:
+                self._clicked.move_to_end(click.user_id)
+            kept.append(click.item_id)
+            yield click
+
+    def vector(self, user_id: str, vectors: VectorsView) -> NDArray[np.float32] | None:
+        """(d,) unit vector; None for a user without clicks, or without vectors."""
+        clicked = self._clicked.get(user_id)
+        matrix = vectors.matrix() if clicked else None
+        if not clicked or matrix is None:
+            return None
+        total = np.zeros(matrix.shape[1], dtype=np.float32)
+        for age, item_id in enumerate(reversed(clicked)):
+            number = vectors.items.get(item_id)
+            if number is not None and number < len(matrix):
+                total += DECAY**age * matrix[number]
+        norm = float(np.linalg.norm(total))
+        return total / norm if norm > 0 else None
