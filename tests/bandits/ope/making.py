@@ -86,8 +86,5 @@ def marginal_at_second(weights: np.ndarray) -> np.ndarray:
     """P(item is second) under Plackett-Luce: sum over the first; (n_items,)."""
     total = weights.sum()
     return np.array(
-        [
-            sum(weights[b] / total * weights[a] / (total - weights[b]) for b in range(weights.size) if b != a)
-            for a in range(weights.size)
-        ]
+        [sum(weights[b] / total * weights[a] / (total - weights[b]) for b in range(weights.size) if b != a) for a in range(weights.size)]
     )

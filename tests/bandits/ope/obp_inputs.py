@@ -46,9 +46,7 @@ def as_slates(log: Log) -> Log:
             for taken in above:
                 here = np.where(here == taken, (here + 1) % 34, here)
         item[position == place] = here
-    return log._replace(
-        **{name: getattr(log, name)[:n] for name in log._fields} | {"slate": slate, "position": position, "item": item}
-    )
+    return log._replace(**{name: getattr(log, name)[:n] for name in log._fields} | {"slate": slate, "position": position, "item": item})
 
 
 def inputs(behaviour: str) -> dict[str, np.ndarray]:

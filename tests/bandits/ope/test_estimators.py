@@ -19,9 +19,7 @@ UNBIASED_UNDER_CASCADE = ("rips", "sips", "cascade_dr")
 
 def make(name: str, model: bool = True) -> Sample:
     how = ESTIMATORS[name]
-    sample = sample_of(
-        paper_log(), paper_target(), np.random.default_rng(0), paper_model() if model else None, conditional=how.conditional
-    )
+    sample = sample_of(paper_log(), paper_target(), np.random.default_rng(0), paper_model() if model else None, conditional=how.conditional)
     return sample._replace(matched=np.array([1.0, 0.0, 0.0, 1.0, 1.0, 1.0])) if how.weighs == "matches" else sample
 
 

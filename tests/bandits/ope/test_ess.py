@@ -1,0 +1,67 @@
+import numpy as np
+import pytest
+
+from bandits.ope.ess import Limits, TooLittleData, check_amount, check_weights, check_width, effective_rows, rows_for_width
+
+
+def test_effective_rows_of_equal_weights_is_their_number():
+    """(4 x 2)^2 / (4 x 4) = 4; weights 3 and 1: 16 / 10."""
+    assert effective_rows(np.full(4, 2.0)) == 4.0
+    assert effective_rows(np.array([3.0, 1.0])) == pytest.approx(1.6)
+    assert effective_rows(np.zeros(3)) == 0.0
+
+
+def test_too_few_effective_rows_are_refused_with_the_rows_that_would_do():
+    """10 of 1,000 rows have weight: 100 effective rows need 10,000."""
+    weight = np.zeros(1000)
+    weight[:10] = 100.0
+    with pytest.raises(TooLittleData, match=r"10\.0 effective rows for this policy, expected at least 100") as refusal:
+        check_amount(weight, np.ones(1000), Limits())
+    assert refusal.value.rows_needed == 10_000
+
+
+def test_too_few_rewards_are_refused_with_the_rows_that_would_do():
+    """4 clicks in 1,000 rows: 10 need 2,500."""
+    reward = np.zeros(1000)
+    reward[:4] = 1.0
+    with pytest.raises(TooLittleData, match=r"4\.0 effective rewards") as refusal:
+        check_amount(np.ones(1000), reward, Limits())
+    assert refusal.value.rows_needed == 2500
+
+
+def test_twenty_clicks_of_which_one_outweighs_all_are_too_few():
+    """One click of weight 100 beside 19 of weight 1: 119^2 / 10,019 = 1.4 effective rewards."""
+    weight = np.ones(5000)
+    weight[0] = 100.0
+    reward = np.zeros(5000)
+    reward[:20] = 1.0
+    with pytest.raises(TooLittleData, match=r"1\.4 effective rewards"):
+        check_amount(weight, reward, Limits(min_ess=10))
+
+
+def test_enough_is_not_refused():
+    check_amount(np.ones(1000), np.ones(1000), Limits())
+    check_weights(np.random.default_rng(0).exponential(size=1000), Limits())
+    check_width(0.1, 0.05, 0.15, 1000, Limits())
+
+
+def test_weights_that_do_not_average_one_are_refused():
+    """Propensities of another policy: weights twice what they should be."""
+    with pytest.raises(TooLittleData, match="instead of 1"):
+        check_weights(2 * np.random.default_rng(0).exponential(size=1000), Limits())
+
+
+def test_an_interval_too_wide_is_refused_with_the_rows_that_would_do():
+    """+-50% at 1,000 rows; for +-10% it takes 25 times as many."""
+    with pytest.raises(TooLittleData, match="50% of the estimate to each side, expected at most 10%") as refusal:
+        check_width(0.1, 0.05, 0.15, 1000, Limits(max_relative_width=0.1))
+    assert refusal.value.rows_needed == 25_000
+
+
+def test_a_lift_of_ten_percent_by_replay_takes_millions_of_rows():
+    """34 items at a click rate of 0.46% (the Open Bandit log): half-width 10% of the rate needs 1.96^2 0.9954 / (0.01 0.0046)
+    = 83,000 matches, so 2.8 million rows for one policy; for the difference of two, about twice that each.
+    """
+    rate, rows = 0.0046, 10_000
+    half = 1.96 * np.sqrt(rate * (1 - rate) / (rows / 34))
+    assert rows_for_width(half, 0.1 * rate, rows) == pytest.approx(34 * 83_128, rel=0.01)
