@@ -1,4 +1,4 @@
-"""Agents: what Faust runs. Each reads chunks and hands them to the engine; the timers flush and forget."""
+"""Agents: what Faust runs. Each reads chunks, or items one by one, and hands them to the engine; the tasks flush and forget."""
 
 import asyncio
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 import faust
 
 from .engine import Engine
+from .ingest import Place
 
 FORGET_EVERY_S = 1.0
 
@@ -22,6 +23,13 @@ def add_agents(app: faust.App, engine: Engine) -> None:
 
         app.agent(app.topic(topic, key_serializer="raw", value_serializer="raw"), name=f"{source}-agent")(agent)
 
+    async def items(stream: Any) -> None:
+        async for event in stream.events():
+            message = event.message
+            engine.check_item(Place(message.topic, message.partition, message.offset), message.key, message.value)
+
+    app.agent(app.topic(engine.items_topic, key_serializer="raw", value_serializer="raw", allow_empty=True), name="items-agent")(items)
+
 
 def add_tasks(app: faust.App, engine: Engine) -> None:
     """Flush, forget, and follow the topics that every worker holds whole."""
@@ -36,5 +44,8 @@ def add_tasks(app: faust.App, engine: Engine) -> None:
             await app.sleep(FORGET_EVERY_S)
             engine.forget()
 
-    for task in (flush, forget, *engine.followers()):
+    async def embed() -> None:
+        await engine.embed_arrivals(app.consumer.assignment)
+
+    for task in (flush, forget, embed, *engine.followers()):
         app.task(task)

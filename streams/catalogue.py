@@ -1,4 +1,4 @@
-"""Catalogue: what can be shown, in memory in every worker, from the `items` topic; and the vectors of the release in force.
+"""Catalogue: what can be shown, in memory in every worker, from the `items` topic.
 
 An item that was never described can be shown only while the catalogue is empty (a user who produces no items), or when a request names it.
 """
@@ -11,8 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bandits.serve import Catalogue
-from encoder.release import WireError, decode_embedding, decode_release
-from encoder.verify import ReleaseAssembly
 
 from .events import EventError, Item, decode_item
 from .view import Index
@@ -28,6 +26,7 @@ class CatalogueView:
         self.version = 0
         self.groups = Index()
         self.described: dict[str, Item] = {}
+        self.partition: dict[str, int] = {}  # of the items topic: whose worker embeds the item
         self._first_seen_s: dict[str, float] = {}
         self._withdrawn: set[str] = set()
 
@@ -38,9 +37,9 @@ class CatalogueView:
             if not key:
                 continue
             _kind, ms = record.timestamp()
-            self.put(key.decode(errors="replace"), record.value(), ms / 1000.0 if ms > 0 else time.time())
+            self.put(key.decode(errors="replace"), record.value(), ms / 1000.0 if ms > 0 else time.time(), record.partition())
 
-    def put(self, item_id: str, value: bytes | None, at_s: float) -> None:
+    def put(self, item_id: str, value: bytes | None, at_s: float, partition: int = 0) -> None:
         """An item's record; no value withdraws it."""
         if value is None:
             self.described.pop(item_id, None)
@@ -51,6 +50,7 @@ class CatalogueView:
             except EventError:
                 return
             self.described[item_id] = item
+            self.partition[item_id] = partition
             self._withdrawn.discard(item_id)
             self._first_seen_s.setdefault(item_id, at_s)
         self.items.number(item_id)
@@ -80,64 +80,3 @@ class CatalogueView:
             if excluded is not None:
                 available[excluded] = False
         return Catalogue(available, first_seen_s, group, vectors)
-
-
-class VectorsView:
-    """Embeddings and releases: the matrix of the release in force, or the vectors that the items brought themselves."""
-
-    def __init__(self, catalogue: CatalogueView, releases_topic: str) -> None:
-        self.assembly = ReleaseAssembly()
-        self.version = 0
-        self._catalogue = catalogue
-        self._releases_topic = releases_topic
-        self._cached: tuple[Any, ...] | None = None
-        self._matrix: NDArray[np.float32] | None = None
-
-    @property
-    def items(self) -> Index:
-        """Numbers of the matrix's rows."""
-        return self._catalogue.items
-
-    @property
-    def encoder(self) -> str | None:
-        """Version of the release in force."""
-        current = self.assembly.current()
-        return None if current is None else current.version
-
-    def apply(self, records: Iterable[Any]) -> None:
-        """Records of the topics `item-embeddings` and `encoder-releases`; broken ones change nothing."""
-        for record in records:
-            value = record.value()
-            try:
-                if record.topic() == self._releases_topic:
-                    if value is not None:
-                        self.assembly.add_release(decode_release(value))
-                elif value is None:
-                    self.assembly.remove((record.key() or b"").decode(errors="replace"))
-                else:
-                    self.assembly.add_embedding(decode_embedding(value))
-            except WireError:
-                continue
-            self.version += 1
-
-    def matrix(self) -> NDArray[np.float32] | None:
-        """(n_items, d) unit rows by the columns of the counts, zero rows where there is no vector; None without any."""
-        items = self._catalogue.items
-        state = (self.version, self._catalogue.version, len(items))
-        if state != self._cached:
-            self._cached = state
-            current = self.assembly.current()
-            self._matrix = current.take(items.names)[0].astype(np.float32) if current is not None else self._own_vectors()
-        return self._matrix
-
-    def _own_vectors(self) -> NDArray[np.float32] | None:
-        own = {name: item.vector for name, item in self._catalogue.described.items() if item.vector}
-        lengths = {len(vector) for vector in own.values()}
-        if len(lengths) != 1:
-            return None  # none, or not comparable with each other
-        matrix = np.zeros((len(self._catalogue.items), lengths.pop()), dtype=np.float32)
-        for name, vector in own.items():
-            norm = float(np.linalg.norm(vector))
-            if np.isfinite(norm) and norm > 0:
-                matrix[self._catalogue.items.number(name)] = np.asarray(vector) / norm
-        return matrix

@@ -13,13 +13,14 @@ from faust.types import TP
 
 from bandits.config import SlateConfig
 
-from .attribution import Rules, count_clicks, count_impressions
-from .catalogue import CatalogueView, VectorsView
+from .arrivals import Arrivals
+from .attribution import REJECTED, Rules, count_clicks, count_impressions
+from .catalogue import CatalogueView
 from .changelogs import ensure_changelogs
 from .chunk import Chunk
 from .config import Settings, worker_name
 from .events import decode_click, decode_impression
-from .ingest import decode_chunk
+from .ingest import Place, dead_letter, decode_chunk, item_fault
 from .metrics import Metrics
 from .names import app_id, changelog_topics
 from .reader import Reader
@@ -32,6 +33,7 @@ from .taste import Tastes
 from .topics import TopicNames, check_copartitioned, partition_counts
 from .transaction import Transactions, check_group_metadata
 from .transport import Lane
+from .vectors import VectorsView
 from .view import CountsView, Index
 
 log = logging.getLogger(__name__)
@@ -79,6 +81,10 @@ class Engine:
         }
         self._counts_tail = Tail(client, changelogs[:1])
         self._items_tail = Tail(client, [names.items])
+        self.items_topic = names.items
+        self._dead_letters = names.dead_letters
+        self._item_letters = Replies(client)
+        self._arrivals = Arrivals(client, names.item_embeddings, responder.catalogue, responder.vectors, metrics)
         self._vectors_tail = Tail(client, [names.item_embeddings, names.encoder_releases])
 
     @classmethod
@@ -100,10 +106,10 @@ class Engine:
         items = Index()
         counts = CountsView(items, config.half_life_s)
         catalogue = CatalogueView(items)
-        vectors = VectorsView(catalogue, names.encoder_releases)
-        replies = Replies(client, names.slates)
+        vectors = VectorsView(catalogue, names.encoder_releases, settings.releases_dir, lambda state: metrics.releases.labels(state).inc())
+        replies = Replies(client)
         rng = np.random.default_rng()
-        responder = Responder(config, counts, catalogue, vectors, Tastes(), replies, metrics, settings.max_event_bytes, rng)
+        responder = Responder(config, counts, catalogue, vectors, Tastes(), replies, names.slates, metrics, settings.max_event_bytes, rng)
         rules = Rules(
             settings.attribution_window_s, settings.conversion_window_s, settings.segment_fields, config.examination, config.half_life_s
         )
@@ -202,6 +208,21 @@ class Engine:
             (self._vectors_tail, self.responder.vectors.apply),
         )
         return [functools.partial(self._follow, tail, apply) for tail, apply in views]
+
+    async def embed_arrivals(self, assignment: Callable[[], Iterable[TP]]) -> None:
+        """Endless: embed items of this worker's partitions that lack a vector of the release in force."""
+        await self._arrivals.run(
+            lambda: {tp.partition for tp in assignment() if tp.topic == self.items_topic},
+            lambda: self._items_tail.caught_up and self._vectors_tail.caught_up,
+        )
+
+    def check_item(self, place: Place, key: bytes | None, value: bytes | None) -> None:
+        """A dead letter for an item that cannot be read; the good ones reach every worker's catalogue by its own tail."""
+        fault = item_fault(key, value, self.settings.max_event_bytes)
+        if fault is not None:
+            letter = dead_letter(place, key, value, fault, time.time())
+            self._item_letters.send(self._dead_letters, letter.key, letter.value)
+            self.metrics.events.labels(REJECTED, "").inc()
 
     async def _follow(self, tail: Tail, apply: Callable[[list[Any]], None]) -> None:
         try:

@@ -1,16 +1,24 @@
 """Ingest: the records of a chunk to events; what cannot be used becomes a dead letter and the rest goes on."""
 
 from collections.abc import Callable, Iterator
-from typing import Any, TypeVar
+from typing import NamedTuple, TypeVar
 
 from msgspec import Struct
 
 from .attribution import REJECTED
 from .chunk import Chunk
-from .events import MAX_QUOTED_BYTES, DeadLetter, EventError, encode
+from .events import MAX_QUOTED_BYTES, DeadLetter, EventError, decode_item, encode
 from .partition import Partition, Rejected
 
 Event = TypeVar("Event", bound=Struct)
+
+
+class Place(NamedTuple):
+    """Where a record stands."""
+
+    topic: str
+    partition: int
+    offset: int
 
 
 def decode_chunk(
@@ -20,31 +28,50 @@ def decode_chunk(
     for record in chunk.records:
         value = record.value()
         try:
-            if value is not None and len(value) > max_bytes:
-                _refuse(f"expected at most {max_bytes} bytes, found {len(value)}; see SLATESTREAM_MAX_EVENT_BYTES")
+            _check_size(value, max_bytes)
             if not record.key():
                 _refuse("expected the user's id as key, found none: without it one user's events do not share a partition")
             event = decode(value)
         except EventError as error:
-            partition.rejected.append(dead_letter(record, str(error), now_s))
+            place = Place(record.topic(), record.partition(), record.offset())
+            partition.rejected.append(dead_letter(place, record.key(), value, str(error), now_s))
             partition.tally[REJECTED, ""] += 1
         else:
             yield event
 
 
-def dead_letter(record: Any, reason: str, now_s: float) -> Rejected:
+def dead_letter(place: Place, key: bytes | None, value: bytes | None, reason: str, now_s: float) -> Rejected:
     """The dead letter of a record: key and value as they were, as far as text and size allow."""
-    key, value = record.key(), record.value()
     letter = DeadLetter(
-        topic=record.topic(),
-        partition=record.partition(),
-        offset=record.offset(),
+        topic=place.topic,
+        partition=place.partition,
+        offset=place.offset,
         reason=reason,
         key=None if key is None else key.decode(errors="replace"),
         value="" if value is None else value[:MAX_QUOTED_BYTES].decode(errors="replace"),
         ts=now_s,
     )
     return Rejected(key, encode(letter))
+
+
+def item_fault(key: bytes | None, value: bytes | None, max_bytes: int) -> str | None:
+    """What is wrong with a record of `items`; None if it is a good item or withdraws one."""
+    try:
+        if not key:
+            _refuse("expected the item's id as key, found none")
+        elif value is not None:
+            _check_size(value, max_bytes)
+            item = decode_item(value)
+            if item.item_id.encode() != key:
+                _refuse(f"expected the key to be the item's id {item.item_id!r}, found {key[:100]!r}")
+    except EventError as error:
+        return str(error)
+    return None
+
+
+def _check_size(value: bytes | None, max_bytes: int) -> None:
+    if value is not None and len(value) > max_bytes:
+        _refuse(f"expected at most {max_bytes} bytes, found {len(value)}; see SLATESTREAM_MAX_EVENT_BYTES")
 
 
 def _refuse(reason: str) -> None:

@@ -1,4 +1,4 @@
-"""Replies: slates on their way out, by an idempotent producer that waits for no flush.
+"""Replies: slates on their way out (and dead letters of items), by an idempotent producer that waits for no flush.
 
 A flush makes a request's offset durable only once its reply is delivered: `wait` is called before the transaction. A reply that could
 not be delivered undoes the flush, so that the request is read and answered again.
@@ -18,10 +18,9 @@ DELIVERY_TIMEOUT_S = 30.0
 
 
 class Replies:
-    """The producer of one topic."""
+    """An idempotent producer that remembers a failed delivery until somebody waits."""
 
-    def __init__(self, client: Mapping[str, Any], topic: str) -> None:
-        self._topic = topic
+    def __init__(self, client: Mapping[str, Any]) -> None:
         self._producer = Producer(
             {
                 **client,
@@ -33,11 +32,11 @@ class Replies:
         )
         self._lost: KafkaError | None = None
 
-    def send(self, key: bytes, value: bytes) -> None:
-        """Hand a reply to the producer."""
+    def send(self, topic: str, key: bytes | None, value: bytes) -> None:
+        """Hand a record to the producer."""
         while True:
             try:
-                self._producer.produce(self._topic, value, key, on_delivery=self._delivered)
+                self._producer.produce(topic, value, key, on_delivery=self._delivered)
                 return
             except BufferError:
                 self._producer.poll(0.01)

@@ -15,7 +15,7 @@ from bandits.config import SlateConfig
 from bandits.serve import Request, SlateResult, Snapshot, compose, prepare
 
 from .attribution import Rules, context_segment, serve
-from .catalogue import CatalogueView, VectorsView
+from .catalogue import CatalogueView
 from .chunk import Chunk
 from .events import Slate, SlateItem, SlateRequest, decode_slate_request, encode
 from .ingest import decode_chunk
@@ -23,6 +23,7 @@ from .metrics import Metrics
 from .partition import Partition
 from .replies import Replies
 from .taste import Tastes
+from .vectors import VectorsView
 from .view import CountsView
 
 REFRESH_S = 0.5
@@ -50,6 +51,7 @@ class Responder:
         vectors: VectorsView,
         tastes: Tastes,
         replies: Replies,
+        topic: str,
         metrics: Metrics,
         max_event_bytes: int,
         rng: np.random.Generator,
@@ -60,6 +62,7 @@ class Responder:
         self.vectors = vectors
         self.tastes = tastes
         self._replies = replies
+        self._topic = topic
         self._metrics = metrics
         self._max_event_bytes = max_event_bytes
         self._rng = rng
@@ -71,7 +74,7 @@ class Responder:
         requests = list(decode_chunk(partition, chunk, decode_slate_request, self._max_event_bytes, now_s))
         for request, slate in zip(requests, self.slates(requests, rules, now_s), strict=True):
             serve(partition, slate.slate_id, slate.segment, slate.policy_version, now_s, rules)
-            self._replies.send(request.user_id.encode(), encode(slate))
+            self._replies.send(self._topic, request.user_id.encode(), encode(slate))
         took_s = time.perf_counter() - began
         self._metrics.requests.inc(len(requests))
         for _ in requests:

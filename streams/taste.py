@@ -12,8 +12,8 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from .catalogue import VectorsView
 from .events import Click
+from .vectors import VectorsView
 
 CLICKS_KEPT = 10  # per user
 USERS_KEPT = 100_000  # the user whose last click is oldest goes first
