@@ -18,6 +18,7 @@ from bandits.config import ConfigError, load_config
 from encoder.artifact import ArtifactError, Release, WireError, decode_release, load
 from streams.config import SETTINGS, Settings
 from streams.connect import BrokerUnreachable, connect
+from streams.names import app_id
 from streams.reading import TopicReader
 from streams.topics import TopicNames, TopicsError, check_copartitioned, differences, partition_counts
 
@@ -120,18 +121,19 @@ def check_partitions(settings: Settings, admin: AdminClient) -> Iterator[Finding
 
 def check_group(settings: Settings, admin: AdminClient) -> Iterator[Finding]:
     """Which workers are there."""
+    name = app_id(settings)
     try:
-        group = admin.describe_consumer_groups([settings.group])[settings.group].result(ADMIN_TIMEOUT_S)
+        group = admin.describe_consumer_groups([name])[name].result(ADMIN_TIMEOUT_S)
     except KafkaException as error:
-        yield Finding("group", CARE, f"{settings.group} cannot be described: {error.args[0].str()}", "see the ACLs of the group")
+        yield Finding("group", CARE, f"{name} cannot be described: {error.args[0].str()}", "see the ACLs of the group")
         return
     members = len(group.members)
     if group.state in (ConsumerGroupState.PREPARING_REBALANCING, ConsumerGroupState.COMPLETING_REBALANCING):
-        yield Finding("group", CARE, f"{settings.group} is being rebalanced, {members} workers", "look again in a minute")
+        yield Finding("group", CARE, f"{name} is being rebalanced, {members} workers", "look again in a minute")
     elif members:
-        yield Finding("group", GOOD, f"{settings.group} has {members} workers")
+        yield Finding("group", GOOD, f"{name} has {members} workers")
     else:
-        yield Finding("group", CARE, f"{settings.group} has no worker", "start one: `slatestream worker`")
+        yield Finding("group", CARE, f"{name} has no worker", "start one: `slatestream worker`")
 
 
 def check_releases(settings: Settings, admin: AdminClient) -> Iterator[Finding]:

@@ -74,7 +74,7 @@ class EventSender:
                 "enable.idempotence": True,
                 "partitioner": "murmur2_random",
                 "linger.ms": 5,
-                "compression.type": "lz4",
+                "compression.type": "gzip",  # the one codec that every client reads without more packages
                 "message.max.bytes": LARGEST_EVENT_BYTES,
                 "queue.buffering.max.messages": 500_000,
                 "log_level": 0,

@@ -22,10 +22,9 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
 
     connect(settings)
     lines = 0
-    for counts in read_counts(settings):
-        if args.segment is None or counts["segment"] == args.segment:
-            json_line(counts)
-            lines += 1
+    for counts in read_counts(settings, args.segment):
+        json_line(counts)
+        lines += 1
     if not lines:
         err().print("no counts yet: nothing was ingested by this group, or the first flush is still to come")
     return 0

