@@ -8,7 +8,8 @@ Per (slate_id, item_id) an impression counts once, and a click and a conversion 
 
 Feedback that comes before its impression waits in the slate's row; so does a conversion that needs a click. A slate's row lives
 for two attribution windows of stream time, one for the click to happen and one for it to arrive; with a counted click, for the
-conversion window and one attribution window. What still waits then is an orphan. Stream time is defined in `watermark`.
+conversion window and one attribution window. What still waits then is an orphan. Stream time and the end of a row
+are in `forgetting`.
 
 Not promised: duplicates that come later than the row lives are counted again; feedback after that is an orphan.
 """
@@ -110,12 +111,12 @@ def count_impressions(partition: Partition, events: Iterable[Impression], rules:
         count.impressions += 1.0
         count.examined += weight
         if not plain:
-            share = _discount(count, ts, rules.half_life_s)
+            share = _discount(count, min(ts, now_s), rules.half_life_s)
             count.fresh_impressions += share
             count.fresh_examined += share * weight
         tally[COUNTED_IMPRESSION, segment] += 1
         if seen.bits & WAITING:
-            _settle(partition, row, event.item_id, seen, rules)
+            _settle(partition, row, event.item_id, seen, rules, now_s)
         _extend(row, max(ts, horizon_s) + 2 * rules.attribution_window_s, rules)
     partition.stream_s[IMPRESSIONS] = stream_s
 
@@ -147,7 +148,7 @@ def count_clicks(partition: Partition, events: Iterable[Click], rules: Rules, no
         elif verdict == LATE:
             tally[LATE, segment] += 1
         else:
-            _count_feedback(partition, row, event.item_id, seen, conversion, ts, event.value, rules)
+            _count_feedback(partition, row, event.item_id, seen, conversion, ts, event.value, rules, now_s)
     partition.stream_s[CLICKS] = stream_s
 
 
@@ -158,36 +159,6 @@ def serve(partition: Partition, slate_id: str, segment: str, policy: str, ts: fl
         row.policy = policy
         if row.segment is None:
             row.segment = segment
-
-
-def watermark(partition: Partition, behind: Iterable[str], idle_s: float) -> float:
-    """Stream time of a partition in seconds: everything before it has been read.
-
-    The largest event time seen, held back by the sources in `behind` (those with records left to read). Once all are read to
-    their ends the clock goes on by itself from there (`idle_s`: seconds since the last record), so a quiet partition forgets too.
-    """
-    reached = [partition.stream_s.get(name, 0.0) for name in behind]
-    if reached:
-        return min(reached)
-    return max(partition.stream_s.values(), default=0.0) + idle_s
-
-
-def forget(partition: Partition, watermark_s: float, most: int) -> int:
-    """Drop up to `most` slates whose row has lived long enough; returns how many index entries were looked at."""
-    looked_at = 0
-    for index_key, slate_id in partition.disk.expired(watermark_s, most):
-        looked_at += 1
-        partition.expiries.append(index_key)
-        row = partition.slate(slate_id)
-        if row is None or row.expires_s >= watermark_s:
-            continue  # gone already, or it lives longer than this entry says
-        for seen in row.items.values():
-            orphans = (seen.bits & WAITING).bit_count()
-            if orphans:
-                partition.tally[ORPHAN, seen.segment or row.segment or ""] += orphans
-        partition.tally[FORGOTTEN, row.segment or ""] += 1
-        partition.put_slate(slate_id, None)
-    return looked_at
 
 
 # ---- the parts
@@ -240,7 +211,7 @@ def _wait(seen: Seen, conversion: bool, ts: float, value: float) -> None:
         seen.bits |= WAITING_CLICK
 
 
-def _settle(partition: Partition, row: SlateRow, item_id: str, seen: Seen, rules: Rules) -> None:
+def _settle(partition: Partition, row: SlateRow, item_id: str, seen: Seen, rules: Rules, now_s: float) -> None:
     """Judge again what waits for this item; clicks first, since a conversion may need one."""
     for conversion, bit in ((False, WAITING_CLICK), (True, WAITING_CONVERSION)):
         waiting = seen.waiting_conversion if conversion else seen.waiting_click
@@ -258,7 +229,7 @@ def _settle(partition: Partition, row: SlateRow, item_id: str, seen: Seen, rules
         if verdict == LATE:
             partition.tally[LATE, seen.segment or row.segment or ""] += 1
         else:
-            _count_feedback(partition, row, item_id, seen, conversion, ts, value, rules)
+            _count_feedback(partition, row, item_id, seen, conversion, ts, value, rules, now_s)
 
 
 def _count_feedback(
@@ -270,12 +241,15 @@ def _count_feedback(
     ts: float,
     value: float,
     rules: Rules,
+    now_s: float,
 ) -> None:
     segment = seen.segment or row.segment or DEFAULT_SEGMENT
     count = partition.count((segment, item_id))
-    share = _discount(count, ts, rules.half_life_s) if rules.half_life_s is not None else 0.0
+    share = _discount(count, min(ts, now_s), rules.half_life_s) if rules.half_life_s is not None else 0.0
     if conversion:
-        seen.bits |= CONVERTED
+        # subtle: an earlier one may wait for a click still; it must not count beside this one when the click comes
+        seen.bits = (seen.bits | CONVERTED) & ~WAITING_CONVERSION
+        seen.waiting_conversion = None
         count.conversions += 1.0
         count.fresh_conversions += share
     else:
@@ -290,11 +264,14 @@ def _count_feedback(
         row.clicked = True
         for other_id, other in row.items.items():  # conversions that needed a click
             if other.bits & WAITING_CONVERSION:
-                _settle(partition, row, other_id, other, rules)
+                _settle(partition, row, other_id, other, rules, now_s)
 
 
 def _discount(row: CountRow, ts: float, half_life_s: float | None) -> float:
-    """Weight of an event at `ts`: 2^((ts - reference) / half-life), after the reference moved to `ts` if that is later."""
+    """Weight of an event at `ts`: 2^((ts - reference) / half-life), after the reference moved to `ts` if that is later.
+
+    `ts` is never in the future: one event from a clock that runs ahead would discount all others to nothing, for good.
+    """
     if half_life_s is None:
         return 0.0
     if ts > row.reference_s:

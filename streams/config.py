@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 SECURITY_PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
 SASL_MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 PREFIX = "SLATESTREAM_"
+MAX_SEGMENT_FIELDS, MAX_FIELD_LENGTH = 16, 128  # with values of 512 characters a segment fits a row key's 65,535 bytes
 
 
 class SettingsError(ValueError):
@@ -36,45 +37,18 @@ class Setting(NamedTuple):
 
 SETTINGS = (
     Setting("KAFKA_BOOTSTRAP_SERVERS", "bootstrap_servers", "localhost:9092", str, "brokers, host:port separated by commas"),
-    Setting(
-        "KAFKA_SECURITY_PROTOCOL",
-        "security_protocol",
-        "PLAINTEXT",
-        str,
-        "how to talk to the brokers",
-        choices=SECURITY_PROTOCOLS,
-    ),
+    Setting("KAFKA_SECURITY_PROTOCOL", "security_protocol", "PLAINTEXT", str, "how to talk to the brokers", choices=SECURITY_PROTOCOLS),
     Setting("KAFKA_SASL_MECHANISM", "sasl_mechanism", "PLAIN", str, "how to log in, with SASL_*", choices=SASL_MECHANISMS),
     Setting("KAFKA_SASL_USERNAME", "sasl_username", "", str, "user, with SASL_*"),
     Setting("KAFKA_SASL_PASSWORD", "sasl_password", "", str, "password, with SASL_*", secret=True),
     Setting("KAFKA_SSL_CAFILE", "ssl_cafile", "", str, "PEM file of the authority that signed the brokers' certificates"),
     Setting("KAFKA_SSL_CERTFILE", "ssl_certfile", "", str, "PEM file of the client's certificate"),
     Setting("KAFKA_SSL_KEYFILE", "ssl_keyfile", "", str, "PEM file of the client's key"),
-    Setting(
-        "SLATESTREAM_GROUP",
-        "group",
-        "slatestream",
-        str,
-        "consumer group and application id; part of the changelogs' names",
-    ),
+    Setting("SLATESTREAM_GROUP", "group", "slatestream", str, "consumer group and application id; part of the changelogs' names"),
     Setting("SLATESTREAM_TOPIC_PREFIX", "topic_prefix", "", str, "put in front of every topic's name"),
-    Setting(
-        "SLATESTREAM_TOPIC_PARTITIONS",
-        "topic_partitions",
-        12,
-        int,
-        "partitions of the topics that are created",
-        1,
-        10_000,
-    ),
+    Setting("SLATESTREAM_TOPIC_PARTITIONS", "topic_partitions", 12, int, "partitions of the topics that are created", 1, 10_000),
     Setting("SLATESTREAM_TOPIC_REPLICATION", "topic_replication", 1, int, "replicas of the topics that are created", 1, 100),
-    Setting(
-        "SLATESTREAM_DATA_DIR",
-        "data_dir",
-        "slatestream-data",
-        pathlib.Path,
-        "state on local disk, one worker each, locked",
-    ),
+    Setting("SLATESTREAM_DATA_DIR", "data_dir", "slatestream-data", pathlib.Path, "state on local disk, one worker each, locked"),
     Setting(
         "SLATESTREAM_WORKER_NAME",
         "worker_name",
@@ -82,13 +56,7 @@ SETTINGS = (
         str,
         "unique per worker, the same after a restart; default: made at first start, kept in the data directory",
     ),
-    Setting(
-        "SLATESTREAM_POLICY_FILE",
-        "policy_file",
-        None,
-        pathlib.Path,
-        "TOML file: policies, objectives, priors, diversity",
-    ),
+    Setting("SLATESTREAM_POLICY_FILE", "policy_file", None, pathlib.Path, "TOML file: policies, objectives, priors, diversity"),
     Setting(
         "SLATESTREAM_RELEASES_DIR",
         "releases_dir",
@@ -96,13 +64,7 @@ SETTINGS = (
         pathlib.Path,
         "encoder releases, shared by the workers and the batch side",
     ),
-    Setting(
-        "SLATESTREAM_SEGMENT_FIELDS",
-        "segment_fields",
-        (),
-        tuple,
-        "context fields that make the segment, separated by commas",
-    ),
+    Setting("SLATESTREAM_SEGMENT_FIELDS", "segment_fields", (), tuple, "context fields that make the segment, separated by commas"),
     Setting(
         "SLATESTREAM_ATTRIBUTION_WINDOW_S",
         "attribution_window_s",
@@ -124,13 +86,7 @@ SETTINGS = (
     Setting("SLATESTREAM_FLUSH_INTERVAL_MS", "flush_interval_ms", 500, int, "milliseconds between flushes", 10, 60_000),
     Setting("SLATESTREAM_CHUNK_RECORDS", "chunk_records", 4000, int, "records handled in one go", 1, 100_000),
     Setting(
-        "SLATESTREAM_ROWS_IN_MEMORY",
-        "rows_in_memory",
-        200_000,
-        int,
-        "clean rows kept in memory per partition and table",
-        0,
-        100_000_000,
+        "SLATESTREAM_ROWS_IN_MEMORY", "rows_in_memory", 200_000, int, "clean rows kept in memory per partition and table", 0, 100_000_000
     ),
     Setting(
         "SLATESTREAM_MAX_EVENT_BYTES",
@@ -218,16 +174,9 @@ class Settings:
 
     def kafka_client(self) -> dict[str, Any]:
         """What every confluent-kafka client of this project starts from: brokers and security."""
-        config: dict[str, Any] = {
-            "bootstrap.servers": self.bootstrap_servers,
-            "security.protocol": self.security_protocol,
-        }
+        config: dict[str, Any] = {"bootstrap.servers": self.bootstrap_servers, "security.protocol": self.security_protocol}
         if self.security_protocol.startswith("SASL"):
-            config |= {
-                "sasl.mechanism": self.sasl_mechanism,
-                "sasl.username": self.sasl_username,
-                "sasl.password": self.sasl_password,
-            }
+            config |= {"sasl.mechanism": self.sasl_mechanism, "sasl.username": self.sasl_username, "sasl.password": self.sasl_password}
         if self.security_protocol.endswith("SSL"):
             files = {
                 "ssl.ca.location": self.ssl_cafile,
@@ -262,6 +211,12 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
         msg = (
             f"expected SLATESTREAM_CONVERSION_WINDOW_S ({settings.conversion_window_s:g}) to be at least "
             f"SLATESTREAM_ATTRIBUTION_WINDOW_S ({settings.attribution_window_s:g}): a conversion follows its click"
+        )
+        raise SettingsError(msg)
+    if len(settings.segment_fields) > MAX_SEGMENT_FIELDS or any(len(name) > MAX_FIELD_LENGTH for name in settings.segment_fields):
+        msg = (
+            f"SLATESTREAM_SEGMENT_FIELDS: expected at most {MAX_SEGMENT_FIELDS} names of up to {MAX_FIELD_LENGTH} characters, "
+            f"found {len(settings.segment_fields)}; a segment is part of every row's key"
         )
         raise SettingsError(msg)
     return settings

@@ -19,7 +19,9 @@ Id = Annotated[str, Meta(min_length=1, max_length=MAX_ID_LENGTH)]
 Seconds = Annotated[float, Meta(ge=0, le=LAST_SECOND)]
 Rfc3339 = Annotated[datetime.datetime, Meta(tz=True)]
 Time = Seconds | Rfc3339
-Context = dict[str, str | float | bool]
+Context = dict[str, Annotated[str, Meta(max_length=MAX_ID_LENGTH)] | float | bool]  # its values become parts of row keys too
+# subtle: values are added up for ever; an infinite sum, and the difference of two of them, would poison its row for good
+Value = Annotated[float, Meta(ge=-1e15, le=1e15)]
 ClickKind = Literal["click", "conversion"]
 CLICK: ClickKind = "click"
 
@@ -63,7 +65,7 @@ class Click(Struct, frozen=True, gc=False):
     item_id: Id
     ts: Time
     kind: ClickKind = CLICK
-    value: float = 1.0
+    value: Value = 1.0
 
 
 class SlateRequest(Struct, frozen=True, gc=False):
@@ -152,11 +154,18 @@ def _decoder(type_: type[Event]) -> Decode[Event]:
 
 
 def _explain(error: str, value: bytes) -> str:
-    """`error` names the field (`... - at `$.k``); add what stood there."""
+    """`error` names the field (`... - at `$.k``); add what stood there, where the rest of the value can be read."""
     text, at, path = error.partition(" - at `$")
     if not at:
         return text
-    found: Any = orjson.loads(value)
+    reason = f"field `{path.strip('`').lstrip('.')}`: {text[0].lower()}{text[1:]}"
+    try:
+        return f"{reason}, found {_found(orjson.loads(value), path)}"
+    except (orjson.JSONDecodeError, orjson.JSONEncodeError, IndexError):  # broken behind that field; too deep; the field stands there twice
+        return reason
+
+
+def _found(found: Any, path: str) -> str:
     for step in path.rstrip("`").replace("[", ".").replace("]", "").split(".")[1:]:
         if isinstance(found, dict):
             if not step:  # `[...]` stands for any key or element: quote all of them
@@ -164,8 +173,7 @@ def _explain(error: str, value: bytes) -> str:
             found = found.get(step)
         elif isinstance(found, list) and step.isdigit():
             found = found[int(step)]
-    quoted = orjson.dumps(found).decode()
-    return f"field `{path.strip('`').lstrip('.')}`: {text[0].lower()}{text[1:]}, found {quoted[:100]}"
+    return orjson.dumps(found).decode()[:100]
 
 
 decode_item: Decode[Item] = _decoder(Item)

@@ -17,10 +17,11 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from .attribution import Rules, forget, watermark
+from .attribution import Rules
 from .chunk import Chunk
 from .config import Settings
 from .disk import Disk
+from .forgetting import forget, watermark
 from .metrics import Metrics
 from .names import app_id
 from .partition import Changes, Partition

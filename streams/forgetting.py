@@ -1,0 +1,40 @@
+"""Forgetting: how far the time of a partition's events has come, and which slates it has left behind.
+
+A row says in stream time how long it must live (`SlateRow.expires_s`); what still waits in it when it goes is an orphan.
+"""
+
+from collections.abc import Iterable
+
+from .attribution import FORGOTTEN, ORPHAN
+from .partition import Partition
+from .rows import WAITING
+
+
+def watermark(partition: Partition, behind: Iterable[str], idle_s: float) -> float:
+    """Stream time of a partition in seconds: everything before it has been read.
+
+    The largest event time seen, held back by the sources in `behind` (those with records left to read). Once all are read to
+    their ends the clock goes on by itself from there (`idle_s`: seconds since the last record), so a quiet partition forgets too.
+    """
+    reached = [partition.stream_s.get(name, 0.0) for name in behind]
+    if reached:
+        return min(reached)
+    return max(partition.stream_s.values(), default=0.0) + idle_s
+
+
+def forget(partition: Partition, watermark_s: float, most: int) -> int:
+    """Drop up to `most` slates whose row has lived long enough; returns how many index entries were looked at."""
+    looked_at = 0
+    for index_key, slate_id in partition.disk.expired(watermark_s, most):
+        looked_at += 1
+        partition.expiries.append(index_key)
+        row = partition.slate(slate_id)
+        if row is None or row.expires_s >= watermark_s:
+            continue  # gone already, or it lives longer than this entry says
+        for seen in row.items.values():
+            orphans = (seen.bits & WAITING).bit_count()
+            if orphans:
+                partition.tally[ORPHAN, seen.segment or row.segment or ""] += orphans
+        partition.tally[FORGOTTEN, row.segment or ""] += 1
+        partition.put_slate(slate_id, None)
+    return looked_at
