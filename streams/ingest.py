@@ -42,6 +42,8 @@ def decode_chunk(
 
 def dead_letter(place: Place, key: bytes | None, value: bytes | None, reason: str, now_s: float) -> Rejected:
     """The dead letter of a record: key and value as they were, as far as text and size allow."""
+    if key is not None:
+        key = key[:MAX_QUOTED_BYTES]  # subtle: a longer one would make the flush too large for the broker, for ever
     letter = DeadLetter(
         topic=place.topic,
         partition=place.partition,
