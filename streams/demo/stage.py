@@ -77,8 +77,7 @@ def worker(on: Stage) -> Iterator["subprocess.Popen[bytes]"]:
     """
     log = on.directory / "worker.log"
     with log.open("wb") as out:
-        command = [sys.executable, "-m", "faust", "-A", "streams.app", "worker", "-l", "info"]
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=dict(on.environ))
+        process = subprocess.Popen(worker_command(), stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=dict(on.environ))
     try:
         _wait_ready(process, f"http://127.0.0.1:{on.settings.http_port}/readyz", log)
         yield process
@@ -89,6 +88,11 @@ def worker(on: Stage) -> Iterator["subprocess.Popen[bytes]"]:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+def worker_command() -> list[str]:
+    """The worker as production runs it, with this interpreter."""
+    return [sys.executable, "-m", "faust", "-A", "streams.app", "worker", "-l", "info"]
 
 
 def still_running(process: "subprocess.Popen[bytes]", on: Stage) -> None:
