@@ -65,7 +65,7 @@ def run(environ: Mapping[str, str], seconds: float, keep: bool, out: Console, er
             lacking = release.lacking()
             making = None if lacking else release.start(on, world.items)  # 5
             try:
-                out.print(f"worker ready on {on.settings.bootstrap_servers}, dashboard http://localhost:{on.settings.http_port}/")
+                out.print(f"worker ready on {on.settings.bootstrap_servers}; {_web(on)}")
                 bar.update(task, description="replay of the Open Bandit log")
                 replay = _replay(on, out)  # 6
                 bar.update(task, description="encoder release")
@@ -81,9 +81,13 @@ def run(environ: Mapping[str, str], seconds: float, keep: bool, out: Console, er
             bar.stop()
             outcome = _report(world, traffic, replay, published, rng, out, started_s)  # 9
             if keep:  # 10
-                out.print(f"dashboard: http://localhost:{on.settings.http_port}/ (Ctrl-C ends it)")
+                out.print(f"worker and broker stay up, {_web(on)}; Ctrl-C ends them")
                 _until_interrupted(process, on)
     return outcome
+
+
+def _web(on: Stage) -> str:
+    return f"its web server: http://localhost:{on.settings.http_port}/ (readyz, metrics)"
 
 
 def _send_items(on: Stage, world: World) -> None:
