@@ -1,0 +1,81 @@
+"""The policy file under test: the table of what `bandits.serve` would show, which is what the worker shows.
+
+    counts of the training part -> prepare -> compose, many requests per segment -> table of what they got
+
+over several snapshots, since a worker makes a new one whenever counts have changed. Shares are counted and not taken from the
+slates' propensities: those know the draws of their own snapshot only.
+"""
+
+import numpy as np
+
+from bandits.config import SlateConfig
+from bandits.ope.fit import counts_of
+from bandits.ope.log import Log, LogError, Shape
+from bandits.ope.target import Target
+from bandits.request import Catalogue, Request
+from bandits.serve import compose, prepare
+
+N_SNAPSHOTS = 8  # of `draws` slates each (512): a share of 5% is then known to 10% of itself (one sd); more is slower
+
+
+def served(
+    name: str,
+    config: SlateConfig,
+    train: Log,
+    shape: Shape,
+    rng: np.random.Generator,
+    catalogue: Catalogue | None = None,
+    n_snapshots: int = N_SNAPSHOTS,
+) -> Target:
+    """Make the target that serves by `config`, frozen at what the training part taught.
+
+    Parameters
+    ----------
+    name
+        Said in the report.
+    config
+        The policy file.
+    train
+        What it learns from: the first part of the log.
+    shape
+        Segments, positions and items of the table.
+    rng
+        Draws of the slates.
+    catalogue
+        Categories, vectors and ages of the items; None: all available, first seen when first logged.
+    n_snapshots
+        Snapshots per segment; more is finer and slower.
+
+    Raises
+    ------
+    LogError
+        The policy leaves places empty: fewer items are eligible than the log's slates are long.
+    """
+    counts = counts_of(train, shape, np.array(config.examination), config.half_life_s)
+    items = logged_catalogue(train, shape) if catalogue is None else catalogue
+    now_s = float(train.time_s.max())
+    requests = [Request(shape.n_positions, None, np.zeros(0, dtype=np.int64))] * config.draws
+    table = np.zeros(shape)
+    for segment in range(shape.n_segments):
+        for _ in range(n_snapshots):
+            slates = compose(prepare(config, counts, segment, items, now_s, rng), requests, rng)
+            shown = [slate.items for slate in slates if slate.items.size == shape.n_positions]
+            if len(shown) == len(slates):
+                np.add.at(table[segment], (np.arange(shape.n_positions), np.stack(shown)), 1.0)
+    filled = n_snapshots * config.draws
+    if (table.sum(axis=2) < filled).any():
+        msg = f"expected slates of {shape.n_positions} items from policy {name!r}, found empty places; allow more items"
+        raise LogError(msg)
+    return Target(name, table / filled, "joint")
+
+
+def logged_catalogue(train: Log, shape: Shape) -> Catalogue:
+    """Make the catalogue that a log implies: every item available, first seen at its first row, no category, no vector."""
+    first_s = np.full(shape.n_items, np.inf)  # (n_items,)
+    np.minimum.at(first_s, train.item, train.time_s)
+    return Catalogue(
+        available=np.ones(shape.n_items, dtype=np.bool_),
+        first_seen_s=np.where(np.isfinite(first_s), first_s, np.nan),
+        group=np.full(shape.n_items, -1, dtype=np.int32),
+        vectors=None,
+    )
