@@ -8,7 +8,7 @@ import faust
 from .engine import Engine
 from .ingest import Place
 
-FORGET_EVERY_S = 1.0
+FORGET_EVERY_S = 0.5
 
 
 def add_agents(app: faust.App, engine: Engine) -> None:
@@ -42,7 +42,7 @@ def add_tasks(app: faust.App, engine: Engine) -> None:
     async def forget() -> None:
         while not app.should_stop:
             await app.sleep(FORGET_EVERY_S)
-            engine.forget()
+            await engine.forget()
 
     async def embed() -> None:
         await engine.embed_arrivals(app.consumer.assignment)

@@ -5,6 +5,7 @@ import logging
 import os
 import ssl
 import sys
+import threading
 from typing import IO, Any
 
 import faust
@@ -14,16 +15,21 @@ from bandits.config import ConfigError, load_config
 
 from .agents import add_agents, add_tasks
 from .config import Settings, SettingsError, load_settings
+from .connect import BrokerUnreachable
 from .engine import Engine
 from .names import COUNTS_TABLE, SLATES_TABLE, app_id
 from .recovery import TableManager
 from .topics import TopicsError
+from .transaction import Ended
 from .web import add_pages
 
 log = logging.getLogger(__name__)
 
 STREAM_BUFFER_CHUNKS = 64  # Faust's default of 4096 would be chunks here; the transport holds back before this
-TABLES = {"counts": COUNTS_TABLE, "slates": SLATES_TABLE}
+TABLES = {
+    COUNTS_TABLE: "Counts per (segment, item) of each partition.",
+    SLATES_TABLE: "The log of slates, by slate_id.",
+}
 
 
 class App(faust.App):
@@ -41,6 +47,16 @@ class App(faust.App):
         except (SettingsError, TopicsError) as error:
             self.engine.end_process(str(error))
         await super().on_first_start()
+
+    async def on_stop(self) -> None:
+        """At SIGTERM: flush and leave within `SLATESTREAM_SHUTDOWN_TIMEOUT_S`, or end without."""
+        limit_s = self.engine.settings.shutdown_timeout_s
+        watchdog = threading.Timer(
+            limit_s, self.engine.end_process, [f"not stopped within {limit_s:g} s: what is not flushed is read again"]
+        )
+        watchdog.daemon = True
+        watchdog.start()
+        await super().on_stop()
 
 
 def create_app(settings: Settings) -> App:
@@ -76,9 +92,10 @@ def create_app(settings: Settings) -> App:
         worker_redirect_stdouts=False,
     )
     app.engine = app.chunk_flow = engine
-    for table in (COUNTS_TABLE, SLATES_TABLE):
+    for table in TABLES:
         app.Table(
             table,
+            help=TABLES[table],
             partitions=engine.partitions,
             key_type=bytes,
             value_type=bytes,
@@ -127,7 +144,7 @@ def _main_app() -> App:
     """The app that Faust's command line asks for; what is wrong with the configuration is one line, not a traceback."""
     try:
         return create_app(load_settings(os.environ))
-    except (SettingsError, ConfigError, TopicsError) as error:
+    except (SettingsError, ConfigError, TopicsError, BrokerUnreachable, Ended) as error:
         sys.stderr.write(f"slatestream: {error}\n")
         raise SystemExit(1) from None
 

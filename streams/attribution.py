@@ -33,9 +33,11 @@ from .rows import (
 )
 
 DEFAULT_SEGMENT = "default"
+MAX_SLATE_ITEMS = 1000  # a slate has 100 at most; one slate_id for everything would make a row that no record can hold
+OVERFULL = f"expected at most {MAX_SLATE_ITEMS} items with one slate_id, found more: is it unique per slate?"
 EXPIRY_STEPS = 8  # expiries are rounded up to this fraction of the window: fewer index entries, rows kept up to 1/8 longer
 
-IMPRESSIONS, CLICKS = "impressions", "clicks"  # the sources that make stream time
+IMPRESSIONS, CLICKS, REQUESTS = "impressions", "clicks", "slate-requests"  # the sources, which make stream time
 
 # Outcomes, counted per segment ("" where none is known): the names of the metrics.
 COUNTED_IMPRESSION, COUNTED_CLICK, COUNTED_CONVERSION = "impression", "click", "conversion"
@@ -80,7 +82,7 @@ def count_impressions(partition: Partition, events: Iterable[Impression], rules:
     beyond = len(examination) - 1
     current, row = "", None
     stream_s = partition.stream_s.get(IMPRESSIONS, 0.0)
-    horizon_s = _horizon_s(partition)
+    horizon_s = partition.watermark_s  # a row made by an old event lives from here on, not from the event's own time
     tally = partition.tally
     for event in events:
         ts = event.ts
@@ -93,13 +95,14 @@ def count_impressions(partition: Partition, events: Iterable[Impression], rules:
             row = _open(partition, current, max(ts, horizon_s), rules)
         seen = row.items.get(event.item_id)
         if seen is None:
+            if len(row.items) >= MAX_SLATE_ITEMS:
+                partition.refuse(OVERFULL)
+                continue
             seen = row.items[event.item_id] = Seen()
         elif seen.bits & SEEN:
             tally[DUPLICATE, seen.segment or row.segment or ""] += 1
             continue
-        segment = event.segment
-        if segment is None:
-            segment = row.segment if row.policy is not None and row.segment else context_segment(event.context, rules.segment_fields)
+        segment = event.segment or _segment(row, event.context, rules)
         if row.segment is None:
             row.segment = segment
         elif row.segment != segment:
@@ -124,7 +127,7 @@ def count_impressions(partition: Partition, events: Iterable[Impression], rules:
 def count_clicks(partition: Partition, events: Iterable[Click], rules: Rules, now_s: float) -> None:
     """Count a run of clicks and conversions of one partition, in order; what cannot be judged yet waits. `now_s` as above."""
     stream_s = partition.stream_s.get(CLICKS, 0.0)
-    horizon_s = _horizon_s(partition)
+    horizon_s = partition.watermark_s  # a row made by an old event lives from here on, not from the event's own time
     tally = partition.tally
     for event in events:
         ts = event.ts
@@ -135,6 +138,9 @@ def count_clicks(partition: Partition, events: Iterable[Click], rules: Rules, no
         row = _open(partition, event.slate_id, max(ts, horizon_s), rules)
         seen = row.items.get(event.item_id)
         if seen is None:
+            if len(row.items) >= MAX_SLATE_ITEMS:
+                partition.refuse(OVERFULL)
+                continue
             seen = row.items[event.item_id] = Seen()
         conversion = event.kind == COUNTED_CONVERSION
         segment = seen.segment or row.segment or ""
@@ -152,9 +158,10 @@ def count_clicks(partition: Partition, events: Iterable[Click], rules: Rules, no
     partition.stream_s[CLICKS] = stream_s
 
 
-def serve(partition: Partition, slate_id: str, segment: str, policy: str, ts: float, rules: Rules) -> None:
-    """Note that this project made a slate: its segment holds for impressions that do not name one."""
-    row = _open(partition, slate_id, max(ts, _horizon_s(partition)), rules)
+def serve(partition: Partition, slate_id: str, segment: str, policy: str, ts: float, rules: Rules, now_s: float) -> None:
+    """Note that this project made a slate: its segment holds for impressions that do not name one. `ts`: of the request."""
+    partition.stream_s[REQUESTS] = max(partition.stream_s.get(REQUESTS, 0.0), min(ts, now_s))
+    row = _open(partition, slate_id, max(ts, partition.watermark_s), rules)
     if row.policy is None:
         row.policy = policy
         if row.segment is None:
@@ -164,9 +171,9 @@ def serve(partition: Partition, slate_id: str, segment: str, policy: str, ts: fl
 # ---- the parts
 
 
-def _horizon_s(partition: Partition) -> float:
-    """Where the slower source stands: a row made by an old event must live from here on, not from the event's own time."""
-    return min(partition.stream_s.values(), default=0.0) if len(partition.stream_s) > 1 else 0.0
+def _segment(row: SlateRow, context: Context | None, rules: Rules) -> str:
+    """The segment of an impression that does not name one: the slate's if this project made it, else what the context makes."""
+    return row.segment if row.policy is not None and row.segment else context_segment(context, rules.segment_fields)
 
 
 def _open(partition: Partition, slate_id: str, from_s: float, rules: Rules) -> SlateRow:

@@ -1,6 +1,7 @@
 """Catalogue: what can be shown, in memory in every worker, from the `items` topic.
 
-An item that was never described can be shown only while the catalogue is empty (a user who produces no items), or when a request names it.
+Only items that were described, and say that they are available, can be shown. For users who produce no items at all, whatever was seen in
+impressions or is named by a request can be.
 """
 
 import time
@@ -57,9 +58,12 @@ class CatalogueView:
         self.version += 1
 
     def may_show(self, item_id: str) -> bool:
-        """Whether a request that names the item may get it: unknown ones yes, withdrawn and unavailable ones no."""
+        """Whether the item can be shown."""
         item = self.described.get(item_id)
-        return item.available if item is not None else item_id not in self._withdrawn
+        return item.available if item is not None else self._empty()
+
+    def _empty(self) -> bool:
+        return not self.described and not self._withdrawn
 
     def catalogue(self, exclude: Iterable[str], vectors: NDArray[np.float32] | None) -> Catalogue:
         """The arrays that slates are made from: (n_items,) each, vectors (n_items, d)."""
@@ -67,7 +71,7 @@ class CatalogueView:
         available = np.zeros(n, dtype=bool)
         first_seen_s = np.full(n, np.nan)
         group = np.full(n, NO_GROUP, dtype=np.int32)
-        if not self.described and not self._withdrawn:
+        if self._empty():
             available[:] = True
         for item_id, item in self.described.items():
             number = self.items.number(item_id)

@@ -6,7 +6,16 @@ from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
 from .config import Settings
-from .topics import REQUEST_TIMEOUT_S, TopicsError, partition_counts
+from .topics import LARGEST_EVENT_BYTES, REQUEST_TIMEOUT_S, TopicsError, partition_counts
+
+CONFIGS = {
+    "cleanup.policy": "compact",
+    # subtle: the segment that is written to is never compacted; with Kafka's 1 GiB a restore would read rows over and over
+    "segment.bytes": str(64 << 20),
+    "min.cleanable.dirty.ratio": "0.3",
+    "delete.retention.ms": "86400000",  # tombstones: twice `disk.STALE_AFTER_S`
+    "max.message.bytes": str(LARGEST_EVENT_BYTES),
+}
 
 
 def ensure_changelogs(admin: AdminClient, names: tuple[str, str], partitions: int, settings: Settings) -> None:
@@ -18,7 +27,7 @@ def ensure_changelogs(admin: AdminClient, names: tuple[str, str], partitions: in
         If the broker refuses, or a changelog has another number of partitions than the sources have now.
     """
     replication = settings.topic_replication
-    configs = {"cleanup.policy": "compact", "min.insync.replicas": str(min(2, max(1, replication - 1)))}
+    configs = {**CONFIGS, "min.insync.replicas": str(min(2, max(1, replication - 1)))}
     found = partition_counts(admin)
     missing = [name for name in names if name not in found]
     for name, future in (

@@ -86,7 +86,13 @@ SETTINGS = (
     Setting("SLATESTREAM_FLUSH_INTERVAL_MS", "flush_interval_ms", 500, int, "milliseconds between flushes", 10, 60_000),
     Setting("SLATESTREAM_CHUNK_RECORDS", "chunk_records", 4000, int, "records handled in one go", 1, 100_000),
     Setting(
-        "SLATESTREAM_ROWS_IN_MEMORY", "rows_in_memory", 200_000, int, "clean rows kept in memory per partition and table", 0, 100_000_000
+        "SLATESTREAM_ROWS_IN_MEMORY",
+        "rows_in_memory",
+        100_000,
+        int,
+        "rows of each table kept in memory; the rest is on disk",
+        0,
+        100_000_000,
     ),
     Setting(
         "SLATESTREAM_MAX_EVENT_BYTES",

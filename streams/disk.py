@@ -78,14 +78,18 @@ class Disk:
         """A batch of changes, written at once by its `write`."""
         return Batch(self._db)
 
-    def expired(self, watermark_s: float, most: int) -> Iterator[tuple[bytes, str]]:
-        """Up to `most` (index key, slate_id) whose indexed expiry is before `watermark_s`, oldest first."""
+    def expired(self, watermark_s: float, most: int, after: bytes | None = None) -> Iterator[tuple[bytes, str]]:
+        """Up to `most` (index key, slate_id) whose indexed expiry is before `watermark_s`, oldest first, beyond the key `after`."""
         limit = EXPIRY_PREFIX + _EXPIRY.pack(max(0.0, watermark_s))
         if not math.isfinite(watermark_s):
             return
-        for found, key in enumerate(self._db.keys(from_key=EXPIRY_PREFIX)):
+        found = 0
+        for key in self._db.keys(from_key=after or EXPIRY_PREFIX):
             if found >= most or key >= limit:
                 return
+            if key == after:
+                continue
+            found += 1
             yield key, key[9:].decode()
 
     def slates(self) -> int:

@@ -14,11 +14,12 @@ from faust.types import TP
 from bandits.config import SlateConfig
 
 from .arrivals import Arrivals
-from .attribution import REJECTED, Rules, count_clicks, count_impressions
+from .attribution import CLICKS, IMPRESSIONS, REJECTED, REQUESTS, Rules, count_clicks, count_impressions
 from .catalogue import CatalogueView
 from .changelogs import ensure_changelogs
 from .chunk import Chunk
 from .config import Settings, worker_name
+from .connect import connect
 from .events import decode_click, decode_impression
 from .ingest import Place, dead_letter, decode_chunk, item_fault
 from .metrics import Metrics
@@ -30,7 +31,7 @@ from .sources import Sources
 from .store import Store
 from .tail import Tail
 from .taste import Tastes
-from .topics import TopicNames, check_copartitioned, partition_counts
+from .topics import TOPICS, TopicNames, TopicsError, check_copartitioned, partition_counts
 from .transaction import Transactions, check_group_metadata
 from .transport import Lane
 from .vectors import VectorsView
@@ -38,7 +39,6 @@ from .view import CountsView, Index
 
 log = logging.getLogger(__name__)
 
-IMPRESSIONS, CLICKS, REQUESTS = "impressions", "clicks", "slate-requests"
 PREFETCHED = 200_000  # records of counts that librdkafka reads ahead, within 64 MiB
 REQUESTS_AT_ONCE = 500  # a request waits for the others of its chunk
 MAX_IN_FLIGHT = 2  # chunks of counts that agents have not finished: more would only wait in memory
@@ -95,13 +95,20 @@ class Engine:
         ------
         TopicsError
             If topics are missing or differ in their number of partitions.
+        BrokerUnreachable
+            If no broker answers.
         Ended
             If flushes could not be fenced with this librdkafka.
         """
         client = settings.kafka_client()
         names = TopicNames(settings.topic_prefix)
         check_group_metadata(client, app_id(settings))
-        partitions = check_copartitioned(partition_counts(AdminClient(client)), names)
+        found = partition_counts(connect(settings))
+        missing = [name for name in map(names.of, TOPICS) if name not in found]
+        if missing:
+            msg = f"expected the topics of the contract, found no {', '.join(missing)}; run `slatestream topics create`"
+            raise TopicsError(msg)
+        partitions = check_copartitioned(found, names)
         metrics = Metrics()
         items = Index()
         counts = CountsView(items, config.half_life_s)
@@ -241,9 +248,9 @@ class Engine:
         """Bring gauges up to date."""
         self.metrics.view_lag.set(self._counts_tail.lag())
 
-    def forget(self) -> None:
+    async def forget(self) -> None:
         """Drop what the windows have passed."""
-        self.store.forget_expired(self._bulk.behind)
+        await self.store.forget_expired(self._bulk.behind)
 
     def end_process(self, reason: str) -> None:
         """End now, without a flush: what was not committed is restored from the log by the next process."""

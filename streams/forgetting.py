@@ -23,10 +23,15 @@ def watermark(partition: Partition, behind: Iterable[str], idle_s: float) -> flo
 
 
 def forget(partition: Partition, watermark_s: float, most: int) -> int:
-    """Drop up to `most` slates whose row has lived long enough; returns how many index entries were looked at."""
+    """Drop up to `most` slates whose row has lived long enough; returns how many index entries were looked at.
+
+    Entries that were looked at leave the disk with the next flush; until then the partition remembers where it stands.
+    """
+    partition.watermark_s = max(partition.watermark_s, watermark_s)
     looked_at = 0
-    for index_key, slate_id in partition.disk.expired(watermark_s, most):
+    for index_key, slate_id in partition.disk.expired(watermark_s, most, partition.looked_at):
         looked_at += 1
+        partition.looked_at = index_key
         partition.expiries.append(index_key)
         row = partition.slate(slate_id)
         if row is None or row.expires_s >= watermark_s:

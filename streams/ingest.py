@@ -1,7 +1,7 @@
 """Ingest: the records of a chunk to events; what cannot be used becomes a dead letter and the rest goes on."""
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from msgspec import Struct
 
@@ -25,6 +25,14 @@ def decode_chunk(
     partition: Partition, chunk: Chunk, decode: Callable[[bytes | None], Event], max_bytes: int, now_s: float
 ) -> Iterator[Event]:
     """Each good event of a chunk, in order; each bad one is noted in the partition and comes out with its next flush."""
+    record: Any = None
+
+    def refuse(reason: str) -> None:
+        place = Place(record.topic(), record.partition(), record.offset())
+        partition.rejected.append(dead_letter(place, record.key(), record.value(), reason, now_s))
+        partition.tally[REJECTED, ""] += 1
+
+    partition.refuse = refuse  # whoever counts the events can refuse the one in hand, too
     for record in chunk.records:
         value = record.value()
         try:
@@ -33,9 +41,7 @@ def decode_chunk(
                 _refuse("expected the user's id as key, found none: without it one user's events do not share a partition")
             event = decode(value)
         except EventError as error:
-            place = Place(record.topic(), record.partition(), record.offset())
-            partition.rejected.append(dead_letter(place, record.key(), value, str(error), now_s))
-            partition.tally[REJECTED, ""] += 1
+            refuse(str(error))
         else:
             yield event
 

@@ -6,6 +6,7 @@ untouched through a whole rotation, and rotations follow a completed flush: what
 
 import time
 from collections import Counter
+from collections.abc import Callable
 from typing import NamedTuple
 
 from .disk import SLATE_PREFIX, Disk
@@ -58,6 +59,9 @@ class Partition:
         self.stream_s = positions.stream_s
         self.topic_ids = positions.topic_ids
         self.arrived_s = time.monotonic()
+        self.watermark_s = 0.0  # stream time when slates were last forgotten
+        self.looked_at: bytes | None = None  # where forgetting stands in the index on disk, until the next flush
+        self.refuse: Callable[[str], None] = lambda _reason: None  # makes a dead letter of the event in hand
         self.counts: dict[CountKey, CountRow] = {}
         self._older_counts: dict[CountKey, CountRow] = {}
         self.slates: dict[str, SlateRow | None] = {}  # None: forgotten, until the disk knows
@@ -115,6 +119,7 @@ class Partition:
 
     def settled(self) -> None:
         """The changes last taken are on disk: rows that nobody touches may leave the memory."""
+        self.looked_at = None
         if len(self.counts) > self.rows_in_memory:
             self._older_counts, self.counts = self.counts, {}
         if len(self.slates) > self.rows_in_memory:

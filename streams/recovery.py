@@ -4,6 +4,7 @@ Faust's own restores event by event in Python and waits for ever for the last of
 record. Changelogs are therefore not subscribed at all: no channels, no partitions, nothing for Faust to recover.
 """
 
+from confluent_kafka import KafkaException
 from faust.tables.manager import TableManager as FaustTableManager
 from faust.tables.recovery import RebalanceAgain, ServiceStopped
 from faust.tables.recovery import Recovery as FaustRecovery
@@ -50,7 +51,7 @@ class Recovery(FaustRecovery):
                 continue
             except ServiceStopped:
                 break
-            except (Stuck, Ended) as failure:
+            except (Stuck, Ended, KafkaException) as failure:
                 app.engine.end_process(str(failure))
                 break
 

@@ -17,7 +17,7 @@ from bandits.serve import Request, SlateResult, Snapshot, compose, prepare
 from .attribution import Rules, context_segment, serve
 from .catalogue import CatalogueView
 from .chunk import Chunk
-from .events import Slate, SlateItem, SlateRequest, decode_slate_request, encode
+from .events import Slate, SlateItem, SlateRequest, decode_slate_request, encode, seconds
 from .ingest import decode_chunk
 from .metrics import Metrics
 from .partition import Partition
@@ -73,7 +73,7 @@ class Responder:
         began = time.perf_counter()
         requests = list(decode_chunk(partition, chunk, decode_slate_request, self._max_event_bytes, now_s))
         for request, slate in zip(requests, self.slates(requests, rules, now_s), strict=True):
-            serve(partition, slate.slate_id, slate.segment, slate.policy_version, now_s, rules)
+            serve(partition, slate.slate_id, slate.segment, slate.policy_version, seconds(request.ts), rules, now_s)
             self._replies.send(self._topic, request.user_id.encode(), encode(slate))
         took_s = time.perf_counter() - began
         self._metrics.requests.inc(len(requests))

@@ -31,7 +31,8 @@ from .transaction import BY_KEY, Ended, Owner, Record, Refused, Transactions, Un
 
 log = logging.getLogger(__name__)
 
-FORGET_AT_ONCE = 4000  # slates per partition and step: about 20 ms of the event loop
+FORGET_AT_ONCE = 1000  # slates per step: a few milliseconds of the event loop
+MIN_ROWS_IN_MEMORY = 1000  # per partition, however many there are
 SLOW_FLUSH_S = 2.0  # while a flush takes longer than this, nothing more is read: what is not durable stays bounded
 
 
@@ -111,16 +112,18 @@ class Store:
         """Whether a flush is late: reading must wait, so that what is not durable yet stays bounded."""
         return self._flush_began is not None and time.monotonic() - self._flush_began > SLOW_FLUSH_S
 
-    def forget_expired(self, behind: Callable[[int], Iterable[str]]) -> int:
+    async def forget_expired(self, behind: Callable[[int], Iterable[str]]) -> None:
         """Drop slates whose time is over; `behind(n)` names the sources of partition n that have records left to read."""
-        if self.ready_generation is None or self._flush_began is not None:
-            return 0  # subtle: during a flush the index on disk still holds entries that its batch will drop
-        now = time.monotonic()
-        forgotten = 0
-        for number, partition in self.partitions.items():
-            reached_s = watermark(partition, behind(number), now - partition.arrived_s)
-            forgotten += forget(partition, reached_s, FORGET_AT_ONCE)
-        return forgotten
+        for number in list(self.partitions):
+            looked_at = FORGET_AT_ONCE
+            while looked_at == FORGET_AT_ONCE:
+                partition = self.partitions.get(number)
+                # subtle: during a flush the index on disk still holds entries that its batch will drop
+                if partition is None or self.ready_generation is None or self._flush_began is not None:
+                    return
+                reached_s = watermark(partition, behind(number), time.monotonic() - partition.arrived_s)
+                looked_at = forget(partition, reached_s, FORGET_AT_ONCE)
+                await asyncio.sleep(0)
 
     # ---- the flush
 
@@ -215,6 +218,8 @@ class Store:
                 return False
             for number in new:
                 self.partitions[number] = self._open_partition(number)
+            for partition in self.partitions.values():
+                partition.rows_in_memory = max(MIN_ROWS_IN_MEMORY, self.settings.rows_in_memory // len(self.partitions))
             if not wanted():
                 return False
             self.ready_generation = generation
@@ -255,7 +260,7 @@ class Store:
 
     def _open_partition(self, number: int) -> Partition:
         discounted = self.rules.half_life_s is not None
-        partition = Partition(number, self._disks[number], self.settings.rows_in_memory, discounted)
+        partition = Partition(number, self._disks[number], MIN_ROWS_IN_MEMORY, discounted)
         for note in self.sources.reconcile(partition):
             log.error("%s", note)
             self.metrics.source_gap()

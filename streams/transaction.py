@@ -16,9 +16,11 @@ from typing import Any, NamedTuple
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
+from .topics import LARGEST_EVENT_BYTES
+
 TRANSACTION_TIMEOUT_S = 10.0  # a new owner may wait this long for a worker killed inside a transaction; a flush takes milliseconds
 CALL_TIMEOUT_S = 5.0  # one call; retried until DEADLINE_S
-DEADLINE_S = 60.0  # a broker may be away this long before a flush gives up
+DEADLINE_S = 600.0  # a broker may be away this long before a flush gives up; nothing is read meanwhile
 
 BY_KEY = -1
 
@@ -94,6 +96,7 @@ class Transactions:
             "transactional.id": transactional_id,
             "transaction.timeout.ms": int(TRANSACTION_TIMEOUT_S * 1000),
             "linger.ms": 5,
+            "message.max.bytes": LARGEST_EVENT_BYTES,
             "queue.buffering.max.messages": 1_000_000,
             "queue.buffering.max.kbytes": 512 * 1024,
         }

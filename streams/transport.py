@@ -114,12 +114,9 @@ class Consumer(driver.Consumer):
     async def _some_read(self, lanes: list[Lane], timeout: float) -> None:
         """Wait until a lane or the plain topics have something, or for a moment."""
         waiting = [self._start_reading(lane) for lane in lanes if lane.pending is not None or lane.may_read(lane.in_flight)]
-        if any(tp.topic not in self.chunk_topics for tp in self.assignment()):
-            waiting.append(self._start_plain(timeout))
-        if waiting:
-            await asyncio.wait(waiting, timeout=IDLE_S, return_when=asyncio.FIRST_COMPLETED)
-        else:
-            await asyncio.sleep(IDLE_S)
+        # subtle: also with no plain partition here: aiokafka leaves the group if nobody has polled it for its max_poll_interval
+        waiting.append(self._start_plain(timeout))
+        await asyncio.wait(waiting, timeout=IDLE_S, return_when=asyncio.FIRST_COMPLETED)
 
     def _take_plain(self) -> list[tuple[TP, Any]]:
         if self._plain is None or not self._plain.done():
