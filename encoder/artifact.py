@@ -2,14 +2,17 @@
 
     config.json      what it is: kind, dimension, longest input (`ArtifactConfig`)
     tokenizer.json   the tokenizer, in the format of the `tokenizers` package
-    weights          static: table.npy [scale.npy] [projection.npy]; onnx: model.onnx; transformer: model.safetensors
+    weights          static: table.npy [scale.npy] [positions.npy] [projection.npy]; onnx: model.onnx;
+                     transformer: model.safetensors
     card.json        how it was made and what was measured (`Card`)
     embeddings.npy   in a release only: (items, dim) float32, rows in the order of ids.json; hashes.json for the texts
     manifest.json    version, and size and SHA-256 of every other file; written last
 
 A `static` artifact is a table of token vectors: row t stands for token t, and the vector of a text is the normalised
 sum of its rows. table.npy is (tokens, r) of int8, float16 or float32; scale.npy (tokens,) float32 multiplies the rows
-(required for int8; also where the weight of a token goes); projection.npy (r, dim) float32 comes after the sum. An
+(required for int8; also where the weight of a token goes); positions.npy (places,) float32 multiplies the rows by their
+place in the text (the last value counts for all places after it): the first words of an item say most, and a teacher
+with positions knows it; projection.npy (r, dim) float32 comes after the sum. An
 `onnx` artifact has the int64 inputs `input_ids` and `attention_mask` (batch, tokens) and as first output one row per
 text (batch, dim). A `transformer` artifact is for training and compression; nothing that serves reads it. Other files
 may lie beside these; all are hashed.

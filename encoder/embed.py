@@ -1,6 +1,6 @@
 """Texts to unit vectors, with nothing but NumPy, `tokenizers` and ONNX Runtime: what a worker loads.
 
-    static     v = P' sum_t s_t E_t           E, s, P: table, scale, projection of the artifact
+    static     v = P' sum_j w_j s_t E_t       token t at place j; E, s, w, P: table, scale, positions, projection
     onnx       v = model(tokens)              pooled and projected inside the model
     both       embed(text) = v / |v|
 
@@ -132,8 +132,12 @@ def _static(artifact: Artifact, threads: int) -> Forward:
     table = _array(artifact, WEIGHTS["static"])  # (tokens, r)
     scale = _array(artifact, "scale.npy") if "scale.npy" in artifact.files else None  # (tokens,)
     project = _array(artifact, "projection.npy") if "projection.npy" in artifact.files else None  # (r, dim)
+    places = _array(artifact, "positions.npy") if "positions.npy" in artifact.files else None  # (places,)
     width = artifact.dim if project is None else project.shape[0]
     shapes_fit = table.ndim == 2 and table.shape[1] == width and (scale is None or scale.shape == table.shape[:1])
+    if places is not None and (places.ndim != 1 or not len(places)):
+        msg = f"{artifact.path}: expected one weight per place, found positions of shape {places.shape}"
+        raise ArtifactError(msg)
     if not shapes_fit or (scale is None and table.dtype == np.int8):
         found = f"{table.dtype} {table.shape}, scale {None if scale is None else scale.shape}"
         msg = f"{artifact.path}: expected a table (tokens, {width}) with a scale for each token, found {found}"
@@ -152,10 +156,13 @@ def _static(artifact: Artifact, threads: int) -> Forward:
         rows = table[flat].astype(np.float32)  # (all tokens, r)
         if scale is not None:
             rows *= scale[flat, None]
+        starts = np.cumsum(lengths) - lengths  # (n,)
+        if places is not None:
+            place = np.arange(len(flat)) - np.repeat(starts, lengths)  # (all tokens,)
+            rows *= places[np.minimum(place, len(places) - 1), None]
         # subtle: reduceat gives an empty segment its neighbour's first row, so only texts with tokens take part.
         filled = lengths > 0
-        starts = (np.cumsum(lengths) - lengths)[filled]
-        sums[filled] = np.add.reduceat(rows, starts, axis=0)
+        sums[filled] = np.add.reduceat(rows, starts[filled], axis=0)
         return sums if project is None else sums @ project
 
     return forward

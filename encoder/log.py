@@ -135,8 +135,8 @@ def write_transaction(client: Mapping[str, Any], name: str, records: Iterable[Re
             **client,
             "transactional.id": name,
             "transaction.timeout.ms": TRANSACTION_TIMEOUT_MS,
-            # The partitioner of Java clients: one item's vectors of batch and stream must share a partition.
-            "partitioner": "murmur2_random",
+            # subtle: no partitioner is named, as in the workers' producer of embeddings. One item's vectors of batch and
+            # stream must share a partition, or their order is anyone's guess.
             "compression.type": "lz4",
             "linger.ms": 20,
             "log_level": 0,

@@ -20,9 +20,7 @@ from tests.encoder.making import WORDS, static_artifact, tokenizer_of
 TEXTS = st.lists(st.lists(st.sampled_from([*WORDS, "unheard"]), max_size=9).map(" ".join), max_size=12)
 
 
-def static(
-    out: Path, files: dict[str, np.ndarray], dim: int = 2, words: tuple[str, ...] = ("a", "b"), max_tokens: int = 8
-) -> Artifact:
+def static(out: Path, files: dict[str, np.ndarray], dim: int = 2, words: tuple[str, ...] = ("a", "b"), max_tokens: int = 8) -> Artifact:
     """A static artifact of the given arrays; tokens are [PAD] [UNK] and the words."""
     with writing(out, ArtifactConfig("static", dim, max_tokens=max_tokens), Card()) as folder:
         tokenizer_of(words).save(str(folder / "tokenizer.json"))
@@ -71,6 +69,13 @@ def test_projection_comes_after_the_sum(tmp_path: Path) -> None:
     files = {"table.npy": np.array([[0], [0], [1], [2]], np.float16), "projection.npy": np.array([[3, 4]], np.float32)}
     embedder = Embedder(static(tmp_path / "a", files))
     np.testing.assert_allclose(embedder.embed(["a", "b a"]), [[0.6, 0.8]] * 2, atol=1e-3)
+
+
+def test_words_count_by_their_place_and_the_last_weight_counts_on(tmp_path: Path) -> None:
+    """a b b = 6 (1, 0) + 4 (0, 1) + 4 (0, 1) = (6, 8), length 10; b a a = 6 (0, 1) + 4 (1, 0) + 4 (1, 0) = (8, 6)."""
+    table = np.array([[0, 0], [0, 0], [1, 0], [0, 1]], np.float32)
+    embedder = Embedder(static(tmp_path / "a", {"table.npy": table, "positions.npy": np.array([6, 4], np.float32)}))
+    np.testing.assert_allclose(embedder.embed(["a b b", "", "b a a"])[::2], [[0.6, 0.8], [0.8, 0.6]], atol=1e-6)
 
 
 def test_text_without_a_known_word_still_has_a_unit_vector(tmp_path: Path) -> None:
@@ -134,6 +139,7 @@ def test_onnx_padding_is_masked(tmp_path: Path) -> None:
         ({"table.npy": np.zeros((4, 3), np.float32)}, r"expected a table \(tokens, 2\)"),
         ({"table.npy": np.zeros((4, 2), np.int8)}, "with a scale for each token"),
         ({"table.npy": np.zeros((4, 2), np.float32), "scale.npy": np.ones(3, np.float32)}, "with a scale for each token"),
+        ({"table.npy": np.zeros((4, 2), np.float32), "positions.npy": np.ones((0,), np.float32)}, "expected one weight per place"),
         ({"table.npy": np.zeros((3, 2), np.float32)}, "found token 3 and 3 rows"),
         ({"table.npy": np.full((4, 2), np.nan, np.float32)}, "found values that are not finite"),
     ],
