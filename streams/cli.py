@@ -37,7 +37,7 @@ def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] | None = 
         settings = load_settings(os.environ if environ is None else environ) if command else None
         if command is not None and command.hands_on:
             return int(_module(command).run(arguments[1:], settings))
-        args = _parser(command).parse_args(arguments)
+        args = parser(command).parse_args(arguments)
         return int(_module(next(each for each in COMMANDS if each.name == args.command)).run(args, settings))
     except SystemExit:  # argparse has said it all; named first, so that nothing below is imported for it
         raise
@@ -57,20 +57,20 @@ def _named(arguments: Sequence[str]) -> Command | None:
     return next((command for command in COMMANDS if command.name == name), None)
 
 
-def _parser(chosen: Command | None) -> argparse.ArgumentParser:
+def parser(chosen: Command | None) -> argparse.ArgumentParser:
     """All commands by name; the arguments of the chosen one only, so that the others stay unimported."""
-    parser = argparse.ArgumentParser(
+    made = argparse.ArgumentParser(
         prog="slatestream",
         description="Recommendations that learn from clicks within seconds: streaming contextual bandits on Kafka.",
         epilog="Settings are environment variables; docs/operations.md lists them.",
     )
-    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    subparsers = made.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for command in COMMANDS:
         if chosen is not None and command.name == chosen.name:
             _module(command).add_parser(subparsers)
         else:
             subparsers.add_parser(command.name, help=command.help, add_help=False)
-    return parser
+    return made
 
 
 def _module(command: Command) -> Any:
