@@ -5,8 +5,10 @@
     unproven_a   (pooled looks of a) m_a < proven_clicks  between `min_slots` and `max_slots` slots together
 
 with I_a the item's impressions in the segment, T their sum, m_a its prior click rate: "unproven" is counted in clicks,
-so that it means the same at any click rate. Floors are filled as late as possible, so that they cost the lowest places.
-A cap gives way only when nothing else is left: a slate never falls short of min(k, eligible) for a cap.
+so that it means the same at any click rate. Floors are chosen
+for first and the slate then ordered by score (`bandits.slate`), so they cost the lowest places. A cap gives way only
+when nothing else is left: a slate never falls short of min(k, eligible) for a cap. A floor whose members caps bar, or
+that has too few members, stays open.
 """
 
 from __future__ import annotations

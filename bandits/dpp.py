@@ -37,8 +37,10 @@ def dpp(price: float) -> Diversifier:
         r, factor = state
         rows = np.arange(columns.size)
         c_j = factor[:place, rows, columns]  # (place, n_rows)
-        r_j = np.maximum(r[rows, columns], FLOOR)[:, None]  # (n_rows, 1)
-        e = (similarity - np.einsum("pr,pri->ri", c_j, factor[:place])) / np.sqrt(r_j)  # (n_rows, n_items)
+        r_j = r[rows, columns][:, None]  # (n_rows, 1)
+        e = (similarity - np.einsum("pr,pri->ri", c_j, factor[:place])) / np.sqrt(np.maximum(r_j, FLOOR))
+        # subtle: an item without volume of its own takes none from the others; dividing by its rounding noise would.
+        e = np.where(r_j > FLOOR, e, 0.0)  # (n_rows, n_items)
         factor = factor.copy()
         factor[place] = e
         return np.maximum(r - e * e, 0.0), factor

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bandits.arms import ArmView, Floats, Need
+from bandits.config import DEFAULT
 from bandits.pareto_order import LONGEST_PREFIX
 from bandits.reach import weighted_bounds
 from bandits.segment import SegmentView, Voice
@@ -28,9 +29,10 @@ FEWEST_DRAWS = 32
 # Item draws that one board may cost: 2^18 Beta draws are about 13 ms, so that a snapshot of 1,000 items that screening
 # cannot tell apart yet takes milliseconds. More is finer propensities of cold segments.
 DRAW_BUDGET = 1 << 18
-# The same for a board that serves one request only: about 1 ms.
+DEFAULT_DRAWS = DEFAULT.draws
+# The same for a board that serves one request only: about 1 ms, and a quarter of the draws.
 SINGLE_BUDGET = 1 << 14
-SINGLE_DRAWS = 128
+SINGLE_SHARE = 4
 # Sorting a row costs about four times as much as drawing it.
 COST_OF_RANKS = 4
 # Best items drawn first, at least: fewer make a low floor, more are drawn for nothing.
@@ -59,9 +61,11 @@ def n_draws(view: SegmentView, n_items: int, n_seen: int, *, single: bool) -> in
         Whether the board serves one request only.
 
     """
-    budget, most, least = DRAW_BUDGET, view.config.draws, FEWEST_DRAWS
+    most, least, budget = view.config.draws, FEWEST_DRAWS, DRAW_BUDGET
     if single:
-        budget, most, least = SINGLE_BUDGET, min(SINGLE_DRAWS, most), FEWEST_DRAWS // 2
+        most, least, budget = most // SINGLE_SHARE, FEWEST_DRAWS // 2, SINGLE_BUDGET
+    most = max(most, 1)
+    budget = budget * view.config.draws // DEFAULT_DRAWS  # who asks for more draws pays for them, cold segments too
     cost = max(n_items, 1)
     if view.config.combiner in ("rrf", "team_draft"):
         cost *= COST_OF_RANKS
@@ -69,7 +73,7 @@ def n_draws(view: SegmentView, n_items: int, n_seen: int, *, single: bool) -> in
         cost = max(cost, LONGEST_PREFIX)  # pairs are compared in every draw
     if view.vectors is not None and view.config.diversity.kind != "none":
         cost = max(cost, n_seen * view.vectors.shape[1] // 16)  # 16 multiplications are about one Beta draw
-    return int(np.clip(budget // cost, least, most))
+    return int(np.clip(budget // cost, min(least, most), most))
 
 
 def draw(

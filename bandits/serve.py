@@ -194,7 +194,7 @@ def _filtered(snapshot: Snapshot, request: Request, excluded: Items, rng: np.ran
     keep = ~barred[board.items][board.columns[:, :places]]  # (n_draws, places)
     k = int(min(request.k, keep.sum(axis=1).min()))
     inside = keep & (np.cumsum(keep, axis=1) <= k)  # exactly k per draw
-    columns = board.columns[:, :places][inside].reshape(-1, k)  # (n_draws, k)
+    columns = board.columns[:, :places][inside].reshape(len(keep), k)  # (n_draws, k)
     row = int(rng.integers(columns.shape[0]))
     score = board.score[row, :places][inside[row]]
     why = _why(board, np.full(1, row), columns[None, row], None)

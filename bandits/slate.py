@@ -3,9 +3,10 @@
     plain     the k largest scores, equals in random order
     greedy    place by place: argmax over the allowed items of score + diversity term
 
-An item is allowed while no limit that counts it is full. Once the places left are only just enough for the floors still
-open, only their members are allowed. Where nothing is allowed, caps give way. Diversity looks at the `depth` best items
-of a draw, plus those that a choice without diversity takes, so that a choice within the limits is always at hand.
+An item is allowed while no limit that counts it is full; while a floor is open, only its members are. So floors are
+chosen for first, when caps still leave them room, and the slate is then ordered by score: a floor costs the lowest
+places. Where nothing is allowed, caps give way. Diversity looks at the `depth` best items of a draw, plus those that a
+choice without diversity takes, so that a choice within the limits is always at hand.
 """
 
 from __future__ import annotations
@@ -95,9 +96,10 @@ def _greedy(
     state = None if diversifier is None else diversifier.start(n_draws, n_seen, k)
     chosen = np.empty((n_draws, k), dtype=np.int64)
     terms = np.zeros((n_draws, k))
+    finals = np.empty((n_draws, k))
     for place in range(k):
         total = score if diversifier is None or state is None else score + diversifier.term(state)
-        allowed = free if room is None else room.allowed(free, k - place)
+        allowed = free if room is None else room.allowed(free)
         pick = first_of_equals(np.where(allowed, total, -np.inf), np.where(allowed, keys, -1.0))  # (n_draws,)
         chosen[:, place] = seen[rows, pick]
         free[rows, pick] = False
@@ -105,8 +107,12 @@ def _greedy(
             terms[:, place] = (total - score)[rows, pick]
             if place < k - 1:
                 state = diversifier.take(state, similarity_to(vectors, pick), pick, place)
+        finals[:, place] = total[rows, pick]
         if room is not None:
             room.take(rows, pick)
+    if room is not None and room.least.any():
+        order = np.lexsort((rng.random(finals.shape), -finals), axis=1)  # (n_draws, k)
+        chosen, terms = np.take_along_axis(chosen, order, axis=1), np.take_along_axis(terms, order, axis=1)
     return chosen, terms
 
 
@@ -123,18 +129,16 @@ class _Room:
         self.least = np.minimum(np.asarray(limits.least, dtype=np.int64)[:, None], (self.member & free).sum(axis=2))
         self.taken = np.zeros(self.member.shape[:2], dtype=np.int64)  # (n_limits, n_draws)
 
-    def allowed(self, free: NDArray[np.bool_], places_left: int) -> NDArray[np.bool_]:
+    def allowed(self, free: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Items that may take the next place, (n_draws, n_seen)."""
         full: NDArray[np.bool_] = np.greater_equal(self.taken, self.most)  # (n_limits, n_draws)
         allowed = free & ~(self.member & full[:, :, None]).any(axis=0)
         if self.category is not None:
             allowed &= (self.category < 0) | (self.same < self.per_category)
         need = np.maximum(self.least - self.taken, 0)  # (n_limits, n_draws)
-        urgent = need.sum(axis=0) >= places_left  # (n_draws,)
-        if urgent.any():
+        if need.any():
             wanted = allowed & (self.member & np.greater(need, 0)[:, :, None]).any(axis=0)
-            narrow = urgent & wanted.any(axis=1) & (need.sum(axis=0) > 0)
-            allowed = np.where(narrow[:, None], wanted, allowed)
+            allowed = np.where(np.any(wanted, axis=1, keepdims=True), wanted, allowed)
         return np.where(np.any(allowed, axis=1, keepdims=True), allowed, free)
 
     def take(self, rows: Columns, pick: Columns) -> None:
