@@ -54,6 +54,10 @@ class Recovery(FaustRecovery):
             except (Stuck, Ended, KafkaException) as failure:
                 app.engine.end_process(str(failure))
                 break
+            except Exception as failure:  # rocksdict raises plain Exception: a full or broken disk
+                self.log.exception("restore of generation %d", generation)
+                app.engine.end_process(f"state could not be restored: {failure}")
+                break
 
     async def _restore(self, generation: int, rebalance: int) -> bool:
         app = self.app

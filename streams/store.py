@@ -32,7 +32,6 @@ from .transaction import BY_KEY, Ended, Owner, Record, Refused, Transactions, Un
 log = logging.getLogger(__name__)
 
 FORGET_AT_ONCE = 1000  # slates per step: a few milliseconds of the event loop
-MIN_ROWS_IN_MEMORY = 1000  # per partition, however many there are
 SLOW_FLUSH_S = 2.0  # while a flush takes longer than this, nothing more is read: what is not durable stays bounded
 
 
@@ -219,7 +218,7 @@ class Store:
             for number in new:
                 self.partitions[number] = self._open_partition(number)
             for partition in self.partitions.values():
-                partition.rows_in_memory = max(MIN_ROWS_IN_MEMORY, self.settings.rows_in_memory // len(self.partitions))
+                partition.rows_in_memory = self.settings.rows_in_memory // len(self.partitions)
             if not wanted():
                 return False
             self.ready_generation = generation
@@ -260,7 +259,7 @@ class Store:
 
     def _open_partition(self, number: int) -> Partition:
         discounted = self.rules.half_life_s is not None
-        partition = Partition(number, self._disks[number], MIN_ROWS_IN_MEMORY, discounted)
+        partition = Partition(number, self._disks[number], self.settings.rows_in_memory, discounted)
         for note in self.sources.reconcile(partition):
             log.error("%s", note)
             self.metrics.source_gap()
