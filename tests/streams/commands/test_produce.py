@@ -56,9 +56,7 @@ def test_a_line_that_a_worker_would_refuse_is_named_and_nothing_after_it_is_sent
     assert [key for key, _ in records(env, "items")] == [b"a"]
 
 
-def test_unchecked_lines_go_as_they_are(
-    env: dict[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_unchecked_lines_go_as_they_are(env: dict[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b'{"user_id": "u", broken\n{"user_id": "u"}\n')))
     assert cli.main(["produce", "clicks", "--unchecked"], env) == 0
     assert records(env, "clicks") == [(None, b'{"user_id": "u", broken'), (b"u", b'{"user_id": "u"}')]

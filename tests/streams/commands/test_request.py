@@ -42,9 +42,7 @@ def answer_one(env: dict[str, str]) -> None:
 
 @pytest.mark.local
 @pytest.mark.parametrize("as_json", [True, False])
-def test_the_answer_with_the_request_s_id_is_printed(
-    env: dict[str, str], as_json: bool, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_answer_with_the_request_s_id_is_printed(env: dict[str, str], as_json: bool, capsys: pytest.CaptureFixture[str]) -> None:
     worker = threading.Thread(target=answer_one, args=(env,))
     worker.start()
     flags = ["--json"] if as_json else []
