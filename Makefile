@@ -21,7 +21,7 @@ $(VENV)/.data: $(VENV)/.base requirements-data.txt
 	touch $@
 
 $(VENV)/.dev: $(VENV)/.base
-	$(BIN)/pip install -q --disable-pip-version-check $(PIP_ARGS) -e '.[local,encoder,dev]'
+	$(BIN)/pip install -q --disable-pip-version-check $(PIP_ARGS) -e '.[local,encoder,tune,dev]'
 	touch $@
 
 demo: $(VENV)/.data  ## the whole system on this machine, on real data, in about a minute

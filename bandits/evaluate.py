@@ -16,12 +16,12 @@ import numpy as np
 from bandits.ope import ESTIMATORS, Estimator
 from bandits.ope.ess import Limits, TooLittleData, check_amount, check_weights, check_width, effective_rows
 from bandits.ope.intervals import INTERVALS
-from bandits.ope.log import F64, Log
+from bandits.ope.log import F64, Log, reward_of, validate
 from bandits.ope.reward_model import RewardModel
 from bandits.ope.rips import prefix, slate_weight
 from bandits.ope.sample import sample_of
 from bandits.ope.target import Target
-from bandits.ope.terms import EstimatorError, Sample, needed, per_slate, value
+from bandits.ope.terms import EstimatorError, Sample, Terms, needed, per_slate, value
 
 ROW_ESTIMATORS = ("replay", "ips", "snips", "dm", "dr")
 
@@ -87,7 +87,7 @@ def evaluate(
     model: RewardModel | None = None,
     question: Question = Question(),  # noqa: B008  (immutable)
 ) -> list[Estimate | Refusal]:
-    """Judge every target by every estimator, in this order.
+    """Judge every target by every estimator, in this order; an answer does not depend on what else is asked.
 
     Raises
     ------
@@ -97,11 +97,12 @@ def evaluate(
         An estimator or an interval is unknown.
     """
     results: list[Estimate | Refusal] = []
+    seed = int(rng.integers(2**63))
     for target in targets:
-        sample = sample_of(log, target, rng, model, question.reward, conditional=question.conditional)
+        sample = sample_of(log, target, np.random.default_rng(seed), model, question.reward, conditional=question.conditional)
         for name in estimators:
             try:
-                results.append(estimate(log, target, sample, name, rng, model, question))
+                results.append(estimate(log, target, sample, name, np.random.default_rng(seed), model, question))
             except TooLittleData as error:
                 refusal = Refusal(target.name, name, question.reward, error.reason, error.rows, error.rows_needed)
                 results.append(refusal)
@@ -165,6 +166,38 @@ def estimate(
         slates=terms.numerator.shape[0],
         ess=ess,
         mean_weight=mean_weight,
+    )
+
+
+def logged(log: Log, rng: np.random.Generator, per: str = "row", question: Question = Question()) -> Estimate:  # noqa: B008
+    """Return what the logging policy itself earned, per `row` or per `slate`: the yardstick, nothing is weighed.
+
+    Raises
+    ------
+    LogError
+        The log is invalid.
+    """
+    validate(log)
+    slate = np.unique(log.slate, return_inverse=True)[1]  # (n,) 0 .. m - 1
+    numerator = per_slate(reward_of(log, question.reward), slate)  # (m, 1)
+    ones = np.ones_like(numerator)
+    terms = Terms(numerator, per_slate(np.ones(slate.size), slate) if per == "row" else ones)
+    kind = "normal" if question.interval == "bernstein" else question.interval  # slates of unequal length make it a ratio
+    low, high = INTERVALS[kind](terms, question.confidence, rng, float("nan"))
+    return Estimate(
+        policy="logged",
+        estimator="mean",
+        reward=question.reward,
+        value=value(terms),
+        low=low,
+        high=high,
+        confidence=question.confidence,
+        interval=kind,
+        per=per,
+        rows=slate.size,
+        slates=numerator.shape[0],
+        ess=float(slate.size),
+        mean_weight=1.0,
     )
 
 
