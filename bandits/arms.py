@@ -32,6 +32,8 @@ class ArmView(NamedTuple):
         (n_items, d) embeddings, or None.
     pooled_impressions, pooled_clicks
         The same looks and successes summed over all segments, this one included.
+    in_flight
+        Looks of this segment whose outcome is still on its way; they are in none of the above.
 
     """
 
@@ -45,6 +47,7 @@ class ArmView(NamedTuple):
     vectors: Floats | None
     pooled_impressions: Floats
     pooled_clicks: Floats
+    in_flight: Floats
 
 
 class Need(Enum):
@@ -98,14 +101,19 @@ def index_policy(name: str, index: Callable[[ArmView], Floats]) -> Policy:
 
 
 def posterior(arms: ArmView) -> tuple[Floats, Floats]:
-    """Beta posterior of every arm: alpha = m k + s, beta = (1 - m) k + max(n - s, 0); each (n_items,).
+    """Beta posterior of every arm, each (n_items,), as it will be once the looks in flight have their expected outcome.
 
-    Where examination weights are small a click can stand for less than one look, n - s is then below zero and counts
-    as no failure.
+    alpha = m k + s + u p,   beta = (1 - m) k + max(n - s, 0) + u (1 - p),   p = mean without u, u = looks in flight
+
+    Looks in flight move no mean, but an arm that already has many on their way is as good as known: without them a
+    deterministic index shows one slate until the first feedback is back. Where examination weights are small a click can
+    stand for less than one look; n - s is then below zero and counts as no failure. Desautels, Krause & Burdick (2014),
+    Parallelizing Exploration-Exploitation Tradeoffs in Gaussian Process Bandit Optimization.
     """
     alpha = arms.prior_mean * arms.prior_strength + arms.clicks  # (n_items,)
     beta = (1 - arms.prior_mean) * arms.prior_strength + np.maximum(arms.impressions - arms.clicks, 0.0)  # (n_items,)
-    return alpha, beta
+    grown = 1 + arms.in_flight / (alpha + beta)  # (n_items,)
+    return alpha * grown, beta * grown
 
 
 def posterior_mean(arms: ArmView) -> Floats:

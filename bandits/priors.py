@@ -1,11 +1,9 @@
-"""Priors from general to specific: global rate -> the item over all segments -> its neighbours -> the arm's own counts.
+"""Priors from general to specific, and the view of one segment that all policies read.
 
-    m_i = (S_i + k_i g) / (N_i + k_i)          item over the segments, shrunk to the global rate g
-    1 / k_si = 1 / (c / m_i) + 1 / (N_i + k_i)   worth of m_i as a prior for one segment, in looks
+    global rate -> the item's neighbours (`neighbours`) -> the item over all segments (`pooling`) -> the arm's own counts
 
-S_i and N_i leave out the segment itself. Strengths are counted in clicks (c clicks are c / m looks), never in looks,
-so that they mean the same at a click rate of 17% and of 1.7%; `learn_strengths` estimates them from the counts
-(empirical Bayes).
+with strengths learned (`strength`) or set, in clicks; and, where counts carry memories, forgetting as far as change demands (`forgetting`).
+`learn` does what all segments share, once per look at the counts; `arm_view` is then cheap for each segment.
 """
 
 from __future__ import annotations
@@ -14,10 +12,13 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bandits.arms import ArmView, Floats
 from bandits.counts import Counts
+from bandits.forgetting import change_odds, mix
+from bandits.neighbours import neighbour_anchor
+from bandits.pooling import Anchor, Pool, Priors, item_rates, pool, prior_of, priors_of
+from bandits.strength import MIDDLE, learn_items, learn_segment_clicks
 
 Target = Literal["clicks", "conversions"]
 
@@ -29,10 +30,9 @@ class PriorConfig:
     Attributes
     ----------
     segment_clicks
-        Clicks' worth that an arm borrows from the item's other segments; larger pools more; 0 keeps segments apart,
-        infinity keeps one rate per item. None learns it from the counts.
+        Clicks' worth that an arm borrows from the item's other segments; larger pools more; 0 keeps segments apart. None learns it.
     item_clicks
-        Clicks' worth that an item borrows from the global rate or its neighbours; None learns it.
+        Clicks' worth that an item borrows from the global rate or its neighbours; larger trusts them longer. None learns it.
     base_rate
         Success rate assumed before the first click anywhere, in (0, 1).
     base_clicks
@@ -40,26 +40,66 @@ class PriorConfig:
 
     """
 
-    segment_clicks: float | None = 30.0
-    item_clicks: float | None = 3.0
+    segment_clicks: float | None = None
+    item_clicks: float | None = None
     base_rate: float = 0.05
     base_clicks: float = 1.0
 
 
-class Priors(NamedTuple):
-    """Prior of every arm: mean in (0, 1), strength in looks; each (n_segments, n_items)."""
+class Beliefs(NamedTuple):
+    """What all segments share.
 
-    mean: Floats
-    strength: Floats
+    Attributes
+    ----------
+    pools
+        One per memory, shortest first; the last is the whole log.
+    odds
+        (n_memories, n_items) which memory holds, or None with the whole log alone.
+    target
+        What counts as success.
+
+    """
+
+    pools: tuple[Pool, ...]
+    odds: Floats | None
+    target: Target
 
 
-def priors(
-    counts: Counts, config: PriorConfig | None = None, vectors: Floats | None = None, *, target: Target = "clicks"
-) -> Priors:
-    """Priors of all arms of all segments."""
-    n_segments = counts.impressions.shape[0]
-    rows = [_prior_row(counts, s, config or PriorConfig(), target) for s in range(n_segments)]
-    return Priors(np.stack([r.mean for r in rows]), np.stack([r.strength for r in rows]))
+def learn(counts: Counts, config: PriorConfig | None = None, vectors: Floats | None = None, *, target: Target = "clicks") -> Beliefs:
+    """Work out what all segments share: anchors, strengths, pools and which memory holds.
+
+    Parameters
+    ----------
+    counts
+        (n_segments, n_items); memories in `counts.recent` are used when there.
+    config
+        How much to borrow; None learns everything.
+    vectors
+        (n_items, d) embeddings, or None; a row of zeros is an item without.
+    target
+        What counts as success.
+
+    """
+    config = config or PriorConfig()
+    looks, hits = _evidence(counts, target)
+    rate = _rate(looks, hits, config.base_rate, config.base_clicks)
+    anchor = _anchor(looks, hits, rate, config, vectors)
+    segment_clicks = config.segment_clicks
+    if segment_clicks is None:
+        segment_clicks = learn_segment_clicks(looks, hits, anchor)
+    whole = pool(looks, hits, anchor, segment_clicks)
+    if not counts.recent:
+        return Beliefs((whole,), None, target)
+    memories = [_evidence(copy, target) for copy in counts.recent] + [(looks, hits)]
+    n0, s0 = memories[0]
+    rests = [pool(np.maximum(n - n0, 0.0), np.maximum(s - s0, 0.0), anchor, segment_clicks) for n, s in memories]
+    pools = [pool(n, s, anchor, segment_clicks) for n, s in memories[:-1]] + [whole]
+    return Beliefs(tuple(pools), change_odds(pools[0], rests), target)
+
+
+def priors(counts: Counts, config: PriorConfig | None = None, vectors: Floats | None = None, *, target: Target = "clicks") -> Priors:
+    """Priors of all arms of all segments from the whole log, (n_segments, n_items) each."""
+    return priors_of(learn(counts._replace(recent=()), config, vectors, target=target).pools[-1])
 
 
 def arm_view(
@@ -69,44 +109,75 @@ def arm_view(
     vectors: Floats | None = None,
     *,
     target: Target = "clicks",
+    beliefs: Beliefs | None = None,
 ) -> ArmView:
-    """One segment as its policies see it; None is a segment nobody has seen: pooled prior, no counts of its own."""
-    config = config or PriorConfig()
-    looks = np.maximum(counts.examined - counts.unripe, 0.0)  # (n_segments, n_items)
-    hits = getattr(counts, target)  # (n_segments, n_items)
-    none = np.zeros(looks.shape[1])
-    row = _prior_row(counts, segment, config, target)
-    own = none if segment is None else looks[segment]  # (n_items,)
+    """One segment as its policies see it.
 
-    def pick(array: NDArray[np.float64]) -> Floats:
-        return none if segment is None else array[segment]
+    Parameters
+    ----------
+    counts
+        (n_segments, n_items).
+    segment
+        Its index; None is a segment nobody has seen: pooled prior, no counts of its own.
+    config, vectors, target
+        As for `learn`.
+    beliefs
+        What `learn` returned for the same counts; None works it out here.
+
+    """
+    shared = learn(counts, config, vectors, target=target) if beliefs is None else beliefs
+    whole = shared.pools[-1]
+    none = np.zeros(whole.looks.shape[1])  # (n_items,)
+    rows = [none if segment is None else p.looks[segment] for p in shared.pools]
+    hits = [none if segment is None else p.hits[segment] for p in shared.pools]
+    prior = prior_of(whole, segment)
+    n, s, k = rows[-1], hits[-1], prior.strength
+    if shared.odds is not None:
+        alpha, beta = mix([prior_of(p, segment) for p in shared.pools], rows, hits, shared.odds)
+        # The mixture as counts again: the prior as it was, or weaker where the mixture is less sure than it.
+        k = np.minimum(k, np.minimum(alpha / prior.mean, beta / (1 - prior.mean)))
+        s, n = alpha - prior.mean * k, alpha + beta - k
+    copies = (*counts.recent, counts)
+    odds = np.ones((1, none.size)) if shared.odds is None else shared.odds
+
+    def recall(name: str) -> Floats:
+        if segment is None:
+            return none
+        kept: Floats = sum((q * getattr(copy, name)[segment] for q, copy in zip(odds, copies, strict=True)), none)
+        return kept
 
     return ArmView(
-        impressions=own,
-        clicks=pick(hits),
-        conversions=pick(counts.conversions),
-        value=pick(counts.value),
-        prior_mean=row.mean,
-        prior_strength=row.strength,
-        total=float(own.sum()),
+        impressions=n,
+        clicks=s,
+        conversions=recall("conversions"),
+        value=recall("value"),
+        prior_mean=prior.mean,
+        prior_strength=k,
+        total=float(n.sum()),
         vectors=vectors,
-        pooled_impressions=looks.sum(axis=0),
-        pooled_clicks=hits.sum(axis=0),
+        pooled_impressions=whole.looks.sum(axis=0),
+        pooled_clicks=whole.hits.sum(axis=0),
+        in_flight=none if segment is None else counts.unripe[segment],
     )
 
 
-def _prior_row(counts: Counts, segment: int | None, config: PriorConfig, target: Target) -> Priors:
+def _evidence(counts: Counts, target: Target) -> tuple[Floats, Floats]:
     looks = np.maximum(counts.examined - counts.unripe, 0.0)  # (n_segments, n_items)
-    hits = getattr(counts, target)  # (n_segments, n_items)
-    n_all, s_all = looks.sum(), hits.sum()
-    base = (s_all + config.base_clicks) / (n_all + config.base_clicks / config.base_rate)  # scalar
-    n, s = looks.sum(axis=0), hits.sum(axis=0)  # (n_items,)
-    if segment is not None:
-        n, s = n - looks[segment], s - hits[segment]
-    item_clicks = 3.0 if config.item_clicks is None else config.item_clicks
-    segment_clicks = 30.0 if config.segment_clicks is None else config.segment_clicks
-    k_item = item_clicks / base  # looks
-    n = np.maximum(n, s)
-    mean = np.clip((s + k_item * base) / (n + k_item), 1e-6, 1 - 1e-6)  # (n_items,)
-    strength = np.minimum(n + k_item, max(segment_clicks, 0.1) / mean)  # (n_items,)
-    return Priors(mean, strength)
+    hits = counts.clicks if target == "clicks" else counts.conversions
+    return looks, hits
+
+
+def _rate(looks: Floats, hits: Floats, base_rate: float, base_clicks: float) -> float:
+    rate = (hits.sum() + base_clicks) / (looks.sum() + base_clicks / base_rate)
+    return float(np.clip(rate, 1e-9, 0.9))
+
+
+def _anchor(looks: Floats, hits: Floats, start: float, config: PriorConfig, vectors: Floats | None) -> Anchor:
+    n_items = looks.shape[1]
+    flat = Anchor(np.full(n_items, start), np.full(n_items, 1.0))
+    # Items are compared by what the segments together say of them, each segment bounded as in the pool.
+    n, s = item_rates(pool(looks, hits, flat, MIDDLE if config.segment_clicks is None else config.segment_clicks))
+    rate, clicks = learn_items(n, s, start, config.item_clicks)
+    if vectors is not None:
+        return neighbour_anchor(n, s, vectors, rate, clicks)
+    return Anchor(np.full(n_items, rate), np.full(n_items, clicks))
