@@ -49,7 +49,7 @@ class Events(NamedTuple):
 
     def where(self, chosen: BoolArray) -> "Events":
         """The events that `chosen` (n,) marks."""
-        return Events(*(column[chosen] for column in self))
+        return Events(self.users[chosen], self.items[chosen], self.kinds[chosen], self.times_s[chosen])
 
 
 class Split(NamedTuple):

@@ -1,0 +1,47 @@
+"""Layer drop: a student of some of the layers, the others left out.
+
+    x_{l+1} = layer_{keep[l]}(x_l)
+
+Neighbouring layers of a trained transformer change the states little by little, so that what follows a missing layer still
+understands what it gets; training mends the rest. Layers spread evenly, the last among them, start best.
+
+Sun et al. (2019), Patient Knowledge Distillation for BERT Model Compression. Sajjad et al. (2023), On the Effect of
+Dropping Layers of Pre-trained Transformer Models.
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from encoder.student import Model, Student
+
+
+def keep_layers(model: Model, texts: Sequence[str], keep: Sequence[int]) -> Model:
+    """Keep the layers with these numbers, in this order.
+
+    Parameters
+    ----------
+    model
+        stays as it is.
+    texts
+        not used.
+    keep
+        numbers from 0 on; more layers are better and slower in proportion.
+
+    Raises
+    ------
+    ValueError
+        no number, or one that is not a layer.
+
+    """
+    shape = model.student.shape
+    if not keep or not all(0 <= number < len(shape.layers) for number in keep):
+        msg = f"expected numbers of layers in keep, from 0 to {len(shape.layers) - 1}, found {list(keep)}"
+        raise ValueError(msg)
+    student = Student(msgspec.structs.replace(shape, layers=tuple(shape.layers[number] for number in keep)))
+    state = {name: value for name, value in model.student.state_dict().items() if not name.startswith("layers.")}
+    for place, number in enumerate(keep):
+        layer = model.student.layers[number].state_dict()
+        state |= {f"layers.{place}.{name}": value for name, value in layer.items()}
+    student.load_state_dict(state)
+    return model._replace(student=student.eval())

@@ -1,0 +1,152 @@
+"""The student: a BERT-like transformer whose every layer may have its own number of heads and feed-forward units.
+
+    x_0 = LN(U E[ids] + p)                                          U only where token vectors are narrower than the model
+    a_l = LN(x_l + W_o softmax(q k' / sqrt(head_dim)) v + b_o)      q, k, v = W_qkv x_l + b_qkv
+    x_{l+1} = LN(a_l + W_2 gelu(W_1 a_l + b_1) + b_2)
+    z = P mean_t x_L                                                (dim,), normalised by whoever compares
+
+The layers are those of BERT (post-norm), so that a teacher's weights can be taken over as they are; heads and units are
+counted per layer, so that pruning needs no masks. Gelu is the tanh form: the exact one costs more and tells nobody
+anything. Wrong tool for teachers of another build (no absolute positions, pre-norm): distil a static table from those.
+
+Devlin et al. (2019), BERT: Pre-training of Deep Bidirectional Transformers for Language Understanding.
+"""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+import torch
+from safetensors.torch import load_file, save_file
+from tokenizers import Tokenizer
+from torch import Tensor, nn
+from torch.nn import functional
+
+from encoder.artifact import TOKENIZER, WEIGHTS, Artifact, ArtifactConfig, ArtifactError, Card, load, writing
+
+EPSILON = 1e-12  # of BERT's layer norms
+
+
+class LayerShape(msgspec.Struct, frozen=True):
+    """Sizes of one layer."""
+
+    heads: int
+    head_dim: int
+    units: int
+
+
+class StudentShape(msgspec.Struct, frozen=True):
+    """Sizes of a student. `factor`: width of the token vectors when they are narrower than `hidden`, else 0."""
+
+    vocabulary: int
+    hidden: int
+    dim: int
+    positions: int
+    layers: tuple[LayerShape, ...]
+    factor: int = 0
+
+
+class Output(NamedTuple):
+    """`states` (n, tokens, hidden) of the last layer, `vectors` (n, dim) not normalised; both float32."""
+
+    states: Tensor
+    vectors: Tensor
+
+
+class Layer(nn.Module):
+    """One transformer layer; see the module's equations."""
+
+    def __init__(self, hidden: int, shape: LayerShape) -> None:
+        super().__init__()
+        self.shape = shape
+        width = shape.heads * shape.head_dim
+        self.qkv = nn.Linear(hidden, 3 * width)
+        self.out = nn.Linear(width, hidden)
+        self.norm_1 = nn.LayerNorm(hidden, eps=EPSILON)
+        self.up = nn.Linear(hidden, shape.units)
+        self.down = nn.Linear(shape.units, hidden)
+        self.norm_2 = nn.LayerNorm(hidden, eps=EPSILON)
+
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        """(n, tokens, hidden) -> the same shape; `mask` (n, 1, 1, tokens) is True where there is a token."""
+        n, tokens, _ = x.shape
+        split = self.qkv(x).view(n, tokens, 3, self.shape.heads, self.shape.head_dim)
+        q, k, v = split.permute(2, 0, 3, 1, 4)  # each (n, heads, tokens, head_dim)
+        seen = functional.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+        a = self.norm_1(x + self.out(seen.transpose(1, 2).reshape(n, tokens, -1)))
+        return self.norm_2(a + self.down(functional.gelu(self.up(a), approximate="tanh")))
+
+
+class Student(nn.Module):
+    """A transformer encoder of the given shape, mean pooling and a projection."""
+
+    def __init__(self, shape: StudentShape) -> None:
+        super().__init__()
+        self.shape = shape
+        self.tokens = nn.Embedding(shape.vocabulary, shape.factor or shape.hidden)
+        self.widen = nn.Linear(shape.factor, shape.hidden, bias=False) if shape.factor else None
+        self.positions = nn.Parameter(torch.zeros(shape.positions, shape.hidden))
+        self.norm = nn.LayerNorm(shape.hidden, eps=EPSILON)
+        self.layers = nn.ModuleList(Layer(shape.hidden, layer) for layer in shape.layers)
+        self.project = nn.Linear(shape.hidden, shape.dim, bias=False)
+
+    def each_layer(self) -> list[Layer]:
+        """The layers, from the input on."""
+        return [layer for layer in self.layers if isinstance(layer, Layer)]
+
+    def forward(self, ids: Tensor, mask: Tensor) -> Output:
+        """Token ids and mask, both (n, tokens), to states and vectors."""
+        x = self.tokens(ids)  # (n, tokens, factor or hidden)
+        if self.widen is not None:
+            x = self.widen(x)
+        x = self.norm(x + self.positions[: ids.shape[1]])  # (n, tokens, hidden)
+        seen = mask[:, None, None, :].bool()  # (n, 1, 1, tokens)
+        for layer in self.layers:
+            x = layer(x, seen)
+        x = x.float()  # under autocast the layers may end in bfloat16, too coarse for a mean
+        share = mask[..., None] / mask.sum(1)[:, None, None]  # (n, tokens, 1)
+        return Output(x, self.project((x * share).sum(1)))
+
+
+class Model(NamedTuple):
+    """A student with the tokenizer that it reads by, and the longest input it takes."""
+
+    student: Student
+    tokenizer: Tokenizer
+    max_tokens: int
+
+
+def save_model(model: Model, out: Path, card: Card) -> Artifact:
+    """Write a `transformer` artifact."""
+    options = {"shape": msgspec.to_builtins(model.student.shape)}
+    config = ArtifactConfig("transformer", model.student.shape.dim, model.max_tokens, options=options)
+    with writing(out, config, card) as folder:
+        model.tokenizer.save(str(folder / TOKENIZER))
+        weights = {name: value.detach().cpu().contiguous().clone() for name, value in model.student.state_dict().items()}
+        save_file(weights, str(folder / WEIGHTS["transformer"]))
+    return load(out)
+
+
+def load_model(artifact: Artifact) -> Model:
+    """Read a `transformer` artifact.
+
+    Raises
+    ------
+    ArtifactError
+        another kind of artifact, or weights that do not fit the shape.
+
+    """
+    if artifact.kind != "transformer":
+        msg = f"{artifact.path}: expected a transformer artifact, found {artifact.kind}; steps on a network come before quantize and static"
+        raise ArtifactError(msg)
+    try:
+        shape = msgspec.convert(artifact.config.options["shape"], StudentShape)
+        student = Student(shape)
+        student.load_state_dict(load_file(str(artifact.path / WEIGHTS["transformer"])))
+    except (KeyError, RuntimeError, msgspec.ValidationError) as error:
+        msg = f"{artifact.path}: expected weights of the shape in config.json, found {str(error).splitlines()[0]}"
+        raise ArtifactError(msg) from error
+    tokenizer = Tokenizer.from_file(str(artifact.path / TOKENIZER))
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(artifact.config.max_tokens)
+    return Model(student.eval(), tokenizer, artifact.config.max_tokens)

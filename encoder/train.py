@@ -1,0 +1,262 @@
+"""Training: a small student learns from a large teacher, and from what users did.
+
+    1. take the teacher over as a student and cut it down by the configured steps;
+    2. let the teacher label all training texts and some made-up ones (kept on disk, shared by students);
+    3. turn the teacher's vectors into the student's coordinates: targets t = norm(T B), B = V_d R;
+    4. for each update: a batch of texts, every few updates one of behaviour pairs; step on the weighted losses;
+    5. write the artifact.
+
+V_d are the first d right singular vectors of the teacher's vectors and R the rotation that brings them nearest to what
+the student says already (orthogonal Procrustes): distances do not depend on R, so the student may keep its own axes, also
+one that was trained before. Interrupted training goes on at the last checkpoint and ends with the weights that it would
+have had anyway, bit for bit on one thread. Nothing of a held-out item is read: neither text nor event.
+
+Schönemann (1966), A Generalized Solution of the Orthogonal Procrustes Problem.
+"""
+
+import hashlib
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from encoder.adopt import adopt
+from encoder.artifact import Artifact, Card, load
+from encoder.augment import augment
+from encoder.checkpoint import LOG, Checkpoint
+from encoder.compress import NETWORK_STEPS, parse
+from encoder.compress.project import unit_vectors
+from encoder.corpus import Corpus
+from encoder.course import Course
+from encoder.labels import label
+from encoder.student import Model, load_model, save_model
+from encoder.teacher import Teacher, load_teacher, packaged_teacher
+
+Report = Callable[[str, int, int], None]  # what is done, so far, of how much
+
+
+class TrainConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """How to train.
+
+    Attributes
+    ----------
+    teacher
+        directory or name of a Hugging Face encoder; empty for the packaged one.
+    start
+        a `transformer` artifact to train on from; empty starts from the teacher and `steps`.
+    steps
+        what makes a student of the teacher, as tables of `encoder.compress`.
+    max_tokens
+        longest input of the student.
+    weights
+        of the losses; `click`, `conversion` and `uniformity` are alpha, beta and gamma.
+    updates
+        optimiser steps; more is better up to some tens of passes over the texts.
+    batch
+        texts in a batch of labels; pairs of behaviour are half as many, so that each has as many texts.
+    behaviour_every
+        every how many updates a batch is one of behaviour. Larger follows the teacher more closely.
+    augmented
+        made-up texts for every training text.
+    learning_rate
+        at its height, after the first updates; it falls to zero in a straight line.
+    seed
+        decides the made-up texts, the shuffles and the pairs.
+    half
+        bfloat16 where it is faster and does no harm.
+    device
+        `cpu`, `cuda`, or `auto`.
+    threads
+        of PyTorch; 0 leaves them as they are.
+    save_every
+        updates between checkpoints.
+
+    """
+
+    teacher: str = ""
+    start: str = ""
+    steps: Sequence[str | Mapping[str, Any]] = (
+        {"step": "keep_layers", "keep": [0, 2, 5]},
+        {"step": "trim_vocabulary", "minimum": 1},
+        {"step": "project", "dim": 256},
+    )
+    max_tokens: int = 128
+    weights: Mapping[str, float] = {"distill": 5.0, "relations": 1.0, "tokens": 1.0, "click": 0.05, "conversion": 0.05}
+    updates: int = 4_000
+    batch: int = 128
+    behaviour_every: int = 4
+    augmented: float = 3.0
+    learning_rate: float = 5e-4
+    seed: int = 0
+    half: bool = True
+    device: str = "auto"
+    threads: int = 0
+    save_every: int = 200
+
+
+WARM_UP = 0.03  # of the updates; Adam's averages need some steps before they can be trusted with full ones
+LARGEST_STEP = 1.0  # of the gradient's norm
+ROTATION_SAMPLE = 1_000  # texts; the rotation has dim^2 / 2 degrees of freedom and each text gives dim equations
+AVERAGED = 100  # updates that a reported loss is the mean of
+
+
+def train(
+    corpus: Corpus,
+    config: TrainConfig,
+    out: Path,
+    *,
+    labels: Path | None = None,
+    report: Report = lambda what, done, all_of: None,
+) -> Artifact:
+    """Train a student on a corpus.
+
+    Parameters
+    ----------
+    corpus
+        items, events and their split.
+    config
+        see `TrainConfig`.
+    out
+        folder of the artifact. Beside it, in `.NAME.training`, lie the checkpoint and the TensorBoard log until it is done.
+    labels
+        where the teacher's labels are kept; default: beside `out`, in `labels`.
+    report
+        called with what is being done, how much is done, and of how much.
+
+    Returns
+    -------
+    A `transformer` artifact; its card has the configuration, the last losses and the seconds.
+
+    Raises
+    ------
+    ValueError
+        a configuration that does not fit, or a corpus with no training text.
+
+    """
+    if config.threads:
+        torch.set_num_threads(config.threads)
+    began = time.perf_counter()
+    texts = [corpus.texts[row] for row in corpus.training_rows()]
+    if not texts:
+        msg = f"expected texts to train on, found {len(corpus)} items that are all held out"
+        raise ValueError(msg)
+    teacher = load_teacher(config.teacher or packaged_teacher())
+    model = student(teacher, texts, config, report)  # 1
+    rng = np.random.default_rng([config.seed, len(texts)])
+    read = texts + augment(texts, round(config.augmented * len(texts)), rng)  # 2
+    taught = label(
+        teacher,
+        read,
+        labels or out.parent / "labels",
+        half=config.half,
+        progress=lambda done, all_of: report("teacher's labels", done, all_of),
+    )
+    goal = targets(model, torch.from_numpy(taught.vectors), texts)  # 3
+    course = Course(model, corpus, read, teacher, taught, goal, config)
+    losses = _learn(course, model, config, out, report)  # 4
+    name = Path(teacher.name).name if Path(teacher.name).is_dir() else teacher.name
+    step = {"step": "train", "seconds": round(time.perf_counter() - began, 1), **msgspec.to_builtins(config)}
+    card = Card(metrics={f"loss_{part}": value for part, value in losses.items()}, steps=[step], teacher=name)
+    artifact = save_model(model._replace(student=model.student.cpu().eval()), out, card)  # 5
+    Checkpoint(out).remove()
+    return artifact
+
+
+def student(teacher: Teacher, texts: Sequence[str], config: TrainConfig, report: Report) -> Model:
+    """The student before training: the artifact to go on from, or the teacher cut down by the configured steps."""
+    if config.start:
+        return load_model(load(Path(config.start)))
+    model = adopt(teacher, config.max_tokens)
+    for number, (name, options) in enumerate(map(parse, config.steps)):
+        if name not in NETWORK_STEPS:
+            msg = f"expected steps before training among {', '.join(NETWORK_STEPS)}, found {name}; give it to compress afterwards"
+            raise ValueError(msg)
+        model = NETWORK_STEPS[name](model, texts, **options)
+        report(f"student: {name}", number + 1, len(config.steps))
+    return model
+
+
+def targets(model: Model, vectors: Tensor, texts: Sequence[str]) -> Tensor:
+    """The teacher's vectors in the student's coordinates.
+
+    Parameters
+    ----------
+    model
+        the student before training.
+    vectors
+        (n, teacher's dim) unit rows; the first of them are those of `texts`.
+    texts
+        real ones, to find the coordinates with.
+
+    Returns
+    -------
+    (n, dim) unit rows.
+
+    """
+    real = vectors[: len(texts)]
+    directions = torch.linalg.svd(real, full_matrices=False)[2][: model.student.shape.dim].T  # (teacher's dim, dim)
+    sample = np.linspace(0, len(texts) - 1, min(ROTATION_SAMPLE, len(texts))).astype(int)
+    said = unit_vectors(model, [texts[row] for row in sample])  # (m, dim)
+    left, _, right = torch.linalg.svd((real[torch.from_numpy(sample)] @ directions).T @ said)
+    return functional.normalize(vectors @ directions @ (left @ right), dim=1)
+
+
+def _learn(course: Course, model: Model, config: TrainConfig, out: Path, report: Report) -> dict[str, float]:
+    """Step 4 of the module's docstring; the losses of the last updates on average."""
+    from torch.utils.tensorboard import SummaryWriter  # pulls in much, and only training writes a log
+
+    device = _device(config.device)
+    student = model.student.to(device).train()
+    optimiser = torch.optim.AdamW(student.parameters(), lr=config.learning_rate, betas=(0.9, 0.98), weight_decay=0.01)
+    checkpoint, key = Checkpoint(out), _key(config, course)
+    done = 0
+    if (saved := checkpoint.load(key)) is not None:
+        student.load_state_dict(saved["model"])
+        optimiser.load_state_dict(saved["optimiser"])
+        done = int(saved["updates"])
+    recent: list[dict[str, float]] = []
+    with SummaryWriter(str(checkpoint.folder / LOG), purge_step=done) as log:
+        for update in range(done, config.updates):
+            for group in optimiser.param_groups:
+                group["lr"] = config.learning_rate * _share(update / config.updates)
+            loss, parts = course.losses(model, update, device)
+            optimiser.zero_grad(set_to_none=True)
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(student.parameters(), LARGEST_STEP)
+            optimiser.step()
+            recent = [*recent[1 - AVERAGED :], parts]
+            report("training", update + 1, config.updates)
+            if (update + 1) % config.save_every == 0 and update + 1 < config.updates:
+                checkpoint.save(key, update + 1, student.state_dict(), optimiser.state_dict())
+                for name, value in _means(recent).items():
+                    log.add_scalar(f"loss/{name}", value, update + 1)
+    return _means(recent)
+
+
+def _share(done: float) -> float:
+    """Learning rate as a share of its height: up in a straight line, then down to zero."""
+    return min(1.0, done / WARM_UP) * (1.0 - done)
+
+
+def _means(recent: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Mean of each loss over the updates that had it."""
+    names = sorted({name for parts in recent for name in parts})
+    return {name: float(np.mean([parts[name] for parts in recent if name in parts])) for name in names}
+
+
+def _device(name: str) -> torch.device:
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return torch.device(name)
+
+
+def _key(config: TrainConfig, course: Course) -> str:
+    """Which training a checkpoint belongs to: everything that decides the weights."""
+    decides = msgspec.structs.replace(config, save_every=0, threads=0, device="")
+    return hashlib.sha256(msgspec.json.encode(decides) + course.fingerprint.encode()).hexdigest()
