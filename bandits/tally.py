@@ -1,0 +1,84 @@
+"""Events to counts: a batch of impressions, with what became of them, added to the counts in one pass.
+
+    impressions[s, i] += number of events of (s, i)      clicks[s, i] += sum of their clicks      ...
+
+One `bincount` per sum that the batch carries; sums it does not carry are shared with the counts before, not copied.
+Wrong tool for events that arrive twice or out of order: count those once first (the worker's attribution does).
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bandits.counts import Counts, CountsError
+
+
+class Events(NamedTuple):
+    """Impressions, each (n_events,).
+
+    Attributes
+    ----------
+    segment, item
+        Row and column, int64.
+    click, conversion
+        How many this impression earned, 0 or 1; None is 0 for all.
+    value
+        Summed value of its clicks and conversions; None is 0 for all.
+    examined
+        Examination weight of its position, in [0, 1]; None is 1 for all.
+
+    """
+
+    segment: NDArray[np.int64]
+    item: NDArray[np.int64]
+    click: NDArray[np.float64] | None = None
+    conversion: NDArray[np.float64] | None = None
+    value: NDArray[np.float64] | None = None
+    examined: NDArray[np.float64] | None = None
+
+
+def tally(counts: Counts, events: Events) -> Counts:
+    """Counts with a batch of events added; the counts given stay as they are.
+
+    Parameters
+    ----------
+    counts
+        (n_segments, n_items) sums before.
+    events
+        The batch, in any order.
+
+    Examples
+    --------
+    >>> from bandits.counts import zeros
+    >>> two = np.array([0, 0]), np.array([1, 1]), np.array([0.0, 1.0])
+    >>> tally(zeros(1, 3), Events(*two)).clicks
+    array([[0., 1., 0.]])
+
+    Raises
+    ------
+    CountsError
+        On a segment or item that the counts do not have.
+
+    """
+    shape = counts.impressions.shape
+    n_segments, n_items = shape
+    for name, index, n in (("segment", events.segment, n_segments), ("item", events.item, n_items)):
+        if index.size and not 0 <= int(index.min()) <= int(index.max()) < n:
+            message = f"events.{name} must be from 0 to {n - 1}, found {int(index.min())} to {int(index.max())}; grow the counts"
+            raise CountsError(message)
+    cell = events.segment * n_items + events.item if n_segments > 1 else events.item  # (n_events,)
+
+    def added(before: NDArray[np.float64], weights: NDArray[np.float64] | None) -> NDArray[np.float64]:
+        if weights is None:
+            return before
+        return before + np.bincount(cell, weights, n_segments * n_items).reshape(shape)
+
+    looks = np.bincount(cell, minlength=n_segments * n_items).reshape(shape)  # (n_segments, n_items)
+    return counts._replace(
+        impressions=counts.impressions + looks,
+        clicks=added(counts.clicks, events.click),
+        conversions=added(counts.conversions, events.conversion),
+        value=added(counts.value, events.value),
+        examined=counts.examined + looks if events.examined is None else added(counts.examined, events.examined),
+    )
