@@ -36,10 +36,10 @@ class Facts(NamedTuple):
 
     Attributes
     ----------
+    counts
+        All segments, (n_segments, n_items).
     arms
         The segment's view.
-    pooled_clicks, pooled_conversions, pooled_value
-        Sums over all segments, (n_items,).
     first_seen_s
         (n_items,) seconds since the epoch, NaN where unknown.
     vectors
@@ -51,10 +51,8 @@ class Facts(NamedTuple):
 
     """
 
+    counts: Counts
     arms: ArmView
-    pooled_clicks: Floats
-    pooled_conversions: Floats
-    pooled_value: Floats
     first_seen_s: Floats
     vectors: NDArray[np.float32] | None
     user: NDArray[np.float32] | None
@@ -69,19 +67,6 @@ class Scale(NamedTuple):
     spread: float
 
 
-def facts(
-    counts: Counts,
-    arms: ArmView,
-    first_seen_s: Floats,
-    vectors: NDArray[np.float32] | None,
-    now_s: float,
-    freshness_half_life_s: float,
-) -> Facts:
-    """Collect what the objectives of one segment read; the user comes with the request."""
-    clicks, conversions, value = counts.clicks.sum(axis=0), counts.conversions.sum(axis=0), counts.value.sum(axis=0)
-    return Facts(arms, clicks, conversions, value, first_seen_s, vectors, None, now_s, freshness_half_life_s)
-
-
 def click(facts: Facts) -> Floats:
     """Posterior mean of a click per look, (n_items,)."""
     return posterior_mean(facts.arms)
@@ -89,12 +74,12 @@ def click(facts: Facts) -> Floats:
 
 def conversion(facts: Facts) -> Floats:
     """Conversions expected per look, (n_items,)."""
-    return click(facts) * _per_click(facts.arms.conversions, facts.arms.clicks, facts.pooled_conversions, facts)
+    return click(facts) * _per_click(facts.arms.conversions, facts.counts.conversions, facts)
 
 
 def value(facts: Facts) -> Floats:
     """Value expected per look, (n_items,), in the unit of the events' `value`."""
-    return click(facts) * _per_click(facts.arms.value, facts.arms.clicks, facts.pooled_value, facts)
+    return click(facts) * _per_click(facts.arms.value, facts.counts.value, facts)
 
 
 def relevance(facts: Facts) -> Floats:
@@ -142,8 +127,10 @@ def calibrate(x: Floats, scale: Scale, shown: NDArray[np.bool_] | slice = slice(
     return np.where(np.isfinite(x), scale.mean + scale.spread * (x - mean) / sd, scale.mean)
 
 
-def _per_click(amount: Floats, clicks: Floats, pooled_amount: Floats, facts: Facts) -> Floats:
+def _per_click(amount: Floats, amounts: Floats, facts: Facts) -> Floats:
+    """Amount per click of the arm, (n_items,), from its own and those of all segments (n_segments, n_items)."""
     c = BORROWED_CLICKS
-    everybody = float(pooled_amount.sum()) / max(float(facts.pooled_clicks.sum()), c)  # scalar
-    item = (pooled_amount + c * everybody) / (facts.pooled_clicks + c)  # (n_items,)
-    return np.asarray((amount + c * item) / (clicks + c), dtype=np.float64)  # (n_items,)
+    pooled, clicks = amounts.sum(axis=0), facts.counts.clicks.sum(axis=0)  # (n_items,)
+    everybody = float(pooled.sum()) / max(float(clicks.sum()), c)  # scalar
+    item = (pooled + c * everybody) / (clicks + c)  # (n_items,)
+    return np.asarray((amount + c * item) / (facts.arms.clicks + c), dtype=np.float64)  # (n_items,)

@@ -28,8 +28,8 @@ from bandits.board import Board, make_board
 from bandits.config import SlateConfig
 from bandits.constraints import limits
 from bandits.counts import Counts, CountsError, validate
-from bandits.objectives import click_scale, facts
-from bandits.priors import arm_view
+from bandits.objectives import Facts, click_scale
+from bandits.priors import Beliefs, arm_view
 from bandits.propensity import draw_ties, of_filtered
 from bandits.request import Catalogue, Request, RequestError, SlateResult, check_catalogue, check_request
 from bandits.segment import SegmentView, click_voices, voices_of
@@ -58,8 +58,25 @@ def prepare(
     catalogue: Catalogue,
     now_s: float,
     rng: np.random.Generator,
+    beliefs: Beliefs | None = None,
 ) -> Snapshot:
-    """Work out what the requests of one segment share; None is a segment that nobody has seen.
+    """Work out what the requests of one segment share.
+
+    Parameters
+    ----------
+    config
+        The policy file.
+    counts, segment
+        (n_segments, n_items) and the row; None is a segment that nobody has seen.
+    catalogue
+        The items, in the order of the counts' columns.
+    now_s
+        Seconds since the epoch, for freshness.
+    rng
+        Draws what policies need to be brought to one scale.
+    beliefs
+        What `bandits.priors.learn(counts, config.priors, catalogue.vectors)` returned: what all segments share, so that
+        many segments of the same counts pay for it once. None works it out here.
 
     Raises
     ------
@@ -71,7 +88,7 @@ def prepare(
     """
     check_catalogue(counts, segment, catalogue)
     n_items, vectors = counts.impressions.shape[1], catalogue.vectors
-    arms = arm_view(counts, segment, config.priors, cast("Floats | None", vectors))
+    arms = arm_view(counts, segment, config.priors, cast("Floats | None", vectors), beliefs=beliefs)
     mean = posterior_mean(arms)  # (n_items,)
     if not np.isfinite(mean).all():
         validate(counts)
@@ -82,7 +99,7 @@ def prepare(
     view = SegmentView(
         config=config,
         arms=arms,
-        facts=facts(counts, arms, catalogue.first_seen_s, vectors, now_s, config.freshness_half_life_s),
+        facts=Facts(counts, arms, catalogue.first_seen_s, vectors, None, now_s, config.freshness_half_life_s),
         mean=mean,
         impressions=impressions,
         shown=catalogue.available,

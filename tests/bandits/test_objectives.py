@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bandits.arms import posterior
-from bandits.objectives import BORROWED_CLICKS, OBJECTIVES, Scale, calibrate, click_scale, facts
+from bandits.objectives import BORROWED_CLICKS, OBJECTIVES, Facts, Scale, calibrate, click_scale
 from tests.bandits.slate_world import make_arms, make_catalogue, make_counts
 
 WEEK = 604_800.0
@@ -15,20 +15,20 @@ WEEK = 604_800.0
 def make_facts(n_items: int = 30, **more):
     counts, catalogue = more.get("counts", make_counts(n_items)), make_catalogue(n_items)
     first_seen_s = more.get("first_seen_s", catalogue.first_seen_s)
-    found = facts(counts, make_arms(counts=counts), first_seen_s, more.get("vectors", catalogue.vectors), 0.0, WEEK)
-    return found._replace(user=more.get("user"))
+    vectors = more.get("vectors", catalogue.vectors)
+    return Facts(counts, make_arms(counts=counts), first_seen_s, vectors, more.get("user"), 0.0, WEEK)
 
 
 @pytest.mark.parametrize("name", OBJECTIVES)
 def test_every_objective_gives_one_number_per_item_and_leaves_its_inputs_alone(name: str):
     user = make_catalogue().vectors[3]
     found = make_facts(user=user)
-    before = [np.copy(x) for x in (found.arms.clicks, found.first_seen_s, found.vectors, found.pooled_value)]
+    before = [np.copy(x) for x in (found.arms.clicks, found.first_seen_s, found.vectors, found.counts.value)]
     score = OBJECTIVES[name](found)
     assert score.shape == (30,)
     assert np.isfinite(score).all()
     np.testing.assert_array_equal(score, OBJECTIVES[name](found))
-    for old, new in zip(before, (found.arms.clicks, found.first_seen_s, found.vectors, found.pooled_value), strict=True):
+    for old, new in zip(before, (found.arms.clicks, found.first_seen_s, found.vectors, found.counts.value), strict=True):
         np.testing.assert_array_equal(old, new)
 
 
@@ -45,7 +45,7 @@ def test_conversions_per_look_on_paper():
     sums = {"clicks": [[10.0], [40.0], [50.0]], "conversions": [[14.0], [2.0], [14.0]], "impressions": [[500.0]] * 3}
     counts = counts._replace(**{name: np.array(x) for name, x in sums.items()}, examined=np.full((3, 1), 500.0))
     counts = counts._replace(clicks=np.array([[45.0], [10.0], [45.0]]))
-    found = facts(counts, make_arms(counts=counts), np.zeros(1), None, 0.0, WEEK)
+    found = Facts(counts, make_arms(counts=counts), np.zeros(1), None, None, 0.0, WEEK)
     assert BORROWED_CLICKS == 10.0
     np.testing.assert_allclose(OBJECTIVES["conversion"](found), 0.25 * OBJECTIVES["click"](found))
 
