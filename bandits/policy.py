@@ -7,20 +7,30 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from bandits.arms import ArmView, Need, Policy, index_policy, policy_of, posterior, posterior_mean
+from bandits.bayes_ucb import bayes_ucb
 from bandits.epsilon_greedy import epsilon_greedy
 from bandits.greedy import greedy
 from bandits.kl_ucb import kl_ucb
+from bandits.lin_thompson import lin_thompson
+from bandits.lin_ucb import lin_ucb
 from bandits.random_order import random
 from bandits.softmax import softmax
 from bandits.thompson import thompson
+from bandits.thompson_gaussian import thompson_gaussian
+from bandits.ucb1 import ucb1
 
 POLICIES: dict[str, Callable[..., Policy]] = {
     "greedy": greedy,
     "epsilon_greedy": epsilon_greedy,
     "random": random,
     "softmax": softmax,
+    "ucb1": ucb1,
     "kl_ucb": kl_ucb,
+    "bayes_ucb": bayes_ucb,
     "thompson": thompson,
+    "thompson_gaussian": thompson_gaussian,
+    "lin_ucb": lin_ucb,
+    "lin_thompson": lin_thompson,
 }
 
 
