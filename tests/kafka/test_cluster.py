@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+import uuid
 from pathlib import Path
 
 import pytest
@@ -20,9 +22,7 @@ def produce_one(bootstrap: str, topic: str, value: bytes) -> None:
 
 
 def read(bootstrap: str, topic: str, count: int) -> list[bytes]:
-    consumer = Consumer(
-        {"bootstrap.servers": bootstrap, "group.id": "reader", "auto.offset.reset": "earliest", "log_level": 0}
-    )
+    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": str(uuid.uuid4()), "auto.offset.reset": "earliest", "log_level": 0})
     consumer.subscribe([topic])
     values = [message.value() or b"" for message in consumer.consume(count, timeout=30)]
     consumer.close()
@@ -40,6 +40,9 @@ def test_data_survive_kill_and_restart_on_the_same_port(kafka_directory: Path) -
         assert cluster.bootstrap == before
         produce_one(cluster.bootstrap, "t", b"after")
         assert read(cluster.bootstrap, "t", 2) == [b"before", b"after"]
+        cluster.close()
+        cluster.start()
+        assert read(cluster.bootstrap, "t", 2) == [b"before", b"after"]
     assert not kafka_directory.exists()
 
 
@@ -47,6 +50,16 @@ def test_a_broker_that_does_not_start_says_why(kafka_directory: Path) -> None:
     cluster = Cluster(kafka_directory, settings={"num.io.threads": "none"})
     with pytest.raises(ClusterError, match=r"num\.io\.threads"):
         cluster.start()
+
+
+def test_a_port_that_somebody_took_is_exchanged(kafka_directory: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        cluster = Cluster(kafka_directory)
+        cluster.client_ports[1] = taken.getsockname()[1]
+        with cluster:
+            assert cluster.client_ports[1] != taken.getsockname()[1]
 
 
 def test_missing_names_what_is_not_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

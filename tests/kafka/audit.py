@@ -1,0 +1,99 @@
+"""The audit after a round: totals, dead letters and local disks against what they must be. Every finding is one sentence."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+
+from confluent_kafka import Consumer, Message, TopicPartition
+from rocksdict import Options, Rdict
+
+from streams.disk import OFFSET_PREFIX, SLATE_PREFIX
+from streams.restore import topic_ids
+from streams.view import read_counts
+from tests.kafka.feed import Feed
+from tests.kafka.fleet import CALL_TIMEOUT_S, Fleet
+from tests.kafka.history import History
+from tests.kafka.oracle import differences
+
+
+def totals(fleet: Fleet, history: History) -> list[str]:
+    """`stats export` against the oracle."""
+    return differences(history.expected, read_counts(fleet.settings))
+
+
+def dead_letters(fleet: Fleet, feed: Feed) -> list[str]:
+    """One dead letter for each bad event, none for others."""
+    found: Counter[tuple[str, int, int]] = Counter()
+    for record in committed_records(fleet.bootstrap, fleet.names.dead_letters, [0]):
+        letter = json.loads(record.value() or b"{}")
+        found[letter["topic"], letter["partition"], letter["offset"]] += 1
+    lines = [f"no dead letter for {place}" for place in sorted(feed.refused - found.keys())]
+    return lines + [f"{times} dead letters for {place}" for place, times in found.items() if times > 1 or place not in feed.refused]
+
+
+def disks(fleet: Fleet, partitions: int) -> list[str]:
+    """Each local database against the changelogs up to the offsets that it names; the workers must have ended.
+
+    Holds for changelogs that were never compacted, as those of a short test.
+    """
+    counts, slates = fleet.changelogs()
+    identity = topic_ids({"bootstrap.servers": fleet.bootstrap}, (counts, slates))
+    logs: dict[tuple[str, int], list[tuple[int, bytes, bytes | None]]] = defaultdict(list)
+    for name in (counts, slates):
+        for record in committed_records(fleet.bootstrap, name, list(range(partitions))):
+            logs[name, record.partition() or 0].append((record.offset() or 0, record.key() or b"", record.value()))
+    lines = []
+    for worker in fleet.workers:
+        for path in sorted((worker.data_dir / "state").glob("partition-*")):
+            if not path.name.rpartition("-")[2].isdigit():
+                continue
+            number = int(path.name.rpartition("-")[2])
+            have = _rows(str(path))
+            for name, prefix in ((counts, b""), (slates, SLATE_PREFIX)):
+                stored = have.get(OFFSET_PREFIX + identity[name].encode())
+                until = int.from_bytes(stored[:8], "little", signed=True) if stored is not None else 0
+                want: dict[bytes, bytes | None] = {prefix + key: value for at, key, value in logs[name, number] if at < until}
+                want = {key: value for key, value in want.items() if value is not None}
+                mine = {key: value for key, value in have.items() if key[:1] in ((b"S",) if prefix else (b"C", b"P"))}
+                if mine != want:
+                    odd = sum(mine.get(key) != want.get(key) for key in mine.keys() | want.keys())
+                    lines.append(f"{worker.name}: {odd} rows of {path.name} differ from {name} up to {until}")
+    return lines
+
+
+def committed_records(bootstrap: str, topic: str, partitions: list[int]) -> Iterator[Message]:
+    """Every committed record of these partitions, to the end of the log as it is now."""
+    reader = Consumer(
+        {
+            "bootstrap.servers": bootstrap,
+            "group.id": "unused",
+            "enable.auto.commit": False,
+            "isolation.level": "read_committed",
+            "enable.partition.eof": True,
+            "fetch.wait.max.ms": 20,
+            "log_level": 0,
+        }
+    )
+    ends = {}
+    for number in partitions:
+        low, high = reader.get_watermark_offsets(TopicPartition(topic, number), timeout=CALL_TIMEOUT_S)
+        if low < high:
+            ends[number] = high
+    reader.assign([TopicPartition(topic, number, 0) for number in ends])
+    while ends:
+        for record in reader.consume(10_000, 0.1):
+            if record.error() is None:
+                yield record
+        for position in reader.position([TopicPartition(topic, number) for number in ends]):
+            if position.offset >= ends[position.partition]:
+                del ends[position.partition]
+    reader.close()
+
+
+def _rows(path: str) -> dict[bytes, bytes]:
+    database = Rdict(path, Options(raw_mode=True))
+    rows = dict(database.items())
+    database.close()
+    return rows

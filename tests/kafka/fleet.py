@@ -1,0 +1,172 @@
+"""A fleet: worker processes on one cluster under one topic prefix, for tests that kill, pause, wipe and restart them."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+
+from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from streams.config import Settings, load_settings
+from streams.names import app_id, changelog_topics
+from streams.topics import COPARTITIONED, TOPICS, TopicNames, declared_configs
+from tests.cluster import free_ports
+from tests.kafka.history import WINDOWS
+from tests.kafka.hooks import Trap
+
+ROOT = pathlib.Path(__file__).parents[2]
+SESSION_TIMEOUT_S = 6.0
+CALL_TIMEOUT_S = 10.0
+
+
+class Worker:
+    """One worker: its directories, its trap, and its process while it runs."""
+
+    def __init__(self, name: str, directory: pathlib.Path, port: int) -> None:
+        self.name = name
+        self.port = port
+        self.data_dir = directory / name / "data"
+        self.trap = Trap(directory / name / "control")
+        self.log = directory / f"{name}.log"
+        self.process: subprocess.Popen[bytes] | None = None
+        self.stopped = False
+
+    @property
+    def status(self) -> int | None:
+        """Exit status; None while it runs or when it was never started."""
+        return None if self.process is None else self.process.poll()
+
+    @property
+    def running(self) -> bool:
+        """Whether there is a process that goes on."""
+        return self.process is not None and self.process.poll() is None and not self.stopped
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to the process, if there is one."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(number)
+
+    def kill(self) -> None:
+        """SIGKILL; returns when the process is gone."""
+        self.signal(signal.SIGKILL)
+        if self.process is not None:
+            self.process.wait()
+        self.stopped = False
+
+    def pause(self) -> None:
+        """SIGSTOP."""
+        self.signal(signal.SIGSTOP)
+        self.stopped = True
+
+    def resume(self) -> None:
+        """SIGCONT."""
+        self.signal(signal.SIGCONT)
+        self.stopped = False
+
+    def wipe(self) -> None:
+        """Remove the data directory of a worker that does not run."""
+        shutil.rmtree(self.data_dir, ignore_errors=True)
+
+    def text(self) -> str:
+        """Everything that its lives have logged."""
+        return self.log.read_text(errors="replace") if self.log.exists() else ""
+
+
+class Fleet:
+    """Workers by number, and the group that they form."""
+
+    def __init__(
+        self, bootstrap: str, directory: pathlib.Path, prefix: str, workers: int, settings: Mapping[str, str] | None = None
+    ) -> None:
+        self.bootstrap = bootstrap
+        self.directory = directory
+        directory.mkdir(parents=True, exist_ok=True)
+        self.environ = {
+            "KAFKA_BOOTSTRAP_SERVERS": bootstrap,
+            "SLATESTREAM_TOPIC_PREFIX": prefix,
+            "SLATESTREAM_ATTRIBUTION_WINDOW_S": f"{WINDOWS.attribution_s:g}",
+            "SLATESTREAM_CONVERSION_WINDOW_S": f"{WINDOWS.conversion_s:g}",
+            "SLATESTREAM_SEGMENT_FIELDS": ",".join(WINDOWS.segment_fields),
+            "SLATESTREAM_FLUSH_INTERVAL_MS": "200",
+            "SLATESTREAM_BROKER_SESSION_TIMEOUT_S": f"{SESSION_TIMEOUT_S:g}",
+            "SLATESTREAM_BROKER_REBALANCE_TIMEOUT_S": "20",
+            **(settings or {}),
+        }
+        self.workers = [Worker(f"w{n}", directory, port) for n, port in enumerate(free_ports(workers))]
+        self.names = TopicNames(prefix)
+        self._meter: Consumer | None = None
+
+    @property
+    def settings(self) -> Settings:
+        """The settings that all workers share."""
+        return load_settings({name: value for name, value in self.environ.items() if not name.startswith("CHAOS_")})
+
+    def create_topics(self, partitions: int) -> None:
+        """The declared topics; those that are not joined by user get one partition."""
+        new = [
+            NewTopic(self.names.of(t), partitions if t.attribute in COPARTITIONED else 1, 1, config=declared_configs(t, 1)) for t in TOPICS
+        ]
+        admin = AdminClient({"bootstrap.servers": self.bootstrap})
+        for future in admin.create_topics(new).values():
+            future.result(CALL_TIMEOUT_S)
+
+    def delete_topics(self) -> None:
+        """All topics of this prefix, changelogs too: brokers of many rounds must not grow."""
+        admin = AdminClient({"bootstrap.servers": self.bootstrap})
+        mine = [name for name in admin.list_topics(timeout=CALL_TIMEOUT_S).topics if name.startswith(self.names.prefix)]
+        for future in admin.delete_topics(mine).values():
+            future.result(CALL_TIMEOUT_S)
+
+    def start(self, worker: Worker, **more: str) -> None:
+        """Start a worker on what its directories hold."""
+        own = {
+            "SLATESTREAM_WORKER_NAME": worker.name,
+            "SLATESTREAM_DATA_DIR": str(worker.data_dir),
+            "SLATESTREAM_HTTP_PORT": str(worker.port),
+        }
+        control = {"CHAOS_CONTROL": str(worker.trap.armed.parent)}
+        environ = {**os.environ, "OMP_NUM_THREADS": "1", **self.environ, **own, **control, **more}
+        with worker.log.open("ab") as log:
+            command = [sys.executable, "-m", "tests.kafka.worker"]
+            worker.process = subprocess.Popen(
+                command, env=environ, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            )
+        worker.stopped = False
+
+    def committed(self, places: list[tuple[str, int]]) -> dict[tuple[str, int], int]:
+        """Offsets of the group, also while a transaction is being decided (which a reader of committed records would wait for)."""
+        if self._meter is None:
+            group = {"group.id": app_id(self.settings), "enable.auto.commit": False, "isolation.level": "read_uncommitted"}
+            self._meter = Consumer({"bootstrap.servers": self.bootstrap, "log_level": 0, **group})
+        found = self._meter.committed([TopicPartition(*place) for place in places], timeout=CALL_TIMEOUT_S)
+        return {(each.topic, each.partition): max(0, each.offset) for each in found}
+
+    def changelogs(self) -> tuple[str, str]:
+        """Topics of the state: counts, slates."""
+        return changelog_topics(self.settings)
+
+    def close(self) -> None:
+        """Kill whatever still runs."""
+        for worker in self.workers:
+            worker.resume()
+            worker.kill()
+        if self._meter is not None:
+            self._meter.close()
+            self._meter = None
+
+
+def wait_for(what: str, done: object, timeout_s: float = 60.0, every_s: float = 0.1) -> None:
+    """Return once `done()` is true; `AssertionError` naming `what` when it does not become so."""
+    assert callable(done)
+    end = time.monotonic() + timeout_s
+    while not done():
+        if time.monotonic() > end:
+            raise AssertionError(f"not within {timeout_s:g} s: {what}")
+        time.sleep(every_s)

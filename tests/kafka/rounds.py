@@ -1,0 +1,220 @@
+"""One round of chaos: a random history, a random plan of faults, three workers, and the audit when all is read."""
+
+from __future__ import annotations
+
+import pathlib
+import random
+import time
+from typing import NamedTuple
+
+from tests.cluster import Cluster
+from tests.kafka import audit
+from tests.kafka.feed import Feed, Place
+from tests.kafka.fleet import SESSION_TIMEOUT_S, Fleet, Worker
+from tests.kafka.history import make
+from tests.kafka.hooks import POINTS
+
+FEED_S = 7.0
+LIMIT_S = 150.0
+SETTLE_S = 0.8  # several flush intervals: whatever a worker still wants to commit, it has
+LOOK_EVERY_S = 0.1
+KILLED = -9
+
+
+class Plan(NamedTuple):
+    """What happens to whom; seconds count from the start of the round."""
+
+    crash: tuple[int, str, int]  # worker, point, passes: kill -9 inside a flush
+    wipe: bool  # the crashed worker comes back without a disk
+    pause: tuple[int, str | None, int, float] | None  # worker, point or None, passes, seconds
+    kills: tuple[tuple[float, int], ...]  # plain kill -9
+    broker_at_s: float | None
+    events: int
+    settings: dict[str, str]
+
+
+class Result(NamedTuple):
+    """What a round showed; `findings` empty is the aim."""
+
+    seed: int
+    seconds: float
+    events: int
+    crash: str
+    kills: int
+    pauses: int
+    wipes: int
+    broker_restarts: int
+    ended: int
+    findings: tuple[str, ...]
+
+
+def plan(rnd: random.Random, index: int, workers: int) -> Plan:
+    """A third of the rounds with a pause, a third with a wiped disk, every tenth with a broker restart, some with several."""
+    crash = rnd.randrange(workers), rnd.choice(POINTS), rnd.randint(1, 4)
+    pause = None
+    if index % 3 == 0:
+        others = [n for n in range(workers) if n != crash[0]]
+        pause = rnd.choice(others), rnd.choice((None, *POINTS)), rnd.randint(1, 3), SESSION_TIMEOUT_S + rnd.uniform(0.8, 3.0)
+    kills = tuple((rnd.uniform(3.0, 12.0), rnd.randrange(workers)) for _ in range(rnd.choice((0, 0, 1, 1, 2))))
+    settings = {
+        "SLATESTREAM_CHUNK_RECORDS": rnd.choice(("40", "500", "4000")),
+        "SLATESTREAM_ROWS_IN_MEMORY": rnd.choice(("20", "200000")),
+        "CHAOS_SLOW_S": rnd.choice(("0", "0", "0.02")),
+    }
+    broker = rnd.uniform(4.0, 8.0) if index % 10 == 9 else None
+    return Plan(crash, index % 3 == 1, pause, kills, broker, rnd.randrange(30_000, 45_000), settings)
+
+
+class Round:
+    """Runs one plan to its end."""
+
+    def __init__(
+        self, cluster: Cluster, directory: pathlib.Path, seed: int, index: int, partitions: int, workers: int, mutant: str
+    ) -> None:
+        rnd = random.Random(seed)
+        self.seed, self.index, self.partitions = seed, index, partitions
+        self.cluster = cluster
+        self.plan = plan(rnd, index, workers)
+        environ = {**self.plan.settings, **({"CHAOS_MUTANT": mutant} if mutant else {})}
+        self.fleet = Fleet(cluster.bootstrap, directory, f"r{seed}-{time.time():.0f}.", workers, environ)
+        self.history = make(rnd, time.time(), self.plan.events)
+        self.feed = Feed(cluster.bootstrap, self.fleet.names, self.history, FEED_S)
+        self.began_s = 0.0
+        self.restart_at: dict[str, float] = {}
+        self.resume_at: dict[str, float] = {}
+        self.kills_left = list(self.plan.kills)
+        self.done = {"crash": 0, "kills": 0, "pauses": 0, "wipes": 0, "broker": 0, "ended": 0}
+        self.pause_due = self.plan.pause is not None
+        self.broker_due = self.plan.broker_at_s is not None
+
+    def run(self) -> Result:
+        """Raises nothing that a fault can cause: a round that does not finish is a finding."""
+        self.fleet.create_topics(self.partitions)
+        self.began_s = time.monotonic()
+        victim, point, passes = self.plan.crash
+        self.fleet.workers[victim].trap.arm(point, "kill", passes)
+        findings: list[str] = []
+        try:
+            for worker in self.fleet.workers:
+                self.fleet.start(worker)
+            self.feed.start()
+            self._until_read()
+        except TimeoutError as failure:
+            findings.append(str(failure))
+        finally:
+            seconds = time.monotonic() - self.began_s
+            self.fleet.close()
+        if not findings:
+            findings += audit.totals(self.fleet, self.history)
+            findings += audit.dead_letters(self.fleet, self.feed)
+            findings += audit.disks(self.fleet, self.partitions)
+        self.fleet.delete_topics()
+        done = self.done
+        return Result(
+            self.seed,
+            seconds,
+            self.plan.events,
+            f"{point} x{passes}",
+            done["crash"] + done["kills"],
+            done["pauses"],
+            done["wipes"],
+            done["broker"],
+            done["ended"],
+            tuple(findings),
+        )
+
+    def _until_read(self) -> None:
+        settled_at: float | None = None
+        while True:
+            time.sleep(LOOK_EVERY_S)
+            now_s = time.monotonic() - self.began_s
+            self._faults(now_s)
+            if self.feed.failure is not None:
+                raise TimeoutError(self.feed.failure)
+            if now_s > LIMIT_S:
+                raise TimeoutError(f"not read within {LIMIT_S:g} s: {self._left()}")
+            quiet = self.feed.done and not self._faults_due() and all(worker.running for worker in self.fleet.workers)
+            if not quiet or self._left():
+                settled_at = None
+            elif settled_at is None:
+                settled_at = now_s
+            elif now_s - settled_at > SETTLE_S:
+                return
+
+    def _left(self) -> dict[Place, int]:
+        """Records of the sources that the group has not committed."""
+        places = list(self.feed.ends)
+        committed = self.fleet.committed(places) if places else {}
+        return {place: self.feed.ends[place] - committed[place] for place in places if committed[place] < self.feed.ends[place]}
+
+    def _faults_due(self) -> bool:
+        due = self.kills_left or self.restart_at or self.resume_at or self.pause_due or self.broker_due or not self.done["crash"]
+        return bool(due)
+
+    def _faults(self, now_s: float) -> None:
+        for worker in self.fleet.workers:
+            self._look_at(worker, now_s)
+        for at_s, number in list(self.kills_left):
+            if now_s > at_s:
+                self.kills_left.remove((at_s, number))
+                if self.fleet.workers[number].running:
+                    self.fleet.workers[number].kill()
+                    self.done["kills"] += 1
+        if self.broker_due and now_s > (self.plan.broker_at_s or 0):
+            self.broker_due = False
+            self.cluster.kill()
+            self.cluster.restart()
+            self.done["broker"] += 1
+        if self.pause_due and self.done["crash"]:
+            self._pause(now_s)
+        # subtle: paused workers may resume after the feed is over, the last crash must come before its end
+        if self.done["crash"] and not self.pause_due and not self.broker_due:
+            self.feed.release.set()
+
+    def _look_at(self, worker: Worker, now_s: float) -> None:
+        if worker.name in self.resume_at:
+            if now_s > self.resume_at[worker.name]:
+                del self.resume_at[worker.name]
+                worker.resume()
+            return
+        if worker.name in self.restart_at:
+            if now_s > self.restart_at[worker.name]:
+                del self.restart_at[worker.name]
+                self.fleet.start(worker)
+            return
+        if worker.trap.fired.exists():
+            in_flush = "kill" in worker.trap.fired.read_text()
+            worker.trap.disarm()
+            if not in_flush:
+                self._stopped(worker, now_s)
+                return
+            worker.kill()  # waits for the end that is under way
+            self.done["crash"] += 1
+            if self.plan.wipe:
+                worker.wipe()
+                self.done["wipes"] += 1
+        status = worker.status
+        if status is not None:
+            if status != KILLED:
+                self.done["ended"] += 1
+            self.restart_at[worker.name] = now_s + (self.seed + self.index) % 10 / 10
+
+    def _pause(self, now_s: float) -> None:
+        assert self.plan.pause is not None
+        number, point, passes, _seconds = self.plan.pause
+        worker = self.fleet.workers[number]
+        if point is not None:
+            worker.trap.arm(point, "stop", passes)
+            self.pause_due = False
+            self.resume_at.setdefault("armed", float("inf"))
+        elif worker.running:
+            worker.pause()
+            self.pause_due = False
+            self._stopped(worker, now_s)
+
+    def _stopped(self, worker: Worker, now_s: float) -> None:
+        assert self.plan.pause is not None
+        self.resume_at.pop("armed", None)
+        worker.stopped = True
+        self.done["pauses"] += 1
+        self.resume_at[worker.name] = now_s + self.plan.pause[3]
