@@ -1,0 +1,75 @@
+"""The events of the ingest benchmark: slates of ten impressions, one impression in ten clicked, in the format of CONTRACT.
+
+Each carries `item` beside `item_id`, which the Kafka Streams peer reads; unknown fields are ignored by the worker.
+"""
+
+import random
+import time
+from collections.abc import Iterator
+
+from confluent_kafka import Producer
+from confluent_kafka.admin import AdminClient
+
+from streams.config import load_settings
+from streams.topics import TopicNames, create
+
+SLATE, CLICKS_PER_SLATE = 10, 1
+SEGMENTS, ITEMS, USERS = 16, 500, 50_000
+SPACING_S = 1e-4  # of event time between impressions: 5 million span 500 s, well inside the attribution window
+
+
+def events(impressions: int, seed: int = 1) -> Iterator[tuple[str, bytes, bytes]]:
+    """(topic, key, value) of every event, in the order it is produced; a click follows its slate."""
+    rng = random.Random(seed)
+    start_s = time.time() - impressions * SPACING_S - 60.0
+    at = 0
+    while at < impressions:
+        slate, user, segment = at // SLATE, rng.randrange(USERS), rng.randrange(SEGMENTS)
+        first = rng.randrange(ITEMS)
+        key = b"user-%d" % user
+        head = f'"slate_id":"slate-{slate}","user_id":"user-{user}"'
+        clicked = rng.sample(range(SLATE), CLICKS_PER_SLATE)
+        for position in range(SLATE):
+            item = f"item-{(first + 7 * position) % ITEMS}"
+            value = (
+                f'{{{head},"item_id":"{item}","item":"{item}","position":{position},"segment":"segment-{segment}",'
+                f'"propensity":0.1,"ts":{start_s + at * SPACING_S:.3f}}}'
+            )
+            yield "impressions", key, value.encode()
+            at += 1
+        for position in clicked:
+            item = f"item-{(first + 7 * position) % ITEMS}"
+            value = f'{{{head},"item_id":"{item}","item":"{item}","segment":"segment-{segment}","ts":{start_s + at * SPACING_S:.3f}}}'
+            yield "clicks", key, value.encode()
+
+
+def produce(bootstrap: str, impressions: int, partitions: int) -> int:
+    """Make the topics and fill them; returns how many events there are."""
+    settings = load_settings({"KAFKA_BOOTSTRAP_SERVERS": bootstrap})
+    create(AdminClient(settings.kafka_client()), TopicNames(), partitions, 1)
+    producer = Producer(
+        {
+            "bootstrap.servers": bootstrap,
+            "partitioner": "murmur2_random",
+            "compression.type": "lz4",
+            "linger.ms": 50,
+            "batch.size": 262_144,
+            "queue.buffering.max.messages": 1_000_000,
+        }
+    )
+    sent = 0
+    for topic, key, value in events(impressions):
+        while True:
+            try:
+                producer.produce(topic, value, key)
+                break
+            except BufferError:
+                producer.poll(0.1)
+        sent += 1
+        if sent % 1000 == 0:
+            producer.poll(0)
+    left = producer.flush(120)
+    if left:
+        msg = f"{left} of {sent} events were not delivered"
+        raise RuntimeError(msg)
+    return sent

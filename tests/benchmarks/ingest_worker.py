@@ -1,0 +1,67 @@
+"""The worker of the ingest benchmark: `python -m tests.benchmarks.ingest_worker EVENTS`, settings from the environment.
+
+The worker is the real one, started as Faust starts it; it is only watched: the clock runs from the first chunk that is handled to the
+end of the flush that makes the last event durable (committed on Kafka, on disk). One JSON line on stdout, then the process ends.
+"""
+
+import json
+import os
+import resource
+import sys
+import time
+from typing import Any
+
+from streams.app import App, create_app
+from streams.attribution import CLICKS, IMPRESSIONS
+from streams.config import load_settings
+
+WORKER_LOG_LEVEL = "warn"
+
+
+def watch(app: App, events: int) -> None:
+    """Report and end when `events` are durable."""
+    engine, metrics = app.engine, app.engine.metrics
+    handle, flushed = engine.handle, metrics.flushed
+    reached: dict[tuple[str, int], int] = {}
+    began: list[float] = []
+    flushes: list[float] = []
+
+    def first_handle(chunk: Any) -> None:
+        began.append(time.perf_counter())
+        engine.handle = handle  # type: ignore[method-assign]
+        handle(chunk)
+
+    def watched(duration_s: float, changes: Any) -> None:
+        flushed(duration_s, changes)
+        flushes.append(duration_s)
+        for number, each in changes.items():
+            for source in (IMPRESSIONS, CLICKS):
+                reached[source, number] = each.offsets[source]
+        if sum(reached.values()) == events:
+            took_s = time.perf_counter() - began[0]
+            usage = resource.getrusage(resource.RUSAGE_SELF)
+            report = {
+                "s": took_s,
+                "cpu_s": usage.ru_utime + usage.ru_stime,
+                "rss_mb": usage.ru_maxrss / 1024,
+                "flushes": len(flushes),
+                "flush_s": sum(flushes) / len(flushes),
+            }
+            sys.stdout.write(json.dumps(report) + "\n")
+            sys.stdout.flush()
+            os._exit(0)
+
+    engine.handle = first_handle  # type: ignore[method-assign]
+    metrics.flushed = watched  # type: ignore[method-assign]
+
+
+def main(events: int) -> None:
+    """Run the worker until it has counted everything."""
+    app = create_app(load_settings(os.environ))
+    watch(app, events)
+    sys.argv = ["faust", "worker", "-l", WORKER_LOG_LEVEL]
+    app.main()
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))
