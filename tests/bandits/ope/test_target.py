@@ -24,8 +24,10 @@ def learned():
 def test_every_policy_makes_a_table_of_probabilities_without_repeats(name):
     counts = learned()
     before = [np.copy(getattr(counts, field)) for field in ("impressions", "clicks", "examined")]
-    target = from_policy(POLICIES[name](), counts, SHAPE, np.random.default_rng(0))
-    again = from_policy(POLICIES[name](), counts, SHAPE, np.random.default_rng(0))
+    vectors = np.linalg.qr(np.random.default_rng(1).standard_normal((6, 4)))[0]
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    target = from_policy(POLICIES[name](), counts, SHAPE, np.random.default_rng(0), vectors=vectors)
+    again = from_policy(POLICIES[name](), counts, SHAPE, np.random.default_rng(0), vectors=vectors)
     np.testing.assert_array_equal(target.table, again.table)
     assert target.table.shape == SHAPE
     np.testing.assert_allclose(target.table.sum(axis=2), 1.0)
