@@ -90,7 +90,7 @@ def make_board(
     depth = k if plain or config.diversity.kind == "none" else int(np.ceil(k * config.diversity.shortlist))
     items = eligible[reachable(view, voices, eligible, depth, k)]  # (m,)
     random = any(voice.policy is not None for voice in voices) or config.combiner == "team_draft"
-    n = n_draws(view, items.size, depth + k, single=single) if random or not plain else 1
+    n = n_draws(view, voices, items.size, depth + k, single=single) if random or not plain else 1
     narrow_to = k if plain and config.combiner == "weighted" else None
     items, signals = draw(view, voices, items, n, rng, narrow_to=narrow_to)
     if config.combiner == "team_draft":

@@ -5,9 +5,9 @@
     team_draft   signals pick in turn                       `bandits.interleave`
     pareto       non-dominated items first                  `bandits.pareto_order`
 
-What "calibrated" means for `weighted`: policies of the click objective keep their scores, which are click rates (a
-draw, an upper bound, a mean); a policy whose score is not a rate (`softmax`, `random`) is brought to mean and spread of
-the click objective, like every other objective. Wrong tool: `weighted` where one signal is heavy-tailed (use `rrf`);
+What "calibrated" means for `weighted`: policies of the click objective keep their scores, which are click rates (a draw,
+an upper bound, a mean); a policy whose score is not a rate (`softmax`, `random`, `thompson_gaussian`) is brought to mean
+and spread of the click objective, like every other objective. Wrong tool: `weighted` where one signal is heavy-tailed (use `rrf`);
 `rrf` where differences of score matter, as it sees ranks only.
 """
 
@@ -24,8 +24,9 @@ from bandits.signals import Combined, Combiner, Signals, weighted_sum
 # first place of one signal outvote all others.
 RRF_K = 60.0
 
-# Policies whose score is not a click rate, so that a weighted average has to rescale them.
-NOT_A_RATE = frozenset({"softmax", "random"})
+# Policies whose score is not a click rate, so that a weighted average has to rescale them: logarithms, uniform numbers,
+# values per look.
+NOT_A_RATE = frozenset({"softmax", "random", "thompson_gaussian"})
 
 
 def weighted(signals: Signals, depth: int, rng: np.random.Generator) -> Combined:

@@ -101,12 +101,15 @@ class Table:
         return tuple(value)
 
     def rest(self) -> dict[str, float]:
-        """Keys not asked for yet, as numbers: options of a policy, which checks their names and ranges itself."""
+        """Keys not asked for yet, as numbers: options of a policy, which checks their names and ranges itself.
+
+        true and false are 1 and 0, so that a policy's switch is a number like its other options.
+        """
         left = {key: value for key, value in self.tree.items() if key not in self.asked}
         for key, value in left.items():
-            if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-                self._fail(key, "a finite number", value)
-        return left
+            if not isinstance(value, int | float) or not math.isfinite(value):
+                self._fail(key, "a finite number, true or false", value)
+        return {key: float(value) for key, value in left.items()}
 
     def dataclass(self, default: T) -> T:
         """Read the fields of the prior settings by their own names; those that may be None also take the word learn."""

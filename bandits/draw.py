@@ -20,7 +20,7 @@ from bandits.arms import ArmView, Floats, Need
 from bandits.config import DEFAULT
 from bandits.pareto_order import LONGEST_PREFIX
 from bandits.reach import weighted_bounds
-from bandits.segment import SegmentView, Voice
+from bandits.segment import ITEMWISE, SegmentView, Voice
 from bandits.signals import Signals, weighted_sum
 
 # Fewest draws of a board. 32 slates of everything at 100,000 equal items are 0.2 s; fewer would show the same few
@@ -46,13 +46,13 @@ class Drawn(NamedTuple):
     signals: Signals
 
 
-def n_draws(view: SegmentView, n_items: int, n_seen: int, *, single: bool) -> int:
+def n_draws(view: SegmentView, voices: Sequence[Voice], n_items: int, n_seen: int, *, single: bool) -> int:
     """How many draws a board can afford.
 
     Parameters
     ----------
-    view
-        The segment; its policy file holds the most.
+    view, voices
+        The segment, whose policy file holds the most, and the signals.
     n_items
         Items to draw for.
     n_seen
@@ -66,7 +66,8 @@ def n_draws(view: SegmentView, n_items: int, n_seen: int, *, single: bool) -> in
         most, least, budget = most // SINGLE_SHARE, FEWEST_DRAWS // 2, SINGLE_BUDGET
     most = max(most, 1)
     budget = budget * view.config.draws // DEFAULT_DRAWS  # who asks for more draws pays for them, cold segments too
-    cost = max(n_items, 1)
+    wide = any(v.policy is not None and v.policy.name not in ITEMWISE for v in voices)
+    cost = max(view.mean.size if wide else n_items, 1)
     if view.config.combiner in ("rrf", "team_draft"):
         cost *= COST_OF_RANKS
     if view.config.combiner == "pareto":
@@ -133,7 +134,6 @@ def _values(view: SegmentView, voice: Voice, items: NDArray[np.int64], n: int, r
     """Values of one voice, (n, m), or (1, m) where it is fixed."""
     if voice.policy is None:
         return np.asarray(voice.fixed, dtype=np.float64)[None, items]
-    if voice.policy.needs is Need.JOINT_DRAW:
-        # A joint draw moves all items of the segment together: drawn for all, then looked at for these.
+    if voice.policy.name not in ITEMWISE:
         return voice.rescale(voice.policy.draws(view.arms, rng, n)[:, items])
     return voice.rescale(voice.policy.draws(of_items(view.arms, items), rng, n))

@@ -21,6 +21,9 @@ from bandits.screen import BOUNDS, per_side
 
 # Names in `why` where they differ from the registry: readers know the default index as `ucb`.
 WHY_NAMES: Mapping[str, str] = {"kl_ucb": "ucb"}
+# Policies that score an item by its own counts and nothing else but `total`: drawn for some items of a segment they draw
+# the same as for all. Every other policy is drawn for all items, then looked at for some.
+ITEMWISE = frozenset(BOUNDS) | {"softmax", "random"}
 # Screening bounds serve slates up to this depth (places x shortlist); deeper ones err a little more often.
 DEEPEST = 4096
 

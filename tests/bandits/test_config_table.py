@@ -32,3 +32,7 @@ def test_rest_leaves_out_what_was_read():
     table = Table("", {"weight": 1, "c": 0.5})
     table.number("weight", 1.0)
     assert table.rest() == {"c": 0.5}
+
+
+def test_a_switch_of_a_policy_is_a_number():
+    assert Table("", {"scaled": False}).rest() == {"scaled": 0.0}
