@@ -250,7 +250,15 @@ class Engine:
 
     async def forget(self) -> None:
         """Drop what the windows have passed."""
-        await self.store.forget_expired(self._bulk.behind)
+        await self.store.forget_expired(self._behind)
+
+    def _behind(self, number: int) -> list[str]:
+        """Sources of counts with records that are not in the state of partition `number` yet."""
+        counted = {topic: source for topic, source in self.source.items() if source != REQUESTS}
+        offsets = self.store.partitions[number].offsets
+        applied = {topic: offsets[source] for topic, source in counted.items()}
+        ends = {topic: self.store.sources.end(source, number) for topic, source in counted.items()}
+        return [counted[topic] for topic in self._bulk.behind(number, applied, ends)]
 
     def end_process(self, reason: str) -> None:
         """End now, without a flush: what was not committed is restored from the log by the next process."""

@@ -47,11 +47,13 @@ class Reader:
         self.topics: frozenset[str] = frozenset()
         self._source: dict[str, str] = {}
         self._positions: dict[Place, int] = {}
+        self._reached: dict[Place, int] = {}  # the consumer's own positions, which go past markers of transactions
         self._session = -1
 
     async def assign(self, session: int, source: Mapping[str, str], positions: Mapping[Place, int]) -> None:
         """Read these partitions from here on; `source` maps topics to sources."""
         self._source, self._positions, self._session = dict(source), dict(positions), session
+        self._reached = dict(positions)
         self.topics = frozenset(source)
         places = [TopicPartition(topic, number, at) for (topic, number), at in positions.items()]
         await self._call(self._consumer.assign, places)
@@ -65,7 +67,7 @@ class Reader:
             For an error that does not pass by itself.
         """
         session = self._session
-        records = await self._call(self._read)
+        records, reached = await self._call(self._read, list(self._positions))
         if session != self._session:
             return []
         chunks = []
@@ -78,16 +80,31 @@ class Reader:
             end = own[-1].offset() + 1
             self._positions[topic, number] = end
             chunks.append(Chunk(self._source[topic], topic, number, own, start, end, session))
+        # subtle: only now, with the records handed over: the consumer's position passes them while they are on their way here
+        self._reached = reached
         return chunks
 
-    def behind(self, number: int) -> list[str]:
-        """Sources of partition `number` with records that were not read yet, as far as the broker's last answers tell."""
+    def behind(self, number: int, applied: Mapping[str, int], ends: Mapping[str, int]) -> list[str]:
+        """Topics whose partition `number` has records that are not in the state yet.
+
+        Parameters
+        ----------
+        number
+            The partition.
+        applied
+            Next offset of the state by topic: a chunk that was read and waits in a queue has not come to pass.
+        ends
+            Ends by topic as measured when the partition was taken over. The broker's answers since then are asked too, but the
+            last one may be from an earlier time with this partition.
+        """
         found = []
-        for topic, partition in self._positions:
-            if partition == number:
-                _low, high = self._consumer.get_watermark_offsets(TopicPartition(topic, partition), cached=True)
-                if high < 0 or not self.reached(topic, partition, high):
-                    found.append(self._source[topic])
+        for topic, next_offset in applied.items():
+            if (topic, number) not in self._positions:  # taken over, but reading has not begun
+                found.append(topic)
+                continue
+            _low, high = self._consumer.get_watermark_offsets(TopicPartition(topic, number), cached=True)
+            if high < 0 or not self.answered(topic, number, next_offset, max(high, ends[topic])):
+                found.append(topic)
         return found
 
     def answered(self, topic: str, number: int, applied: int, end: int) -> bool:
@@ -96,16 +113,14 @@ class Reader:
 
     def reached(self, topic: str, number: int, end: int) -> bool:
         """Whether everything before `end` has been read; markers of transactions at the end count as read."""
-        if self._positions[topic, number] >= end:
-            return True
-        return bool(self._consumer.position([TopicPartition(topic, number)])[0].offset >= end)
+        return max(self._positions[topic, number], self._reached[topic, number]) >= end
 
     async def close(self) -> None:
         """Stop reading."""
         await self._call(self._consumer.close)
         self._thread.shutdown()
 
-    def _read(self) -> list[Any]:
+    def _read(self, places: list[Place]) -> tuple[list[Any], dict[Place, int]]:
         if self._prompt:
             first = self._consumer.poll(PROMPT_WAIT_S)
             records = [] if first is None else [first, *self._consumer.consume(self._records - 1, 0)]
@@ -113,7 +128,8 @@ class Reader:
             records = self._consumer.consume(self._records, BULK_WAIT_S)
         if any(record.error() is not None for record in records):
             records = [record for record in records if _good(record)]
-        return records
+        reached = self._consumer.position([TopicPartition(*place) for place in places])
+        return records, {(each.topic, each.partition): each.offset for each in reached}
 
     async def _call(self, call: Any, *args: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self._thread, call, *args)
