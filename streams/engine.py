@@ -27,6 +27,7 @@ from .names import app_id, changelog_topics
 from .reader import Reader
 from .replies import Replies
 from .responder import Responder
+from .snapshots import Snapshots
 from .sources import Sources
 from .store import Store
 from .tail import Tail
@@ -48,7 +49,9 @@ EXIT_STATUS = 70  # EX_SOFTWARE: the supervisor starts a new process, which rest
 class Engine:
     """One worker's state, readers and responder; the transport asks it what may flow."""
 
-    def __init__(self, settings: Settings, partitions: int, rules: Rules, responder: Responder, metrics: Metrics) -> None:
+    def __init__(
+        self, settings: Settings, partitions: int, rules: Rules, responder: Responder, vectors: VectorsView, metrics: Metrics
+    ) -> None:
         names = TopicNames(settings.topic_prefix)
         client = settings.kafka_client()
         changelogs = changelog_topics(settings)
@@ -56,6 +59,7 @@ class Engine:
         self.partitions = partitions
         self.metrics = metrics
         self.responder = responder
+        self._vectors = vectors
         self.source: Mapping[str, str] = {names.impressions: IMPRESSIONS, names.clicks: CLICKS, names.slate_requests: REQUESTS}
         self.topics = frozenset(self.source)
         self._requests_topic = names.slate_requests
@@ -84,7 +88,7 @@ class Engine:
         self.items_topic = names.items
         self._dead_letters = names.dead_letters
         self._item_letters = Replies(client)
-        self._arrivals = Arrivals(client, names.item_embeddings, responder.catalogue, responder.vectors, metrics)
+        self._arrivals = Arrivals(client, names.item_embeddings, responder.catalogue, vectors, metrics)
         self._vectors_tail = Tail(client, [names.item_embeddings, names.encoder_releases])
 
     @classmethod
@@ -116,11 +120,12 @@ class Engine:
         vectors = VectorsView(catalogue, names.encoder_releases, settings.releases_dir, lambda state: metrics.releases.labels(state).inc())
         replies = Replies(client)
         rng = np.random.default_rng()
-        responder = Responder(config, counts, catalogue, vectors, Tastes(), replies, names.slates, metrics, settings.max_event_bytes, rng)
+        snapshots = Snapshots(config, counts, catalogue, vectors, rng)
+        responder = Responder(config, counts, catalogue, snapshots, Tastes(), replies, names.slates, metrics, settings.max_event_bytes, rng)
         rules = Rules(
             settings.attribution_window_s, settings.conversion_window_s, settings.segment_fields, config.examination, config.half_life_s
         )
-        return cls(settings, partitions, rules, responder, metrics)
+        return cls(settings, partitions, rules, responder, vectors, metrics)
 
     def start(self) -> None:
         """Make sure of the changelogs before anything reads them.
@@ -212,7 +217,7 @@ class Engine:
         views = (
             (self._counts_tail, self.responder.counts.apply),
             (self._items_tail, self.responder.catalogue.apply),
-            (self._vectors_tail, self.responder.vectors.apply),
+            (self._vectors_tail, self._vectors.apply),
         )
         return [functools.partial(self._follow, tail, apply) for tail, apply in views]
 

@@ -1,18 +1,14 @@
-"""Responder: slate requests to slates. All requests of a chunk are scored together, segment by segment.
-
-A *snapshot* holds what the requests of one segment share (priors, screening, propensities). It is made again when counts, items or vectors
-have changed and it is older than `REFRESH_S`, or `REFRESH_SHARE` of the time it took to make, whichever is more: learning shows within a
-second, and a catalogue of 100,000 items does not eat the worker.
-"""
+"""Responder: slate requests to slates. All requests of a chunk are scored together, segment by segment, from snapshots."""
 
 import time
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bandits.config import SlateConfig
-from bandits.serve import Request, SlateResult, Snapshot, compose, prepare
+from bandits.serve import Request, SlateResult, compose
 
 from .attribution import Rules, context_segment, serve
 from .catalogue import CatalogueView
@@ -22,22 +18,9 @@ from .ingest import decode_chunk
 from .metrics import Metrics
 from .partition import Partition
 from .replies import Replies
+from .snapshots import Prepared, Snapshots, numbers
 from .taste import Tastes
-from .vectors import VectorsView
 from .view import CountsView
-
-REFRESH_S = 0.5
-REFRESH_SHARE = 20.0
-MAX_SNAPSHOTS = 2000  # segments held ready; the oldest goes first
-
-
-class Prepared(NamedTuple):
-    """A snapshot and when to make it again."""
-
-    snapshot: Snapshot
-    state: tuple[int, ...]
-    encoder: str | None
-    stale_at_s: float
 
 
 class Responder:
@@ -48,7 +31,7 @@ class Responder:
         config: SlateConfig,
         counts: CountsView,
         catalogue: CatalogueView,
-        vectors: VectorsView,
+        snapshots: Snapshots,
         tastes: Tastes,
         replies: Replies,
         topic: str,
@@ -59,14 +42,13 @@ class Responder:
         self.config = config
         self.counts = counts
         self.catalogue = catalogue
-        self.vectors = vectors
         self.tastes = tastes
+        self.snapshots = snapshots
         self._replies = replies
         self._topic = topic
         self._metrics = metrics
         self._max_event_bytes = max_event_bytes
         self._rng = rng
-        self._prepared: dict[str, Prepared] = {}
 
     def answer(self, partition: Partition, chunk: Chunk, rules: Rules, now_s: float) -> None:
         """Answer a chunk of requests and note the slates in the partition's log."""
@@ -93,45 +75,27 @@ class Responder:
         slates: dict[int, Slate] = {}
         for segment, places in by_segment.items():
             wanted = [requests[place] for place in places]
-            self._intern(wanted)  # before the snapshot, which must know every item that a request names
-            prepared = self.prepared(segment, now_s)
-            asked = [self._ask(request) for request in wanted]
+            candidates = [self._candidates(request) for request in wanted]
+            most = max((int(named[-1]) for named in candidates if named is not None and named.size), default=-1)
+            prepared = self.snapshots.get(segment, now_s, most)
+            asked = [self._ask(request, named, prepared) for request, named in zip(wanted, candidates, strict=True)]
             results = compose(prepared.snapshot, asked, self._rng)
             for place, request, result in zip(places, wanted, results, strict=True):
-                slates[place] = self._slate(request, segment, result, prepared.encoder, now_s)
+                slates[place] = self._slate(request, segment, result, prepared.world.encoder, now_s)
         return [slates[place] for place in range(len(requests))]
 
-    def prepared(self, segment: str, now_s: float) -> Prepared:
-        """The segment's snapshot, made again if it is stale."""
-        state = self.counts.version, self.catalogue.version, self.vectors.version, len(self.counts.items)
-        held = self._prepared.get(segment)
-        if held is not None and (held.state == state or now_s < held.stale_at_s) and held.state[3] == state[3]:
-            return held
-        began = time.perf_counter()
-        vectors = self.vectors.matrix()
-        catalogue = self.catalogue.catalogue(self.config.exclude, vectors)
-        number = self.counts.segments.get(segment)
-        snapshot = prepare(self.config, self.counts.counts(now_s), number, catalogue, now_s, self._rng)
-        took_s = time.perf_counter() - began
-        prepared = Prepared(snapshot, state, self.vectors.encoder, now_s + max(REFRESH_S, REFRESH_SHARE * took_s))
-        self._prepared.pop(segment, None)
-        self._prepared[segment] = prepared
-        if len(self._prepared) > MAX_SNAPSHOTS:
-            del self._prepared[next(iter(self._prepared))]
-        return prepared
+    def _candidates(self, request: SlateRequest) -> NDArray[np.int64] | None:
+        """Numbers of the items that a request names and that can be shown; None if it names none."""
+        if request.candidates is None:
+            return None
+        return numbers(self.counts.items.number(item_id) for item_id in request.candidates if self.catalogue.may_show(item_id))
 
-    def _intern(self, requests: Iterable[SlateRequest]) -> None:
-        for request in requests:
-            for item_id in request.candidates or ():
-                if self.catalogue.may_show(item_id):
-                    self.counts.items.number(item_id)
-
-    def _ask(self, request: SlateRequest) -> Request:
-        candidates = None
-        if request.candidates is not None:
-            candidates = _numbers(self.counts.items.get(i) for i in request.candidates if self.catalogue.may_show(i))
-        exclude = _numbers(self.counts.items.get(item_id) for item_id in request.exclude or ())
-        return Request(request.k, candidates, exclude, self.tastes.vector(request.user_id, self.vectors))
+    def _ask(self, request: SlateRequest, candidates: NDArray[np.int64] | None, prepared: Prepared) -> Request:
+        n_items = prepared.world.counts.impressions.shape[1]
+        exclude = numbers(self.counts.items.get(item_id) for item_id in request.exclude or ())
+        # subtle: the vectors of the snapshot, not those in force now: a release of another length may have been swapped since
+        taste = self.tastes.vector(request.user_id, prepared.world.catalogue.vectors, self.counts.items)
+        return Request(request.k, candidates, exclude[exclude < n_items], taste)
 
     def _slate(self, request: SlateRequest, segment: str, result: SlateResult, encoder: str | None, now_s: float) -> Slate:
         names = self.counts.items.names
@@ -150,7 +114,3 @@ class Responder:
             items=items,
             ts=now_s,
         )
-
-
-def _numbers(numbers: Iterable[int | None]) -> Any:
-    return np.array(sorted({number for number in numbers if number is not None}), dtype=np.int64)

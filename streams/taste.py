@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .events import Click
-from .vectors import VectorsView
+from .view import Index
 
 CLICKS_KEPT = 10  # per user
 USERS_KEPT = 100_000  # the user whose last click is oldest goes first
@@ -40,15 +40,14 @@ class Tastes:
             kept.append(click.item_id)
             yield click
 
-    def vector(self, user_id: str, vectors: VectorsView) -> NDArray[np.float32] | None:
-        """(d,) unit vector; None for a user without clicks, or without vectors."""
+    def vector(self, user_id: str, matrix: NDArray[np.float32] | None, items: Index) -> NDArray[np.float32] | None:
+        """(d,) unit vector by the rows of `matrix` (n_items, d); None for a user without clicks, or without vectors."""
         clicked = self._clicked.get(user_id)
-        matrix = vectors.matrix() if clicked else None
         if not clicked or matrix is None:
             return None
         total = np.zeros(matrix.shape[1], dtype=np.float32)
         for age, item_id in enumerate(reversed(clicked)):
-            number = vectors.items.get(item_id)
+            number = items.get(item_id)
             if number is not None and number < len(matrix):
                 total += DECAY**age * matrix[number]
         norm = float(np.linalg.norm(total))

@@ -1,7 +1,7 @@
 """View: the global counts in memory, from the committed counts changelog; the same in every worker.
 
 Each partition holds its own counts of the events it saw; the global count of (segment, item) is the sum over partitions, so a record that
-replaces a partition's row changes the sum by the difference. With a half-life the discounted counts are kept at one common time `at_s`.
+replaces a partition's row changes the sum by the difference. With a half-life, discounted counts are kept beside them at one common time.
 """
 
 from collections.abc import Iterable, Iterator
@@ -53,11 +53,12 @@ class CountsView:
         self.segments = Index()
         self.items = items
         self.version = 0  # changes whenever a count does
-        self.at_s = 0.0
+        self.at_s = 0.0  # that the discounted counts are seen from
         self._half_life_s = half_life_s
+        self._columns = COLUMNS if half_life_s is None else 2 * COLUMNS  # totals, then discounted
         self._cells: dict[bytes, tuple[int, int]] = {}
-        self._last: dict[tuple[int, bytes], Floats] = {}  # (partition, key) -> (COLUMNS,) as added to the sums
-        self._sums: Floats = np.zeros((COLUMNS, 16, 256))
+        self._last: dict[tuple[int, bytes], Floats] = {}  # (partition, key) -> (columns,) as added to the sums
+        self._sums: Floats = np.zeros((self._columns, 16, 256))
 
     def apply(self, records: Iterable[Any]) -> None:
         """Records of the counts changelog, in order (confluent-kafka messages)."""
@@ -74,32 +75,33 @@ class CountsView:
             cell = self._cells[key] = self.segments.number(segment), self.items.number(item)
         self._reserve()
         row = decode_count(value)
-        if self._half_life_s is None:
-            new = np.array(row.totals())
-        else:
+        new = np.array(row.totals())
+        if self._half_life_s is not None:
             self._rebase(row.reference_s)
-            new = np.array(row.fresh()) * 2.0 ** ((row.reference_s - self.at_s) / self._half_life_s)
+            new = np.concatenate([new, np.array(row.fresh()) * 2.0 ** ((row.reference_s - self.at_s) / self._half_life_s)])
         old = self._last.get((partition, key))
         self._sums[:, cell[0], cell[1]] += new if old is None else new - old
         self._last[partition, key] = new
         self.version += 1
 
     def counts(self, now_s: float) -> Counts:
-        """The global counts, discounted to `now_s` with a half-life: arrays (n_segments, n_items)."""
+        """The global counts, (n_segments, n_items); with a half-life `recent` holds them discounted to `now_s`."""
         self._reserve()
-        sums = self._sums[:, : len(self.segments), : len(self.items)]
-        if self._half_life_s is not None:
-            sums = sums * 2.0 ** ((self.at_s - now_s) / self._half_life_s)
-        sums = np.maximum(sums, 0.0)  # differences of floats may leave -1e-17
-        impressions, clicks, conversions, value, examined = sums
-        return Counts(impressions, clicks, conversions, value, examined, np.zeros_like(impressions))
+        sums = np.maximum(self._sums[:, : len(self.segments), : len(self.items)], 0.0)  # differences of floats may leave -1e-17
+        sums[3] = self._sums[3, : len(self.segments), : len(self.items)]  # values may be negative
+        if self._half_life_s is None:
+            return _counts(sums)
+        fresh = self._sums[COLUMNS:, : len(self.segments), : len(self.items)] * 2.0 ** ((self.at_s - now_s) / self._half_life_s)
+        fresh[[0, 1, 2, 4]] = np.maximum(fresh[[0, 1, 2, 4]], 0.0)
+        return _counts(sums[:COLUMNS])._replace(recent=(_counts(fresh),))
 
     def _reserve(self) -> None:
         _, rows, columns = self._sums.shape
         need_rows, need_columns = len(self.segments), len(self.items)
         if need_rows <= rows and need_columns <= columns:
             return
-        grown = np.zeros((COLUMNS, 2 * need_rows if need_rows > rows else rows, 2 * need_columns if need_columns > columns else columns))
+        shape = self._columns, 2 * need_rows if need_rows > rows else rows, 2 * need_columns if need_columns > columns else columns
+        grown = np.zeros(shape)
         grown[:, :rows, :columns] = self._sums
         self._sums = grown
 
@@ -108,10 +110,14 @@ class CountsView:
         if half_life_s is None or reference_s - self.at_s <= REBASE_HALF_LIVES * half_life_s:
             return
         keep = 2.0 ** ((self.at_s - reference_s) / half_life_s)
-        self._sums *= keep
+        self._sums[COLUMNS:] *= keep
         for last in self._last.values():
-            last *= keep
+            last[COLUMNS:] *= keep
         self.at_s = reference_s
+
+
+def _counts(sums: Floats) -> Counts:
+    return Counts(sums[0], sums[1], sums[2], sums[3], sums[4], np.zeros_like(sums[0]))
 
 
 def read_counts(settings: Settings, segment: str | None = None) -> Iterator[dict[str, Any]]:
