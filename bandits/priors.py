@@ -46,6 +46,13 @@ class PriorConfig:
     base_clicks: float = 1.0
 
 
+class Strengths(NamedTuple):
+    """What moves slowly and costs most: where items start from, and c_seg in clicks. Good for later counts of the same items."""
+
+    anchor: Anchor
+    segment_clicks: float
+
+
 class Beliefs(NamedTuple):
     """What all segments share.
 
@@ -55,23 +62,20 @@ class Beliefs(NamedTuple):
         One per memory, shortest first; the last is the whole log.
     odds
         (n_memories, n_items) which memory holds, or None with the whole log alone.
-    target
-        What counts as success.
 
     """
 
     pools: tuple[Pool, ...]
     odds: Floats | None
-    target: Target
 
 
-def learn(counts: Counts, config: PriorConfig | None = None, vectors: Floats | None = None, *, target: Target = "clicks") -> Beliefs:
-    """Work out what all segments share: anchors, strengths, pools and which memory holds.
+def strengths(counts: Counts, config: PriorConfig | None = None, vectors: Floats | None = None, *, target: Target = "clicks") -> Strengths:
+    """Learn from the whole log what is not set: the global rate, anchors, c_item and c_seg.
 
     Parameters
     ----------
     counts
-        (n_segments, n_items); memories in `counts.recent` are used when there.
+        (n_segments, n_items).
     config
         How much to borrow; None learns everything.
     vectors
@@ -82,19 +86,51 @@ def learn(counts: Counts, config: PriorConfig | None = None, vectors: Floats | N
     """
     config = config or PriorConfig()
     looks, hits = _evidence(counts, target)
-    rate = _rate(looks, hits, config.base_rate, config.base_clicks)
-    anchor = _anchor(looks, hits, rate, config, vectors)
-    segment_clicks = config.segment_clicks
-    if segment_clicks is None:
-        segment_clicks = learn_segment_clicks(looks, hits, anchor)
+    n_items = looks.shape[1]
+    start = (hits.sum() + config.base_clicks) / (looks.sum() + config.base_clicks / config.base_rate)
+    start = float(np.clip(start, 1e-9, 0.9))
+    # Items are compared by what the segments together say of them, each segment bounded as in the pool.
+    flat = Anchor(np.full(n_items, start), np.ones(n_items))
+    n, s = item_rates(pool(looks, hits, flat, MIDDLE if config.segment_clicks is None else config.segment_clicks))
+    rate, clicks = learn_items(n, s, start, config.item_clicks)
+    anchor = Anchor(np.full(n_items, rate), np.full(n_items, clicks))
+    if vectors is not None:
+        anchor = neighbour_anchor(n, s, vectors, rate, clicks)
+    if config.segment_clicks is not None:
+        return Strengths(anchor, config.segment_clicks)
+    return Strengths(anchor, learn_segment_clicks(looks, hits, anchor))
+
+
+def learn(
+    counts: Counts,
+    config: PriorConfig | None = None,
+    vectors: Floats | None = None,
+    *,
+    target: Target = "clicks",
+    shared: Strengths | None = None,
+) -> Beliefs:
+    """Work out what all segments share: pools, and which memory holds.
+
+    Parameters
+    ----------
+    counts
+        (n_segments, n_items); memories in `counts.recent` are used when there.
+    config, vectors, target
+        As for `strengths`.
+    shared
+        What `strengths` returned, now or a little earlier; None works it out here.
+
+    """
+    anchor, segment_clicks = strengths(counts, config, vectors, target=target) if shared is None else shared
+    looks, hits = _evidence(counts, target)
     whole = pool(looks, hits, anchor, segment_clicks)
     if not counts.recent:
-        return Beliefs((whole,), None, target)
+        return Beliefs((whole,), None)
     memories = [_evidence(copy, target) for copy in counts.recent] + [(looks, hits)]
     n0, s0 = memories[0]
     rests = [pool(np.maximum(n - n0, 0.0), np.maximum(s - s0, 0.0), anchor, segment_clicks) for n, s in memories]
     pools = [pool(n, s, anchor, segment_clicks) for n, s in memories[:-1]] + [whole]
-    return Beliefs(tuple(pools), change_odds(pools[0], rests), target)
+    return Beliefs(tuple(pools), change_odds(pools[0], rests))
 
 
 def priors(counts: Counts, config: PriorConfig | None = None, vectors: Floats | None = None, *, target: Target = "clicks") -> Priors:
@@ -165,19 +201,3 @@ def _evidence(counts: Counts, target: Target) -> tuple[Floats, Floats]:
     looks = np.maximum(counts.examined - counts.unripe, 0.0)  # (n_segments, n_items)
     hits = counts.clicks if target == "clicks" else counts.conversions
     return looks, hits
-
-
-def _rate(looks: Floats, hits: Floats, base_rate: float, base_clicks: float) -> float:
-    rate = (hits.sum() + base_clicks) / (looks.sum() + base_clicks / base_rate)
-    return float(np.clip(rate, 1e-9, 0.9))
-
-
-def _anchor(looks: Floats, hits: Floats, start: float, config: PriorConfig, vectors: Floats | None) -> Anchor:
-    n_items = looks.shape[1]
-    flat = Anchor(np.full(n_items, start), np.full(n_items, 1.0))
-    # Items are compared by what the segments together say of them, each segment bounded as in the pool.
-    n, s = item_rates(pool(looks, hits, flat, MIDDLE if config.segment_clicks is None else config.segment_clicks))
-    rate, clicks = learn_items(n, s, start, config.item_clicks)
-    if vectors is not None:
-        return neighbour_anchor(n, s, vectors, rate, clicks)
-    return Anchor(np.full(n_items, rate), np.full(n_items, clicks))
