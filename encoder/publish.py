@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import msgspec
 import numpy as np
 
 from encoder.artifact import Artifact, ArtifactError, link_files, load, sync, writing
@@ -100,14 +101,12 @@ def publish(
     reasons += metric_reasons(judged.metrics, judged.baseline, judged.gate)
     if reasons:
         return Outcome(None, reasons)
-    kept = store(artifact, stored, shelf.folder)  # 3
+    kept = store(artifact, stored, shelf.folder, judged.metrics)  # 3
     release = send(kept, stored, judged, shelf, now_s)  # 4
     return Outcome(release, [])
 
 
-def embed_catalogue(
-    artifact: Artifact, catalogue: Mapping[str, str], threads: int = 1, progress: Progress | None = None
-) -> Stored:
+def embed_catalogue(artifact: Artifact, catalogue: Mapping[str, str], threads: int = 1, progress: Progress | None = None) -> Stored:
     """Vectors of every item, in the order of the ids."""
     embedder = Embedder(artifact, threads)
     ids = sorted(catalogue)
@@ -120,10 +119,11 @@ def embed_catalogue(
     return Stored(ids, np.concatenate(parts), [text_hash(text) for text in texts])
 
 
-def store(artifact: Artifact, stored: Stored, folder: Path) -> Artifact:
-    """Put model and embeddings into `folder`/VERSION; the version is made from the content of both."""
+def store(artifact: Artifact, stored: Stored, folder: Path, metrics: Mapping[str, float]) -> Artifact:
+    """Put model and embeddings into `folder`/VERSION, with the figures on its card; the version is made from the content."""
+    card = msgspec.structs.replace(artifact.card, metrics={**artifact.card.metrics, **metrics})
     building = folder / f".building-{artifact.version}"
-    with writing(building, artifact.config, artifact.card) as aside:
+    with writing(building, artifact.config, card) as aside:
         link_files(artifact, aside)
         write_embeddings(aside, stored)
     built = load(building)

@@ -119,9 +119,7 @@ POISON = {
 
 
 @pytest.mark.parametrize("poison", POISON)
-def test_poisoned_vectors_never_leave_the_house(
-    shelf: Shelf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, poison: str
-) -> None:
+def test_poisoned_vectors_never_leave_the_house(shelf: Shelf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, poison: str) -> None:
     before = published(static_artifact(tmp_path / "one", seed=1), shelf)
     monkeypatch.setattr(module, "embed_catalogue", lambda *a: POISON[poison](embed_catalogue(*a)))
     outcome = publish(static_artifact(tmp_path / "two", seed=2), texts(), GOOD, shelf, 2000.0)
@@ -134,6 +132,7 @@ def test_stored_release_is_whole_and_is_refused_once_touched(shelf: Shelf, tmp_p
     release = published(static_artifact(tmp_path / "model"), shelf)
     kept = stored_artifact(shelf, release)
     assert read_embeddings(kept).ids == sorted(texts())
+    assert kept.card.metrics["ndcg@10"] == 0.3
     (kept.path / "table.npy").unlink()  # the file may be a link: never write into it
     np.save(kept.path / "table.npy", np.zeros((14, 8), np.float32))
     with pytest.raises(ArtifactError, match=r"table\.npy: expected SHA-256"):
@@ -143,9 +142,9 @@ def test_stored_release_is_whole_and_is_refused_once_touched(shelf: Shelf, tmp_p
 def test_broken_folder_of_the_same_content_is_replaced(tmp_path: Path) -> None:
     artifact = static_artifact(tmp_path / "model")
     stored = embed_catalogue(artifact, texts())
-    kept = store(artifact, stored, tmp_path / "releases")
+    kept = store(artifact, stored, tmp_path / "releases", {"ndcg@10": 0.3})
     (kept.path / "ids.json").unlink()
-    assert store(artifact, stored, tmp_path / "releases").is_complete()
+    assert store(artifact, stored, tmp_path / "releases", {"ndcg@10": 0.3}).is_complete()
 
 
 def test_release_record_cannot_point_outside_the_folder(tmp_path: Path) -> None:

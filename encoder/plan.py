@@ -1,0 +1,87 @@
+"""What a refresh does, as a TOML file: every key is known, checked and named in the error.
+
+teacher = "packaged"            # or a directory, or a Hugging Face name
+method = "train"                # or "quick": no training, see encoder.quick
+recall = false                  # measure the teacher's neighbours too: the teacher reads the whole catalogue
+
+[train]                         # encoder.train.TrainConfig
+updates = 4000
+[quick]                         # options of encoder.quick.quick
+dim = 128
+[[compress]]                    # steps of encoder.compress, in order
+step = "quantize"
+[split]                         # encoder.corpus.Split
+held_out_share = 0.15
+[gate.minimum]                  # lowest value per metric
+"recall@10" = 0.6
+[gate.drop]                     # largest loss per metric against the release in force
+"ndcg@10" = 0.01
+"""
+
+import tomllib
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from encoder.release import Thresholds
+
+PACKAGED = "packaged"
+
+# NDCG@10 on the likes of some hundred users has a standard error near 0.01, recall@10 on thousands of items one near 0.003:
+# a smaller bound holds good releases back by chance, a larger one lets decay through. Cold items are fewer and noisier.
+GATE = Thresholds(drop={"ndcg@10": 0.01, "ndcg_cold@10": 0.03, "recall@10": 0.02})
+
+
+class PlanError(ValueError):
+    """A plan that cannot be followed: what was expected, what was found, what to do."""
+
+
+class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """See the module's docstring."""
+
+    teacher: str = PACKAGED
+    method: Literal["train", "quick"] = "train"
+    recall: bool = False
+    train: dict[str, Any] = {}
+    quick: dict[str, Any] = {}
+    compress: list[str | dict[str, Any]] = ["quantize"]
+    split: dict[str, float | str] = {}
+    gate: Thresholds = GATE
+
+
+def load_plan(path: Path | None) -> Plan:
+    """Read a plan; without a file, the default one.
+
+    Raises
+    ------
+    PlanError
+        It cannot be read, or has a key or value that nobody knows.
+
+    """
+    if path is None:
+        return Plan()
+    try:
+        return msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), Plan)
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+        msg = f"{path}: expected a plan as docs/releases.md describes, found {error}"
+        raise PlanError(msg) from error
+
+
+def teacher_path(plan: Plan) -> str:
+    """Directory or name of the plan's teacher.
+
+    Raises
+    ------
+    PlanError
+        The packaged one is asked for and not installed.
+
+    """
+    if plan.teacher != PACKAGED:
+        return plan.teacher
+    from encoder.teacher import packaged_teacher  # needs torch
+
+    try:
+        return str(packaged_teacher())
+    except FileNotFoundError as error:
+        raise PlanError(str(error)) from error

@@ -1,0 +1,85 @@
+"""What the batch side shows: results on stdout, progress and complaints on stderr."""
+
+import sys
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Any
+
+import msgspec
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+PIPE_WIDTH = 160  # of tables that go to a file or another program
+
+
+class Terminal:
+    """One command's output; a context, so that the progress bar ends with it."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        self._json = as_json
+        self._out = Console(width=None if sys.stdout.isatty() else PIPE_WIDTH, highlight=False)
+        self._err = Console(stderr=True, highlight=False, soft_wrap=True)
+        self._progress = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            console=self._err,
+        )
+        self._tasks: dict[str, TaskID] = {}
+
+    def __enter__(self) -> "Terminal":
+        self._progress.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._progress.stop()
+
+    def report(self, what: str, done: int, all_of: int) -> None:
+        """Move the bar of `what`."""
+        if what not in self._tasks:
+            self._tasks[what] = self._progress.add_task(what, total=all_of)
+        self._progress.update(self._tasks[what], completed=done, total=all_of)
+
+    def say(self, text: str) -> None:
+        """One sentence on the way."""
+        self._progress.console.print(text, markup=False)
+
+    def complain(self, text: str, status: int) -> int:
+        """One line on what went wrong; gives back the exit status."""
+        sys.stderr.write(f"slatestream encoder: {' '.join(text.split())}\n")
+        return status
+
+    def steps(self, steps: Sequence[Mapping[str, Any]]) -> None:
+        """What each step of making an encoder cost."""
+        if self._json or not steps:
+            return
+        table = Table("step", "bytes before", "bytes after", "seconds")
+        for step in steps:
+            table.add_row(*(_plain(step.get(key, "")) for key in ("step", "bytes_before", "bytes_after", "seconds")))
+        self._out.print(table)
+
+    def result(self, fields: Mapping[str, Any]) -> int:
+        """The command's answer: a table, or one line of JSON."""
+        self._progress.stop()
+        if self._json:
+            sys.stdout.write(msgspec.json.encode(fields).decode() + "\n")
+            sys.stdout.flush()
+            return 0
+        table = Table(show_header=False)
+        for name, value in fields.items():
+            inner = value if isinstance(value, dict) else None
+            table.add_row(name, ", ".join(f"{k} {_plain(v)}" for k, v in inner.items()) if inner is not None else _plain(value))
+        self._out.print(table)
+        return 0
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.4f}" if abs(value) < 1_000 else f"{value:,.0f}"
+    if isinstance(value, list):
+        return "; ".join(map(str, value))
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
