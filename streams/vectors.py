@@ -42,6 +42,7 @@ class VectorsView:
         self._releases_dir = releases_dir
         self._decided = decided
         self._artifacts: dict[str, Artifact] = {}  # release -> its folder, checked
+        self._said: tuple[str, str] | None = None
         self._cached: tuple[Any, ...] | None = None
         self._matrix: NDArray[np.float32] | None = None
 
@@ -122,7 +123,8 @@ class VectorsView:
         return release.sha256
 
     def _say(self, decision: Decision | None) -> None:
-        if decision is not None:
+        if decision is not None and (decision.version, decision.state) != self._said:
+            self._said = decision.version, decision.state  # not once per vector that is still missing
             self._decided(decision.state)
             level = logging.ERROR if decision.state == "refused" else logging.INFO
             log.log(level, "release %s is %s: %s", decision.version, decision.state, decision.reason)
