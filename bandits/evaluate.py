@@ -41,7 +41,7 @@ class Estimate(NamedTuple):
     rows: int
     slates: int
     ess: float  # effective rows (slates, matches) of the weights; rows for the direct method
-    mean_weight: float  # near 1 when the propensities are right; NaN where there are no weights
+    mean_weight: float  # near 1 when the propensities are right; NaN where nothing is weighed (replay, direct method)
 
 
 class Refusal(NamedTuple):
@@ -146,7 +146,7 @@ def estimate(
         check_amount(weight, reward, question.limits)
         if how.weighs != "matches":
             check_weights(weight, question.limits)
-        ess, mean_weight = effective_rows(weight), float(weight.mean())
+        ess, mean_weight = effective_rows(weight), float("nan") if how.weighs == "matches" else float(weight.mean())
     terms = how.terms(sample)
     width = _width(how, log, target, sample, model) if question.interval == "bernstein" else float("nan")
     low, high = INTERVALS[question.interval](terms, question.confidence, rng, width)

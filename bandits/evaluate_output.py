@@ -48,23 +48,17 @@ def print_results(results: Sequence[Estimate | Refusal], title: str) -> None:
         table.add_column(name)
     for name in ("value", f"{confidence:.0%} interval", "effective", "average weight"):
         table.add_column(name, justify="right")
-    table.add_column("note")
+    noted = any(isinstance(result, Refusal) or result.estimator in NOTES for result in results)
+    if noted:
+        table.add_column("note")
     for result in results:
         if isinstance(result, Refusal):
             needed = "" if result.rows_needed is None else f"; {result.rows:,} rows, about {result.rows_needed:,} needed"
             table.add_row(result.policy, result.estimator, "", "refused", "", "", "", result.reason + needed)
             continue
         weight = "" if math.isnan(result.mean_weight) else f"{result.mean_weight:.3f}"
-        table.add_row(
-            result.policy,
-            result.estimator,
-            result.per,
-            f"{result.value:.5f}",
-            _interval(result),
-            f"{result.ess:,.0f}",
-            weight,
-            NOTES.get(result.estimator, ""),
-        )
+        row = [result.policy, result.estimator, result.per, f"{result.value:.5f}", _interval(result), f"{result.ess:,.0f}", weight]
+        table.add_row(*row, *([NOTES.get(result.estimator, "")] if noted else []))
     console().print(table)
 
 
