@@ -15,6 +15,7 @@ Not promised: duplicates that come later than the row lives are counted again; f
 """
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -31,8 +32,8 @@ from .rows import (
     Seen,
     SlateRow,
 )
+from .segments import DEFAULT_SEGMENT, context_segment
 
-DEFAULT_SEGMENT = "default"
 MAX_SLATE_ITEMS = 1000  # a slate has 100 at most; one slate_id for everything would make a row that no record can hold
 OVERFULL = f"expected at most {MAX_SLATE_ITEMS} items with one slate_id, found more: is it unique per slate?"
 EXPIRY_STEPS = 8  # expiries are rounded up to this fraction of the window: fewer index entries, rows kept up to 1/8 longer
@@ -54,78 +55,63 @@ class Rules(NamedTuple):
     half_life_s: float | None = None
 
 
-def context_segment(context: Context | None, fields: Sequence[str]) -> str:
-    """The segment that the configured context fields make: `a=1,b=x`; `default` where there is none.
-
-    >>> context_segment({"age": "25-34", "gender": "F", "n": 1}, ("age", "gender"))
-    'age=25-34,gender=F'
-    """
-    if not context or not fields:
-        return DEFAULT_SEGMENT
-    parts = [f"{field}={_plain(context[field])}" for field in fields if field in context]
-    return ",".join(parts) or DEFAULT_SEGMENT
-
-
-def _plain(value: str | float | bool) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return value if isinstance(value, str) else f"{value:g}"
-
-
 def count_impressions(partition: Partition, events: Iterable[Impression], rules: Rules, now_s: float) -> None:
     """Count a run of impressions of one partition, in order.
 
     `now_s` bounds stream time: one event from a clock that runs ahead must not make the partition forget everything.
     """
-    plain = rules.half_life_s is None
-    examination = rules.examination
-    beyond = len(examination) - 1
+    plain = rules.half_life_s is None and set(rules.examination) == {1.0}
     current, row = "", None
     stream_s = partition.stream_s.get(IMPRESSIONS, 0.0)
     horizon_s = partition.watermark_s  # a row made by an old event lives from here on, not from the event's own time
-    tally = partition.tally
+    lives_s = 2 * rules.attribution_window_s
+    changed = partition.dirty_counts
+    counted: list[str] = []  # segments, one for each counted impression
     for event in events:
         ts = event.ts
         if type(ts) is not float:
             ts = seconds(ts)
         if ts > stream_s:
-            stream_s = max(stream_s, min(ts, now_s))
+            stream_s = ts if ts <= now_s else max(stream_s, now_s)
+        expires_s = (ts if ts > horizon_s else horizon_s) + lives_s
         if event.slate_id != current or row is None:
             current = event.slate_id
-            row = _open(partition, current, max(ts, horizon_s), rules)
-        seen = row.items.get(event.item_id)
+            row = _open(partition, current, expires_s, rules)
+        item_id = event.item_id
+        seen = row.items.get(item_id)
         if seen is None:
             if len(row.items) >= MAX_SLATE_ITEMS:
-                partition.refuse(OVERFULL)
+                partition.refuse(event, OVERFULL)
                 continue
-            seen = row.items[event.item_id] = Seen()
+            seen = row.items[item_id] = Seen(SEEN, ts)
         elif seen.bits & SEEN:
-            tally[DUPLICATE, seen.segment or row.segment or ""] += 1
+            partition.tally[DUPLICATE, seen.segment or row.segment or ""] += 1
             continue
+        else:
+            seen.bits |= SEEN
+            seen.seen_s = ts
         segment = event.segment or _segment(row, event.context, rules)
-        if row.segment is None:
-            row.segment = segment
-        elif row.segment != segment:
-            seen.segment = segment
-        seen.bits |= SEEN
-        seen.seen_s = ts
-        weight = examination[min(event.position, beyond)]
-        count = partition.count((segment, event.item_id))
+        if segment != row.segment:
+            _note_segment(row, seen, segment)
+        key = segment, item_id
+        count = changed.get(key) or partition.count(key)
         count.impressions += 1.0
-        count.examined += weight
-        if not plain:
-            share = _discount(count, min(ts, now_s), rules.half_life_s)
-            count.fresh_impressions += share
-            count.fresh_examined += share * weight
-        tally[COUNTED_IMPRESSION, segment] += 1
+        if plain:
+            count.examined += 1.0
+        else:
+            _weigh(count, event.position, min(ts, now_s), rules)
+        counted.append(segment)
         if seen.bits & WAITING:
-            _settle(partition, row, event.item_id, seen, rules, now_s)
-        _extend(row, max(ts, horizon_s) + 2 * rules.attribution_window_s, rules)
+            _settle(partition, row, item_id, seen, rules, now_s)
+        if expires_s > row.expires_s:
+            row.expires_s = _rounded(expires_s, rules)
+    partition.tally.update({(COUNTED_IMPRESSION, segment): n for segment, n in Counter(counted).items()})
     partition.stream_s[IMPRESSIONS] = stream_s
 
 
 def count_clicks(partition: Partition, events: Iterable[Click], rules: Rules, now_s: float) -> None:
     """Count a run of clicks and conversions of one partition, in order; what cannot be judged yet waits. `now_s` as above."""
+    lives_s = 2 * rules.attribution_window_s
     stream_s = partition.stream_s.get(CLICKS, 0.0)
     horizon_s = partition.watermark_s  # a row made by an old event lives from here on, not from the event's own time
     tally = partition.tally
@@ -135,11 +121,11 @@ def count_clicks(partition: Partition, events: Iterable[Click], rules: Rules, no
             ts = seconds(ts)
         if ts > stream_s:
             stream_s = max(stream_s, min(ts, now_s))
-        row = _open(partition, event.slate_id, max(ts, horizon_s), rules)
+        row = _open(partition, event.slate_id, max(ts, horizon_s) + lives_s, rules)
         seen = row.items.get(event.item_id)
         if seen is None:
             if len(row.items) >= MAX_SLATE_ITEMS:
-                partition.refuse(OVERFULL)
+                partition.refuse(event, OVERFULL)
                 continue
             seen = row.items[event.item_id] = Seen()
         conversion = event.kind == COUNTED_CONVERSION
@@ -161,7 +147,7 @@ def count_clicks(partition: Partition, events: Iterable[Click], rules: Rules, no
 def serve(partition: Partition, slate_id: str, segment: str, policy: str, ts: float, rules: Rules, now_s: float) -> None:
     """Note that this project made a slate: its segment holds for impressions that do not name one. `ts`: of the request."""
     partition.stream_s[REQUESTS] = max(partition.stream_s.get(REQUESTS, 0.0), min(ts, now_s))
-    row = _open(partition, slate_id, max(ts, partition.watermark_s), rules)
+    row = _open(partition, slate_id, max(ts, partition.watermark_s) + 2 * rules.attribution_window_s, rules)
     if row.policy is None:
         row.policy = policy
         if row.segment is None:
@@ -176,10 +162,21 @@ def _segment(row: SlateRow, context: Context | None, rules: Rules) -> str:
     return row.segment if row.policy is not None and row.segment else context_segment(context, rules.segment_fields)
 
 
-def _open(partition: Partition, slate_id: str, from_s: float, rules: Rules) -> SlateRow:
+def _note_segment(row: SlateRow, seen: Seen, segment: str) -> None:
+    """Most slates have one segment: it is kept once, and with an item where the item's differs."""
+    if row.segment is None:
+        row.segment = segment
+    else:
+        seen.segment = segment
+
+
+def _open(partition: Partition, slate_id: str, expires_s: float, rules: Rules) -> SlateRow:
+    row = partition.dirty_slates.get(slate_id)
+    if row is not None:
+        return row
     row = partition.slate(slate_id)
     if row is None:
-        row = SlateRow(_rounded(from_s + 2 * rules.attribution_window_s, rules))
+        row = SlateRow(_rounded(expires_s, rules))
         partition.slates[slate_id] = row
     partition.dirty_slates[slate_id] = row
     return row
@@ -263,6 +260,7 @@ def _count_feedback(
         seen.bits |= CLICKED
         count.clicks += 1.0
         count.fresh_clicks += share
+        partition.delays.append((max(0.0, ts - seen.seen_s), seen.seen_s))
     count.value += value
     count.fresh_value += share * value
     partition.tally[COUNTED_CONVERSION if conversion else COUNTED_CLICK, segment] += 1
@@ -274,13 +272,21 @@ def _count_feedback(
                 _settle(partition, row, other_id, other, rules, now_s)
 
 
-def _discount(row: CountRow, ts: float, half_life_s: float | None) -> float:
+def _weigh(count: CountRow, position: int, ts: float, rules: Rules) -> None:
+    """An impression is worth the probability that its position was looked at, and less as it grows old."""
+    weight = rules.examination[min(position, len(rules.examination) - 1)]
+    count.examined += weight
+    if rules.half_life_s is not None:
+        share = _discount(count, ts, rules.half_life_s)
+        count.fresh_impressions += share
+        count.fresh_examined += share * weight
+
+
+def _discount(row: CountRow, ts: float, half_life_s: float) -> float:
     """Weight of an event at `ts`: 2^((ts - reference) / half-life), after the reference moved to `ts` if that is later.
 
     `ts` is never in the future: one event from a clock that runs ahead would discount all others to nothing, for good.
     """
-    if half_life_s is None:
-        return 0.0
     if ts > row.reference_s:
         keep = 2.0 ** ((row.reference_s - ts) / half_life_s)
         row.fresh_impressions *= keep

@@ -6,7 +6,7 @@ text names the field, what was expected and what was found, and becomes the reas
 
 import datetime
 from collections.abc import Callable
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Generic, Literal, TypeVar
 
 import msgspec
 import orjson
@@ -120,7 +120,6 @@ class DeadLetter(Struct, frozen=True, gc=False):
 MAX_QUOTED_BYTES = 65_536  # of a refused event's value: a dead letter must fit where the event itself may not have
 
 Event = TypeVar("Event", bound=Struct)
-Decode = Callable[[bytes | None], Event]
 
 _encoder = msgspec.json.Encoder()
 
@@ -135,22 +134,29 @@ def seconds(time: float | datetime.datetime) -> float:
     return time if type(time) is float else time.timestamp()  # type: ignore[union-attr]
 
 
-def _decoder(type_: type[Event]) -> Decode[Event]:
-    decode = msgspec.json.Decoder(type_).decode
+class Decode(Generic[Event]):
+    """The decoder of one type: a call gives an event or raises `EventError`.
 
-    def checked(value: bytes | None) -> Event:
+    `quick` does the same for good values and raises one of `NOT_GOOD` for others, without a reason that a user could read.
+    """
+
+    NOT_GOOD = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, TypeError)
+
+    def __init__(self, type_: type[Event]) -> None:
+        self.quick: Callable[[bytes], Event] = msgspec.json.Decoder(type_).decode
+
+    def __call__(self, value: bytes | None) -> Event:
+        """The event, or `EventError` with the reason."""
         if value is None:
             msg = "expected a JSON object, found no value"
             raise EventError(msg)
         try:
-            return decode(value)
+            return self.quick(value)
         except msgspec.ValidationError as error:
             raise EventError(_explain(str(error), value)) from None
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             msg = f"expected a JSON object in UTF-8, found broken JSON: {error}"
             raise EventError(msg) from None
-
-    return checked
 
 
 def _explain(error: str, value: bytes) -> str:
@@ -176,9 +182,9 @@ def _found(found: Any, path: str) -> str:
     return orjson.dumps(found).decode()[:100]
 
 
-decode_item: Decode[Item] = _decoder(Item)
-decode_impression: Decode[Impression] = _decoder(Impression)
-decode_click: Decode[Click] = _decoder(Click)
-decode_slate_request: Decode[SlateRequest] = _decoder(SlateRequest)
-decode_slate: Decode[Slate] = _decoder(Slate)
-decode_dead_letter: Decode[DeadLetter] = _decoder(DeadLetter)
+decode_item = Decode(Item)
+decode_impression = Decode(Impression)
+decode_click = Decode(Click)
+decode_slate_request = Decode(SlateRequest)
+decode_slate = Decode(Slate)
+decode_dead_letter = Decode(DeadLetter)
