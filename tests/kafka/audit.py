@@ -64,23 +64,19 @@ def disks(fleet: Fleet, partitions: int) -> list[str]:
 
 
 def committed_records(bootstrap: str, topic: str, partitions: list[int]) -> Iterator[Message]:
-    """Every committed record of these partitions, to the end of the log as it is now."""
-    reader = Consumer(
-        {
-            "bootstrap.servers": bootstrap,
-            "group.id": "unused",
-            "enable.auto.commit": False,
-            "isolation.level": "read_committed",
-            "enable.partition.eof": True,
-            "fetch.wait.max.ms": 20,
-            "log_level": 0,
-        }
-    )
+    """Every committed record of these partitions, to the end of the log as it is now.
+
+    The end is that of the uncommitted log: right after a commit, its markers may still be on their way to the partitions.
+    """
+    common = {"bootstrap.servers": bootstrap, "group.id": "unused", "enable.auto.commit": False, "fetch.wait.max.ms": 20, "log_level": 0}
+    meter = Consumer({**common, "isolation.level": "read_uncommitted"})
     ends = {}
     for number in partitions:
-        low, high = reader.get_watermark_offsets(TopicPartition(topic, number), timeout=CALL_TIMEOUT_S)
+        low, high = meter.get_watermark_offsets(TopicPartition(topic, number), timeout=CALL_TIMEOUT_S)
         if low < high:
             ends[number] = high
+    meter.close()
+    reader = Consumer({**common, "isolation.level": "read_committed", "auto.offset.reset": "earliest"})
     reader.assign([TopicPartition(topic, number, 0) for number in ends])
     while ends:
         for record in reader.consume(10_000, 0.1):

@@ -22,7 +22,7 @@ from tests.kafka.history import WINDOWS
 from tests.kafka.hooks import Trap
 
 ROOT = pathlib.Path(__file__).parents[2]
-SESSION_TIMEOUT_S = 6.0
+SESSION_TIMEOUT_S = 4.0  # as short as a busy machine allows: every kill waits for it
 CALL_TIMEOUT_S = 10.0
 
 
@@ -113,13 +113,13 @@ class Fleet:
         new = [
             NewTopic(self.names.of(t), partitions if t.attribute in COPARTITIONED else 1, 1, config=declared_configs(t, 1)) for t in TOPICS
         ]
-        admin = AdminClient({"bootstrap.servers": self.bootstrap})
+        admin = AdminClient({"bootstrap.servers": self.bootstrap, "log_level": 0})
         for future in admin.create_topics(new).values():
             future.result(CALL_TIMEOUT_S)
 
     def delete_topics(self) -> None:
         """All topics of this prefix, changelogs too: brokers of many rounds must not grow."""
-        admin = AdminClient({"bootstrap.servers": self.bootstrap})
+        admin = AdminClient({"bootstrap.servers": self.bootstrap, "log_level": 0})
         mine = [name for name in admin.list_topics(timeout=CALL_TIMEOUT_S).topics if name.startswith(self.names.prefix)]
         for future in admin.delete_topics(mine).values():
             future.result(CALL_TIMEOUT_S)

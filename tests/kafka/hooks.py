@@ -7,6 +7,7 @@ before them:
     begin       nothing yet
     rows        2, the log has the rows
     offsets     3, offsets are in the transaction
+    deciding    3, the commit is asked for next: the same place, but for a mutant that does something in between
     committed   4, local disk does not know yet
 """
 
@@ -19,7 +20,7 @@ from typing import Any
 
 from confluent_kafka import Producer
 
-POINTS = ("begin", "rows", "offsets", "committed")
+POINTS = ("begin", "rows", "offsets", "deciding", "committed")
 SIGNALS = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP}
 
 
@@ -72,6 +73,7 @@ def hooked_producer(trap: Trap) -> type[Producer]:
             trap.reached("offsets")
 
         def commit_transaction(self, *args: Any) -> None:
+            trap.reached("deciding")
             super().commit_transaction(*args)
             trap.reached("committed")
 

@@ -5,7 +5,6 @@ Each is a function that patches a worker before it starts; product code is never
 
 from __future__ import annotations
 
-import itertools
 import struct
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -17,7 +16,7 @@ import streams.transaction
 from streams.chunk import Chunk
 from streams.engine import Engine
 from streams.partition import Changes, Partition
-from streams.reader import Reader, _where
+from streams.reader import Reader, by_place
 from streams.store import Store
 from streams.transaction import CALL_TIMEOUT_S, DEADLINE_S, Owner, Transactions, Undone
 from streams.transport import Lane
@@ -136,10 +135,9 @@ def old_chunk() -> None:
         return self.partitions.get(chunk.partition)
 
     async def read(self: Reader) -> list[Chunk]:
-        records = await self._call(self._read)
+        records, _reached = await self._call(self._read, list(self._positions))
         chunks = []
-        for (topic, number), run in itertools.groupby(sorted(records, key=_where), key=_where):
-            own = list(run)
+        for (topic, number), own in by_place(records).items():
             start, end = own[0].offset(), own[-1].offset() + 1
             self._positions[topic, number] = end
             chunks.append(Chunk(self._source[topic], topic, number, own, start, end, self._session))

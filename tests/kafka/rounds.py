@@ -19,6 +19,7 @@ LIMIT_S = 150.0
 SETTLE_S = 0.8  # several flush intervals: whatever a worker still wants to commit, it has
 LOOK_EVERY_S = 0.1
 KILLED = -9
+PAUSE_POINTS = (None, None, "begin", "begin", "rows", "offsets", "offsets", "committed")  # None: at any time
 
 
 class Plan(NamedTuple):
@@ -54,8 +55,8 @@ def plan(rnd: random.Random, index: int, workers: int) -> Plan:
     pause = None
     if index % 3 == 0:
         others = [n for n in range(workers) if n != crash[0]]
-        pause = rnd.choice(others), rnd.choice((None, *POINTS)), rnd.randint(1, 3), SESSION_TIMEOUT_S + rnd.uniform(0.8, 3.0)
-    kills = tuple((rnd.uniform(3.0, 12.0), rnd.randrange(workers)) for _ in range(rnd.choice((0, 0, 1, 1, 2))))
+        pause = rnd.choice(others), rnd.choice(PAUSE_POINTS), rnd.randint(1, 3), SESSION_TIMEOUT_S + rnd.uniform(0.8, 3.0)
+    kills = tuple((rnd.uniform(3.0, 9.0), rnd.randrange(workers)) for _ in range(rnd.choice((0, 0, 1, 1, 2))))
     settings = {
         "SLATESTREAM_CHUNK_RECORDS": rnd.choice(("40", "500", "4000")),
         "SLATESTREAM_ROWS_IN_MEMORY": rnd.choice(("20", "200000")),

@@ -15,7 +15,6 @@ import streams.transaction
 from streams.chunk import Chunk
 from streams.engine import Engine
 from tests.kafka.hooks import Trap, hooked_producer
-from tests.kafka.mutants import MUTANTS
 
 
 def main() -> None:
@@ -32,6 +31,8 @@ def main() -> None:
         Engine.handle = slow  # type: ignore[method-assign]
     mutant = os.environ.get("CHAOS_MUTANT")
     if mutant:
+        from tests.kafka.mutants import MUTANTS
+
         MUTANTS[mutant]()
     sys.argv = ["faust", "-A", "streams.app", "worker", "-l", "info"]
     from faust.cli.faust import cli
