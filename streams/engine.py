@@ -27,6 +27,7 @@ from .names import app_id, changelog_topics
 from .reader import Reader
 from .replies import Replies
 from .responder import Responder
+from .ripening import Ripening
 from .snapshots import Snapshots
 from .sources import Sources
 from .store import Store
@@ -115,7 +116,8 @@ class Engine:
         partitions = check_copartitioned(found, names)
         metrics = Metrics()
         items = Index()
-        counts = CountsView(items, config.half_life_s)
+        ripening = Ripening(settings.attribution_window_s)
+        counts = CountsView(items, config.half_life_s, ripening)
         catalogue = CatalogueView(items)
         vectors = VectorsView(catalogue, names.encoder_releases, settings.releases_dir, lambda state: metrics.releases.labels(state).inc())
         replies = Replies(client)
@@ -192,9 +194,12 @@ class Engine:
     def handle(self, chunk: Chunk) -> None:
         """Bring a chunk into the state; a fault here would make the state and its position disagree, so it ends the process."""
         try:
-            if self.store.admit(chunk) is not None:
+            partition = self.store.admit(chunk)
+            if partition is not None:
                 self._handlers[chunk.source](chunk, time.time())
                 self.store.advance(chunk)
+                self.responder.counts.clicked(partition.delays)
+                partition.delays.clear()
         except Exception:
             log.exception("%s[%d] %d to %d", chunk.topic, chunk.partition, chunk.start, chunk.end)
             self.end_process("a chunk could not be applied; nothing of it was committed")
@@ -215,7 +220,7 @@ class Engine:
     def followers(self) -> list[Callable[[], Awaitable[None]]]:
         """Endless tasks that keep the views up to date; a view that cannot go on ends the process, or it would serve old counts."""
         views = (
-            (self._counts_tail, self.responder.counts.apply),
+            (self._counts_tail, self._apply_counts),
             (self._items_tail, self.responder.catalogue.apply),
             (self._vectors_tail, self._vectors.apply),
         )
@@ -235,6 +240,10 @@ class Engine:
             letter = dead_letter(place, key, value, fault, time.time())
             self._item_letters.send(self._dead_letters, letter.key, letter.value)
             self.metrics.events.labels(REJECTED, "").inc()
+
+    def _apply_counts(self, records: list[Any]) -> None:
+        self.responder.counts.live = self._counts_tail.caught_up
+        self.responder.counts.apply(records)
 
     async def _follow(self, tail: Tail, apply: Callable[[list[Any]], None]) -> None:
         try:

@@ -4,7 +4,8 @@ Each partition holds its own counts of the events it saw; the global count of (s
 replaces a partition's row changes the sum by the difference. With a half-life, discounted counts are kept beside them at one common time.
 """
 
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,11 +16,13 @@ from bandits.counts import Counts
 
 from .config import Settings
 from .names import changelog_topics
+from .ripening import Ripening
 from .rows import COUNTS_PREFIX, RowError, decode_count, decode_count_key
 from .tail import Tail
 
 Floats = NDArray[np.float64]
 COLUMNS = 5  # impressions, clicks, conversions, value, examined
+EXAMINED = 4
 REBASE_HALF_LIVES = 16.0  # the common time moves on after this many: 2^16 is far from the ends of a float
 
 
@@ -49,12 +52,14 @@ class Index:
 class CountsView:
     """Counts as arrays (n_segments, n_items), columns by `items`, which others may extend."""
 
-    def __init__(self, items: Index, half_life_s: float | None = None) -> None:
+    def __init__(self, items: Index, half_life_s: float | None = None, ripening: Ripening | None = None) -> None:
         self.segments = Index()
+        self.live = False  # whether what comes now is fresh: false while an old log is read
         self.items = items
         self.version = 0  # changes whenever a count does
         self.at_s = 0.0  # that the discounted counts are seen from
         self._half_life_s = half_life_s
+        self._ripening = ripening
         self._columns = COLUMNS if half_life_s is None else 2 * COLUMNS  # totals, then discounted
         self._cells: dict[bytes, tuple[int, int]] = {}
         self._last: dict[tuple[int, bytes], Floats] = {}  # (partition, key) -> (columns,) as added to the sums
@@ -65,9 +70,9 @@ class CountsView:
         for record in records:
             key, value = record.key(), record.value()
             if key[:1] == COUNTS_PREFIX and value is not None:
-                self.put(record.partition(), key, value)
+                self.put(record.partition(), key, value, time.time())
 
-    def put(self, partition: int, key: bytes, value: bytes) -> None:
+    def put(self, partition: int, key: bytes, value: bytes, now_s: float = 0.0) -> None:
         """One row of one partition: replaces what that partition said before."""
         cell = self._cells.get(key)
         if cell is None:
@@ -83,17 +88,27 @@ class CountsView:
         self._sums[:, cell[0], cell[1]] += new if old is None else new - old
         self._last[partition, key] = new
         self.version += 1
+        if self.live and self._ripening is not None:
+            looks = float(new[EXAMINED] - (0.0 if old is None else old[EXAMINED]))
+            if looks > 0:
+                self._ripening.looked(cell, looks, now_s)
+
+    def clicked(self, delays: Sequence[tuple[float, float]]) -> None:
+        """Clicks that were counted here: (seconds after the impression, time of the impression)."""
+        if self._ripening is not None:
+            self._ripening.clicked(delays)
 
     def counts(self, now_s: float) -> Counts:
-        """The global counts, (n_segments, n_items); with a half-life `recent` holds them discounted to `now_s`."""
+        """The global counts, (n_segments, n_items), fresh looks as `unripe`; with a half-life `recent` holds them discounted to `now_s`."""
         self._reserve()
         sums = np.maximum(self._sums[:, : len(self.segments), : len(self.items)], 0.0)  # differences of floats may leave -1e-17
         sums[3] = self._sums[3, : len(self.segments), : len(self.items)]  # values may be negative
+        unripe = np.zeros_like(sums[0]) if self._ripening is None else self._ripening.unripe(sums[0].shape, now_s)
         if self._half_life_s is None:
-            return _counts(sums)
+            return _counts(sums, unripe)
         fresh = self._sums[COLUMNS:, : len(self.segments), : len(self.items)] * 2.0 ** ((self.at_s - now_s) / self._half_life_s)
         fresh[[0, 1, 2, 4]] = np.maximum(fresh[[0, 1, 2, 4]], 0.0)
-        return _counts(sums[:COLUMNS])._replace(recent=(_counts(fresh),))
+        return _counts(sums[:COLUMNS], unripe)._replace(recent=(_counts(fresh, unripe),))
 
     def _reserve(self) -> None:
         _, rows, columns = self._sums.shape
@@ -116,8 +131,8 @@ class CountsView:
         self.at_s = reference_s
 
 
-def _counts(sums: Floats) -> Counts:
-    return Counts(sums[0], sums[1], sums[2], sums[3], sums[4], np.zeros_like(sums[0]))
+def _counts(sums: Floats, unripe: Floats) -> Counts:
+    return Counts(sums[0], sums[1], sums[2], sums[3], sums[4], np.minimum(unripe, sums[EXAMINED]))
 
 
 def read_counts(settings: Settings, segment: str | None = None) -> Iterator[dict[str, Any]]:

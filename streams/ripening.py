@@ -1,0 +1,82 @@
+"""Ripening: fresh impressions are not failures yet. How many looks of each (segment, item) still wait for a click that may come.
+
+    unripe = sum over recent looks of w (1 - F(age))      F: share of clicks that have come by that age, learned from clicks counted here
+
+The age of a look is taken from when its count reached this worker's view. Kept in memory: a worker that starts takes all looks for ripe.
+The mathematics is `bandits.delay`; this file keeps the looks, in buckets of time.
+"""
+
+from collections import deque
+from collections.abc import Sequence
+
+import numpy as np
+
+from bandits.arms import Floats
+from bandits.delay import Delays, learn_delays, log_edges, unripe_looks
+
+BUCKET_S = 1.0
+SHORTEST_S = 0.1  # of the delays that are told apart
+PRIOR_MEAN_S = 10.0  # worth ten clicks (`bandits.delay`): gone after the first hundred
+CLICKS_KEPT = 5000  # the distribution is that of the last clicks
+MAX_ENTRIES = 50_000  # (bucket, cell) pairs kept, 20 ms to add up; the oldest bucket goes first: its looks are taken for ripe
+RELEARN_S = 5.0
+
+Cell = tuple[int, int]  # (segment, item)
+
+
+class Ripening:
+    """Recent looks by bucket of arrival, and delays of recent clicks."""
+
+    def __init__(self, window_s: float) -> None:
+        self._window_s = window_s
+        self._edges_s = log_edges(SHORTEST_S, window_s)
+        self._buckets: deque[tuple[float, dict[Cell, float]]] = deque()  # (end of the bucket, looks by cell)
+        self._entries = 0
+        self._clicks: deque[tuple[float, float]] = deque(maxlen=CLICKS_KEPT)  # (delay, time of the impression)
+        self._delays: Delays | None = None
+        self._relearn_at_s = 0.0
+
+    def looked(self, cell: Cell, looks: float, now_s: float) -> None:
+        """`looks` more of a cell, weighted by examination, became known now."""
+        if not self._buckets or now_s >= self._buckets[-1][0]:
+            self._buckets.append((now_s + BUCKET_S, {}))
+        bucket = self._buckets[-1][1]
+        if cell not in bucket:
+            self._entries += 1
+        bucket[cell] = bucket.get(cell, 0.0) + looks
+        while self._entries > MAX_ENTRIES and len(self._buckets) > 1:
+            self._drop()
+
+    def clicked(self, clicks: Sequence[tuple[float, float]]) -> None:
+        """Counted clicks: (seconds after the impression, time of the impression)."""
+        self._clicks.extend(clicks)
+
+    def unripe(self, shape: tuple[int, int], now_s: float) -> Floats:
+        """(n_segments, n_items) looks that are not evidence yet."""
+        delays = self._learned(now_s)
+        while self._buckets and now_s - self._buckets[0][0] > self._window_s:
+            self._drop()
+        ages_s, looks, cells = [], [], []
+        for end_s, bucket in self._buckets:
+            for (segment, item), weight in bucket.items():
+                if segment < shape[0] and item < shape[1]:
+                    ages_s.append(max(0.0, now_s - end_s + BUCKET_S / 2))
+                    looks.append(weight)
+                    cells.append(segment * shape[1] + item)
+        return unripe_looks(delays, np.array(ages_s), np.array(looks), np.array(cells, dtype=np.int64), shape)
+
+    def _drop(self) -> None:
+        _end, bucket = self._buckets.popleft()
+        self._entries -= len(bucket)
+
+    def _learned(self, now_s: float) -> Delays:
+        if self._delays is None or now_s >= self._relearn_at_s:
+            self._relearn_at_s = now_s + RELEARN_S
+            delays_s, seen_s = np.array(self._clicks).reshape(-1, 2).T
+            ages_s = np.maximum(now_s - seen_s, delays_s)
+            self._delays = learn_delays(delays_s, ages_s, self._edges_s, prior_mean_s=min(PRIOR_MEAN_S, self._window_s))
+            # looks that are older than nearly all clicks are ripe: nothing to remember
+            done = self._delays.edges_s[np.searchsorted(self._delays.cdf, 0.99)]
+            while self._buckets and now_s - self._buckets[0][0] > done:
+                self._drop()
+        return self._delays

@@ -1,0 +1,52 @@
+"""Ripening: fresh looks wait, old ones are evidence."""
+
+import numpy as np
+
+from streams.ripening import CLICKS_KEPT, MAX_ENTRIES, Ripening
+from streams.rows import CountRow, encode_count, encode_count_key
+from streams.view import CountsView, Index
+
+WINDOW_S = 3600.0
+SHAPE = (1, 2)
+
+
+def test_fresh_looks_are_unripe_and_ripen_with_age():
+    ripening = Ripening(WINDOW_S)
+    ripening.looked((0, 1), 8.0, 100.0)
+    young, older, old = (ripening.unripe(SHAPE, at_s)[0] for at_s in (100.5, 110.0, 400.0))
+    assert young[0] == older[0] == 0.0
+    assert 7.0 < young[1] <= 8.0
+    assert old[1] < 0.1 < older[1] < young[1]
+
+
+def test_looks_ripen_as_fast_as_clicks_come():
+    """With 2,000 clicks after half a second, a look of three seconds has hardly a click to come."""
+    quick, unknown = Ripening(WINDOW_S), Ripening(WINDOW_S)
+    quick.clicked([(0.5, 0.0)] * 2000)
+    for ripening in (quick, unknown):
+        ripening.looked((0, 0), 10.0, 100.0)
+    assert quick.unripe(SHAPE, 103.0)[0, 0] < 0.1 < unknown.unripe(SHAPE, 103.0)[0, 0]
+
+
+def test_memory_is_bounded():
+    ripening = Ripening(WINDOW_S)
+    for second in range(3):
+        for item in range(MAX_ENTRIES // 2):
+            ripening.looked((0, item), 1.0, float(second))
+    ripening.clicked([(1.0, 0.0)] * (2 * CLICKS_KEPT))
+    assert ripening._entries <= MAX_ENTRIES
+    assert len(ripening._clicks) == CLICKS_KEPT
+
+
+def test_a_worker_that_reads_an_old_log_takes_its_looks_for_ripe():
+    view = CountsView(Index(), None, Ripening(WINDOW_S))
+    key, row = encode_count_key("s", "a"), CountRow()
+    row.impressions = row.examined = 5.0
+    view.put(0, key, encode_count(row, False), 100.0)
+    assert view.counts(100.0).unripe.sum() == 0.0
+    view.live = True
+    row.impressions = row.examined = 7.0
+    view.put(0, key, encode_count(row, False), 100.0)
+    unripe = view.counts(100.1).unripe
+    assert 1.5 < unripe[0, 0] <= 2.0
+    assert np.all(unripe <= view.counts(100.1).examined)
