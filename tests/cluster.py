@@ -31,6 +31,8 @@ from confluent_kafka.admin import AdminClient
 
 READY_TIMEOUT_S = 90.0  # a busy two-core machine needs up to 30 s for three brokers
 STOP_TIMEOUT_S = 20.0
+PORT_ATTEMPTS = 3
+TAKEN = "Address already in use"
 
 # Kafka 4 logs by log4j 2, Kafka 3 by reload4j; each ignores the other's file.
 LOG4J2 = """<Configuration status="ERROR">
@@ -96,9 +98,7 @@ class Cluster:
         More lines for `server.properties`, over those made here.
     """
 
-    def __init__(
-        self, directory: Path, *, brokers: int = 1, heap: str = "512m", settings: Mapping[str, str] | None = None
-    ) -> None:
+    def __init__(self, directory: Path, *, brokers: int = 1, heap: str = "512m", settings: Mapping[str, str] | None = None) -> None:
         reason = missing()
         if reason is not None:
             raise ClusterError(reason)
@@ -106,9 +106,9 @@ class Cluster:
         self.nodes = list(range(1, brokers + 1))
         self.heap = heap
         self.settings = dict(settings or {})
-        ports = free_ports(2 * brokers)
-        self.client_ports = dict(zip(self.nodes, ports[:brokers], strict=True))
-        self.controller_ports = dict(zip(self.nodes, ports[brokers:], strict=True))
+        self.client_ports: dict[int, int] = {}
+        self.controller_ports: dict[int, int] = {}
+        self._choose_ports()
         self.processes: dict[int, subprocess.Popen[bytes]] = {}
 
     @property
@@ -121,21 +121,39 @@ class Cluster:
         self.directory.mkdir(parents=True, exist_ok=True)
         (self.directory / "log4j2.xml").write_text(LOG4J2)
         (self.directory / "log4j.properties").write_text(LOG4J1)
-        cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=").replace("-", "a")
+        for attempts_left in reversed(range(PORT_ATTEMPTS)):
+            try:
+                self._start_once()
+                break
+            except ClusterError as error:
+                self.close()
+                if TAKEN not in str(error) or not attempts_left:
+                    raise
+                self._choose_ports()  # somebody was faster between the choice and the start
+            except BaseException:
+                self.close()
+                raise
+        return self
+
+    def _choose_ports(self) -> None:
+        ports = free_ports(2 * len(self.nodes))
+        self.client_ports = dict(zip(self.nodes, ports[: len(self.nodes)], strict=True))
+        self.controller_ports = dict(zip(self.nodes, ports[len(self.nodes) :], strict=True))
+
+    def _start_once(self) -> None:
+        kept = self.directory / "cluster-id"  # formatted storage belongs to one cluster
+        if not kept.exists():
+            kept.write_text(base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=").replace("-", "a"))
+        cluster_id = kept.read_text()
         for node in self.nodes:
             self._configuration(node).write_text("".join(f"{k}={v}\n" for k, v in self._properties(node).items()))
             arguments = ["format", "--ignore-formatted", "-t", cluster_id, "-c", str(self._configuration(node))]
-            made = subprocess.run(self._java("128m", "kafka.tools.StorageTool", *arguments), capture_output=True)
+            made = subprocess.run(self._java("128m", "kafka.tools.StorageTool", *arguments), capture_output=True, check=False)
             if made.returncode != 0:
                 raise ClusterError(f"storage of broker {node} could not be formatted:\n{made.stderr.decode()[-2000:]}")
-        try:
-            for node in self.nodes:
-                self._launch(node)
-            self.wait_ready()
-        except BaseException:
-            self.close()
-            raise
-        return self
+        for node in self.nodes:
+            self._launch(node)
+        self.wait_ready()
 
     def kill(self, node: int = 1) -> None:
         """SIGKILL, as a power cut; returns when the process is gone."""
@@ -176,7 +194,7 @@ class Cluster:
                     raise ClusterError(f"broker {node} did not answer within {timeout_s} s:\n{self.log_tail(node)}")
                 time.sleep(0.1)
 
-    def log_tail(self, node: int = 1, size: int = 2000) -> str:
+    def log_tail(self, node: int = 1, size: int = 6000) -> str:
         """The end of a broker's log."""
         log = self.directory / f"broker-{node}.log"
         return log.read_text(errors="replace")[-size:] if log.exists() else "(no log)"
@@ -201,9 +219,7 @@ class Cluster:
     def __enter__(self) -> Cluster:
         return self.start()
 
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
         self.close(wipe=kind is None)
 
     def _answers(self, admin: AdminClient) -> bool:
@@ -228,9 +244,7 @@ class Cluster:
         with (self.directory / f"broker-{node}.log").open("ab") as log:
             command = self._java(self.heap, "kafka.Kafka", str(self._configuration(node)))
             # A session of its own: Ctrl-C at the terminal goes to pytest, which then ends the brokers in order.
-            self.processes[node] = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
-            )
+            self.processes[node] = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
 
     def _properties(self, node: int) -> dict[str, str]:
         replication = str(min(3, len(self.nodes)))

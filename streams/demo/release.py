@@ -47,11 +47,14 @@ def start(on: Stage, items: Sequence[Item]) -> "subprocess.Popen[str]":
         return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, env=dict(on.environ), text=True)
 
 
-def finish(process: "subprocess.Popen[str]") -> tuple[bool, str]:
-    """Whether a release was published, and one sentence about it; the last line that the process printed."""
+def finish(process: "subprocess.Popen[str]", on: Stage) -> str:
+    """Wait for the end; one sentence about the release, or why there is none."""
     said, _ = process.communicate()
     lines = said.strip().splitlines()
-    return process.returncode == 0, lines[-1] if lines else f"the process ended with {process.returncode}"
+    if lines:
+        return lines[-1]
+    log = (on.directory / "release.log").read_text(errors="replace").strip().splitlines()
+    return f"none, the process ended with {process.returncode}: {log[-1] if log else 'it said nothing'}"
 
 
 def main(arguments: Sequence[str]) -> int:

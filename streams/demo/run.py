@@ -69,7 +69,7 @@ def run(environ: Mapping[str, str], seconds: float, keep: bool, out: Console, er
                 bar.update(task, description="replay of the Open Bandit log")
                 replay = _replay(on, out)  # 6
                 bar.update(task, description="encoder release")
-                published = f"left out: {lacking}" if making is None else release.finish(making)[1]  # 7
+                published = f"left out: {lacking}" if making is None else release.finish(making, on)  # 7
             finally:
                 if making is not None and making.poll() is None:
                     making.kill()
