@@ -72,20 +72,25 @@ def beta_quantile(q: Floats, a: Floats, b: Floats) -> Floats:
     The tails of a Beta distribution are log-concave for a, b >= 1, so Newton does not overshoot there.
     """
     q, a, b = np.broadcast_arrays(*(np.asarray(v, dtype=np.float64) for v in (q, a, b)))
+    # subtle: an upper tail is the lower tail of the mirrored distribution. Taken as 1 - cdf it would be rounding below 1e-14.
+    upper = q > 0.5
+    x = _lower_quantile(np.where(upper, 1 - q, q), np.where(upper, b, a), np.where(upper, a, b))
+    return np.asarray(np.where(upper, 1 - x, x), dtype=np.float64)
+
+
+def _lower_quantile(q: Floats, a: Floats, b: Floats) -> Floats:
+    """Quantile for q in (0, 0.5]."""
     low, high = np.zeros(q.shape), np.ones(q.shape)
     x = _first_guess(q, a, b)
     constant = log_beta(a, b)
-    upper = q > 0.5
-    goal = np.where(upper, 1 - q, q)
     for _ in range(NEWTON_STEPS):
         cdf = beta_cdf(x, a, b)
         low, high = np.where(cdf < q, x, low), np.where(cdf < q, high, x)
         density = np.exp((a - 1) * np.log(x) + (b - 1) * np.log1p(-x) - constant)
-        tail = np.maximum(np.where(upper, 1 - cdf, cdf), TINY)
-        move = np.log(tail / goal) * tail / np.maximum(density, TINY)
-        step = np.where(upper, x + move, x - move)
-        done = np.abs(step - x) <= 1e-10 * x  # further steps only stir the last digits
-        new = np.where(done, x, np.where((step > low) & (step < high), step, (low + high) / 2))
+        solid = (cdf > TINY) & (density > TINY)
+        step = x - np.where(solid, np.log(np.maximum(cdf, TINY) / q) * cdf / np.maximum(density, TINY), 0.0)
+        done = solid & (np.abs(step - x) <= 1e-10 * x)  # further steps only stir the last digits
+        new = np.where(done, x, np.where(solid & (step > low) & (step < high), step, (low + high) / 2))
         x = np.clip(new, TINY, 1 - 1e-16)
         if done.all():
             break

@@ -40,7 +40,7 @@ def test_beta_cdf_is_0_and_1_at_the_ends():
     assert beta_cdf(np.array([0.0, 1.0]), np.array([2.0]), np.array([3.0])).tolist() == [0.0, 1.0]
 
 
-@pytest.mark.parametrize("q", [1e-4, 0.3, 0.99, 1 - 1e-6])
+@pytest.mark.parametrize("q", [1e-9, 1e-4, 0.3, 0.99, 1 - 1e-6, 1 - 1e-10])
 def test_beta_quantile_equals_scipy(q):
     a, b = np.maximum(A, 0.5), np.maximum(B, 0.5)
     ours = beta_quantile(np.full(a.size, q), a, b)

@@ -1,0 +1,33 @@
+"""KL-UCB equals SciPy's root of the same equation."""
+
+import numpy as np
+import pytest
+from scipy.optimize import brentq
+
+from bandits.arms import posterior
+from bandits.kl_ucb import kl, kl_ucb, upper_bound
+from tests.bandits.arms_sample import random_arms
+
+
+def test_the_divergence_on_paper():
+    """kl(0.5, 0.25) = 0.5 log 2 + 0.5 log(2/3) = 0.14384."""
+    assert kl(np.array([0.5]), np.array([0.25]))[0] == pytest.approx(0.5 * np.log(2) + 0.5 * np.log(2 / 3))
+    assert kl(np.array([0.0]), np.array([0.5]))[0] == pytest.approx(np.log(2))
+
+
+@pytest.mark.parametrize("c", [0.0, 3.0])
+def test_the_index_equals_the_root_that_scipy_finds(c):
+    arms = random_arms(8, n_items=40)
+    index = kl_ucb(c=c).score(arms, np.random.default_rng(0))
+    alpha, beta = posterior(arms)
+    budget = np.log(arms.total) + c * np.log(np.log(arms.total))
+    for i in range(40):
+        n, p = alpha[i] + beta[i], alpha[i] / (alpha[i] + beta[i])
+        root = brentq(lambda q, p=p, n=n: n * kl(np.array(p), np.array(q)) - budget, p, 1 - 1e-15, xtol=1e-14)
+        assert index[i] == pytest.approx(root, abs=1e-10)
+
+
+def test_no_budget_is_the_mean_and_more_budget_is_higher():
+    p = np.array([0.0, 0.01, 0.5, 0.99])
+    assert upper_bound(p, np.zeros(4)) == pytest.approx(p)
+    assert (upper_bound(p, np.full(4, 0.1)) > upper_bound(p, np.full(4, 0.01))).all()
