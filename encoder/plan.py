@@ -1,21 +1,23 @@
 """What a refresh does, as a TOML file: every key is known, checked and named in the error.
 
-teacher = "packaged"            # or a directory, or a Hugging Face name
-method = "train"                # or "quick": no training, see encoder.quick
-recall = false                  # measure the teacher's neighbours too: the teacher reads the whole catalogue
+    teacher = "packaged"            # or a directory, or a Hugging Face name
+    method = "train"                # or "quick": no training, see encoder.quick
+    recall = false                  # measure the teacher's neighbours too: the teacher reads the whole catalogue
 
-[train]                         # encoder.train.TrainConfig
-updates = 4000
-[quick]                         # options of encoder.quick.quick
-dim = 128
-[[compress]]                    # steps of encoder.compress, in order
-step = "quantize"
-[split]                         # encoder.corpus.Split
-held_out_share = 0.15
-[gate.minimum]                  # lowest value per metric
-"recall@10" = 0.6
-[gate.drop]                     # largest loss per metric against the release in force
-"ndcg@10" = 0.01
+    [train]                         # encoder.train.TrainConfig
+    updates = 4000
+    [quick]                         # options of encoder.quick.quick
+    dim = 128
+    [[compress]]                    # steps of encoder.compress, in order
+    step = "quantize"
+    [split]                         # encoder.corpus.Split
+    held_out_share = 0.15
+    [gate.minimum]                  # lowest value per metric
+    "recall@10" = 0.6
+    [gate.drop]                     # largest loss per metric against the release in force
+    "ndcg@10" = 0.01
+
+What is left out has its default; `encoder.train`, `encoder.quick` and `encoder.compress` say which options they have.
 """
 
 import tomllib
@@ -24,6 +26,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from encoder.corpus import Split
 from encoder.release import Thresholds
 
 PACKAGED = "packaged"
@@ -37,6 +40,14 @@ class PlanError(ValueError):
     """A plan that cannot be followed: what was expected, what was found, what to do."""
 
 
+class SplitPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is held out; see `encoder.corpus.Split`."""
+
+    held_out_share: float = Split().held_out_share
+    test_share: float = Split().test_share
+    salt: str = Split().salt
+
+
 class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """See the module's docstring."""
 
@@ -45,8 +56,8 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     recall: bool = False
     train: dict[str, Any] = {}
     quick: dict[str, Any] = {}
-    compress: list[str | dict[str, Any]] = ["quantize"]
-    split: dict[str, float | str] = {}
+    compress: list[str | dict[str, Any]] = msgspec.field(default_factory=lambda: ["quantize"])
+    split: SplitPlan = SplitPlan()
     gate: Thresholds = GATE
 
 

@@ -115,20 +115,8 @@ def refresh(
 
 
 def corpus_of(source: Source, plan: Plan) -> Corpus:
-    """Items and feedback with the plan's split.
-
-    Raises
-    ------
-    PlanError
-        The plan's split has a key or value that is not one.
-
-    """
-    try:
-        split = msgspec.convert(plan.split, Split)
-        return build(source.items, source.feedback, split)
-    except msgspec.ValidationError as error:
-        msg = f"split: expected {', '.join(Split._fields)}, found {error}"
-        raise PlanError(msg) from error
+    """Items and feedback with the plan's split."""
+    return build(source.items, source.feedback, Split(**msgspec.to_builtins(plan.split)))
 
 
 def make_encoder(corpus: Corpus, plan: Plan, run: Path, labels: Path, report: Report) -> Artifact:

@@ -150,9 +150,7 @@ class ReleaseAssembly:
         known = self._known[version]
         release, collected = known.release, self._collected.get(version)
         if self._current is not None and version == self._current.version and release.created_s >= self._current.created_s:
-            return (
-                Decision("accepted", version, "in force") if not known.reasons else Decision("refused", version, known.reasons[0])
-            )
+            return Decision("accepted", version, "in force") if not known.reasons else Decision("refused", version, known.reasons[0])
         if not self._is_newer(release):
             return Decision("stale", version, f"older than {self._current.version if self._current else version}")
         faults = known.reasons + (collected.faults(release.dim) if collected else [])
@@ -192,9 +190,7 @@ def record_reasons(release: Release, found_sha256: str | None = None) -> list[st
     if len(release.sha256) != 64 or not set(release.sha256) <= set("0123456789abcdef"):
         reasons.append(f"sha256: expected 64 hex digits, found {release.sha256[:70]!r}")
     elif found_sha256 is not None and found_sha256 != release.sha256:
-        reasons.append(
-            f"sha256: the record says {release.sha256[:12]}..., the folder {release.artifact} has {found_sha256[:12]}..."
-        )
+        reasons.append(f"sha256: the record says {release.sha256[:12]}..., the folder {release.artifact} has {found_sha256[:12]}...")
     if not release.artifact or "/" in release.artifact or "\\" in release.artifact or release.artifact.startswith("."):
         reasons.append(f"artifact: expected the name of a folder, found {release.artifact!r}")
     if release.status != ROLLBACK:
