@@ -69,17 +69,17 @@ def tally(counts: Counts, events: Events) -> Counts:
             raise CountsError(message)
     cell = events.segment * n_items + events.item if n_segments > 1 else events.item  # (n_events,)
 
-    def summed(weights: NDArray[np.float64] | float) -> NDArray[np.float64]:
-        total = np.zeros(n_segments * n_items)
-        np.add.at(total, cell, weights)  # a third less time than bincount with NumPy 2.4
-        return total.reshape(shape)
+    def added(before: NDArray[np.float64], weights: NDArray[np.float64] | float | None) -> NDArray[np.float64]:
+        if weights is None:
+            return before
+        after = before.flatten()  # (n_segments * n_items,) a copy
+        np.add.at(after, cell, weights)  # a third less time than bincount with NumPy 2.4
+        return after.reshape(shape)
 
-    def added(before: NDArray[np.float64], weights: NDArray[np.float64] | None) -> NDArray[np.float64]:
-        return before if weights is None else before + summed(weights)
-
-    looks = summed(1.0)  # (n_segments, n_items)
+    impressions = added(counts.impressions, 1.0)
+    looks = impressions - counts.impressions  # cheaper than counting the batch again, and exact for whole numbers
     return counts._replace(
-        impressions=counts.impressions + looks,
+        impressions=impressions,
         clicks=added(counts.clicks, events.click),
         conversions=added(counts.conversions, events.conversion),
         value=added(counts.value, events.value),
