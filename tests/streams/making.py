@@ -1,0 +1,125 @@
+"""What the tests of the engine are made of: records without a broker, events, partitions on a disk of their own, a flush without Kafka."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from streams.attribution import Rules
+from streams.chunk import Chunk
+from streams.config import Settings, load_settings
+from streams.disk import Disk
+from streams.events import Click, Impression
+from streams.partition import Partition
+from streams.rows import COUNTS_PREFIX, decode_count, decode_count_key
+
+WINDOW_S, CONVERSION_WINDOW_S = 100.0, 1000.0
+RULES = Rules(WINDOW_S, CONVERSION_WINDOW_S)
+NOW_S = 1_000_000.0  # later than every event of the tests, unless a test is about that
+START_S = 500_000.0
+
+
+class FakeRecord(NamedTuple):
+    """What the engine uses of a confluent-kafka message."""
+
+    value_: bytes | None
+    key_: bytes | None = b"user"
+    topic_: str = "impressions"
+    partition_: int = 0
+    offset_: int = 0
+
+    def value(self) -> bytes | None:
+        return self.value_
+
+    def key(self) -> bytes | None:
+        return self.key_
+
+    def topic(self) -> str:
+        return self.topic_
+
+    def partition(self) -> int:
+        return self.partition_
+
+    def offset(self) -> int:
+        return self.offset_
+
+    def timestamp(self) -> tuple[int, int]:
+        return 1, 1_700_000_000_000
+
+    def error(self) -> None:
+        return None
+
+
+def chunk_of(values: Iterable[bytes | None], source: str = "impressions", key: bytes | None = b"user", start: int = 0) -> Chunk:
+    """A chunk of partition 0, read in session 0."""
+    records = [FakeRecord(value, key, source, 0, start + at) for at, value in enumerate(values)]
+    return Chunk(source, source, 0, list(records), start, start + len(records), 0)
+
+
+def impression(slate: str = "s", item: str = "i", at_s: float = 0.0, **rest: Any) -> Impression:
+    """An impression `at_s` seconds after START_S, at position 0."""
+    return Impression(slate, "user", item, rest.pop("position", 0), START_S + at_s, **rest)
+
+
+def click(slate: str = "s", item: str = "i", at_s: float = 0.0, kind: Any = "click", value: float = 1.0) -> Click:
+    """A click, or conversion, `at_s` seconds after START_S."""
+    return Click(slate, "user", item, START_S + at_s, kind, value)
+
+
+def partition_on(path: Path, rows_in_memory: int = 1000, discounted: bool = False) -> Partition:
+    """A partition with an empty disk."""
+    return Partition(0, Disk(path / "partition-0"), rows_in_memory, discounted)
+
+
+def flush(partition: Partition) -> None:
+    """What the store does at a flush, without Kafka."""
+    changes = partition.take_changes()
+    if changes is not None:
+        write(partition, changes)
+        partition.settled()
+
+
+def write(partition: Partition, changes: Any) -> None:
+    """Step 5 of a flush."""
+    batch = partition.disk.batch()
+    for key, value in changes.counts:
+        batch.put_count(key, value)
+    for key in changes.expiries:
+        batch.drop_expiry(key)
+    for key, slate in changes.slates:
+        batch.put_slate(key, slate)
+    batch.write()
+
+
+def stored(partition: Partition) -> Iterator[tuple[tuple[str, str], tuple[float, ...]]]:
+    """((segment, item_id), totals) of every row on the partition's disk."""
+    for key, value in partition.disk._db.items(from_key=COUNTS_PREFIX):
+        if key[:1] != COUNTS_PREFIX:
+            return
+        yield decode_count_key(key), decode_count(value).totals()
+
+
+def totals(partition: Partition) -> dict[tuple[str, str], tuple[float, float, float, float]]:
+    """Impressions, clicks, conversions and value per (segment, item_id), all on disk."""
+    flush(partition)
+    return {name: row[:4] for name, row in stored(partition)}
+
+
+def empty(disk: Disk) -> Disk:
+    """The disk without its rows: much faster than another one."""
+    for key in list(disk._db.keys()):
+        disk._db.delete(key)
+    return disk
+
+
+def settings(tmp_path: Path, bootstrap: str = "127.0.0.1:1", **environ: str) -> Settings:
+    """Settings with a data directory under `tmp_path`."""
+    return load_settings(
+        {
+            "KAFKA_BOOTSTRAP_SERVERS": bootstrap,
+            "SLATESTREAM_DATA_DIR": str(tmp_path / "data"),
+            "SLATESTREAM_RELEASES_DIR": str(tmp_path / "releases"),
+            **environ,
+        }
+    )
