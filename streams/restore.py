@@ -16,6 +16,7 @@ from confluent_kafka import Consumer, KafkaException, TopicCollection, TopicPart
 from confluent_kafka.admin import AdminClient
 
 from .disk import Batch, Disk
+from .ranges import measure_range
 
 POLL_RECORDS = 20_000
 POLL_S = 0.2
@@ -108,7 +109,7 @@ def _plan(common: dict[str, Any], changelogs: Changelogs, number: int, disk: Dis
     # subtle: read_uncommitted, or the end would be the last stable offset, and a flush that is being decided would be lost
     meter = Consumer({**common, "isolation.level": "read_uncommitted"})
     try:
-        ranges = {name: meter.get_watermark_offsets(TopicPartition(name, number), timeout=CALL_TIMEOUT_S) for name in changelogs.names()}
+        ranges = {name: measure_range(meter, name, number) for name in changelogs.names()}
     finally:
         meter.close()
     known = {name: disk.offset(changelogs.identity[name]) for name in ranges}

@@ -7,10 +7,11 @@ be cut short by an unclean election, or have dropped old records before they wer
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer
 
 from .partition import Partition
-from .restore import CALL_TIMEOUT_S, topic_ids
+from .ranges import measure_range
+from .restore import topic_ids
 
 
 class Sources:
@@ -38,8 +39,7 @@ class Sources:
         try:
             for number in numbers:
                 for source, topic in self.topics.items():
-                    place = TopicPartition(topic, number)
-                    self._ranges[source, number] = meter.get_watermark_offsets(place, timeout=CALL_TIMEOUT_S)
+                    self._ranges[source, number] = measure_range(meter, topic, number)
         finally:
             meter.close()
 

@@ -12,6 +12,8 @@ from typing import Any
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
+from .ranges import measure_range
+
 log = logging.getLogger(__name__)
 
 BATCH_RECORDS = 4000  # applied in one go on the event loop: a few milliseconds
@@ -49,7 +51,7 @@ class Tail:
                 raise KafkaException(found.error)
             places += [TopicPartition(topic, number, 0) for number in found.partitions]
         for place in places:
-            low, end = consumer.get_watermark_offsets(place, timeout=CALL_TIMEOUT_S)
+            low, end = measure_range(consumer, place.topic, place.partition)
             place.offset = low
             if low < end:
                 self._left[place.topic, place.partition] = end
