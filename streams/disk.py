@@ -23,6 +23,17 @@ SLATE_PREFIX, EXPIRY_PREFIX, OFFSET_PREFIX = b"S", b"E", b"O"
 BLOCK_CACHE_BYTES = 64 << 20  # for all partitions together; Faust's default is 2 GiB for each table and partition
 WRITE_BUFFER_BYTES = 8 << 20  # twice this per partition at most
 STALE_AFTER_S = 12 * 3600.0  # half of Kafka's delete.retention.ms (24 h): later, tombstones may be gone from the changelog
+# What RocksDB says of a machine that cannot open a sound database: to set that one aside would help nobody.
+NOT_BROKEN = (
+    "No space left",
+    "While lock file",
+    "lock hold by current process",
+    "No locks available",
+    "Too many open files",
+    "Permission denied",
+    "Read-only file system",
+    "Cannot allocate memory",
+)
 
 _OFFSET = struct.Struct("<qd")
 _EXPIRY = struct.Struct(">d")
@@ -58,7 +69,7 @@ class Disk:
         try:
             self._db = Rdict(str(path), _options())
         except Exception as error:  # rocksdict raises plain Exception for every fault
-            if "No space left" in str(error):
+            if any(fault in str(error) for fault in NOT_BROKEN):
                 raise
             aside = path.with_name(f"{path.name}.broken-{int(time.time())}")
             path.rename(aside)
