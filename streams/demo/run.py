@@ -1,15 +1,14 @@
 """The demo from beginning to end.
 
- 1. world                 films, visitors, click rates
- 2. stage                 broker, topics
- 3. catalogue             items to the topic
- 4. worker                ready
- 5. release               begun, in a process of its own
- 6. replay                the Open Bandit log, counts against the file
- 7. release               done
- 8. traffic               slates asked for, clicks drawn
- 9. report                what was learned
-10. keep                  the dashboard stays until Ctrl-C, when asked for
+1. world                 films, visitors, click rates
+2. stage                 broker, topics
+3. catalogue             items to the topic
+4. release               begun, in a process of its own
+5. worker                ready
+6. replay                the Open Bandit log, counts against the file
+7. traffic               slates asked for, clicks drawn; the release is swapped in meanwhile
+8. report                what was learned
+9. keep                  worker and broker stay until Ctrl-C, when asked for
 """
 
 import subprocess
@@ -42,6 +41,7 @@ class Outcome(NamedTuple):
     real: bool
     replay: dict[str, Any] | None
     release: str
+    swaps: tuple[tuple[str, int], ...]
     visits: int
     unanswered: int
     empty: int
@@ -61,26 +61,18 @@ def run(environ: Mapping[str, str], seconds: float, keep: bool, out: Console, er
     with stage(environ) as on, Progress(TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), console=err) as bar:  # 2
         task = bar.add_task("catalogue and worker", total=None)
         _send_items(on, world)  # 3
-        with worker(on) as process:  # 4
-            lacking = release.lacking()
-            making = None if lacking else release.start(on, world.items)  # 5
-            try:
-                out.print(f"worker ready on {on.settings.bootstrap_servers}; {_web(on)}")
-                bar.update(task, description="replay of the Open Bandit log")
-                replay = _replay(on, out)  # 6
-                bar.update(task, description="encoder release")
-                published = f"left out: {lacking}" if making is None else release.finish(making, on)  # 7
-            finally:
-                if making is not None and making.poll() is None:
-                    making.kill()
-                    making.wait()
-            out.print(f"encoder release: {published}", markup=False)
+        with release.making(on, world.items) as making, worker(on) as process:  # 4, 5
+            out.print(f"worker ready on {on.settings.bootstrap_servers}; {_web(on)}")
+            bar.update(task, description="replay of the Open Bandit log")
+            replay = _replay(on, out)  # 6
             bar.update(task, description=f"{seconds:g} s of visits", total=seconds, completed=0)
-            traffic = _traffic(on, process, world, seconds, rng, bar, task)  # 8
-            bar.update(task, completed=seconds, description="done")
+            traffic = _traffic(on, process, world, seconds, rng, bar, task)  # 7
+            bar.update(task, completed=seconds, description="last words")
+            published = release.finish(making, on)
+            bar.update(task, description="done")
             bar.stop()
-            outcome = _report(world, traffic, replay, published, rng, out, started_s)  # 9
-            if keep:  # 10
+            outcome = _report(world, traffic, replay, published, rng, out, started_s)  # 8
+            if keep:  # 9
                 out.print(f"worker and broker stay up, {_web(on)}; Ctrl-C ends them")
                 _until_interrupted(process, on)
     return outcome
@@ -143,14 +135,26 @@ def _report(
         out.print(report.screen(parts, traffic.clicks, "real click rates" if world.real else "invented clicks"))
     else:
         out.print(f"expected at least {MINIMUM_VISITS} answered visits, found {visits}: nothing can be said of learning")
+    carried = ", ".join(f"in slates from visit {first:,} on" for _, first in traffic.swaps)
+    out.print(f"encoder release {published}" + (f", {carried}" if carried else ""), markup=False)
     half, most = (float(q) for q in np.quantile(traffic.answer_s, (0.5, 0.99))) if visits else (float("nan"), float("nan"))
     out.print(
         f"{visits:,} slates of {K} from {len(world.items):,} items in {len(world.segments)} segments; answer in "
         f"{1000 * half:.0f} ms (median), {1000 * most:.0f} ms (99%); {traffic.unanswered} unanswered, {traffic.empty} empty"
     )
-    ok = bool(parts) and report.beats_random(parts) and not traffic.unanswered and (replay is None or replay["equal"])
     return Outcome(
-        ok, world.real, replay, published, visits, traffic.unanswered, traffic.empty, half, most, parts, time.monotonic() - started_s
+        ok=bool(parts) and report.beats_random(parts) and not traffic.unanswered and (replay is None or replay["equal"]),
+        real=world.real,
+        replay=replay,
+        release=published,
+        swaps=traffic.swaps,
+        visits=visits,
+        unanswered=traffic.unanswered,
+        empty=traffic.empty,
+        median_answer_s=half,
+        p99_answer_s=most,
+        windows=parts,
+        seconds=time.monotonic() - started_s,
     )
 
 

@@ -28,7 +28,8 @@ Watch = Callable[[int, float], None]  # visits answered, clicks per 1,000 of lat
 class Traffic(NamedTuple):
     """What happened, in the order of the answers: all (n_visits,).
 
-    `segments` row of the rates, `clicks` per visit, `answer_s` from request to slate; and how many requests got none.
+    `segments` row of the rates, `clicks` per visit, `answer_s` from request to slate; how many requests got none, how many slates were
+    empty; and `swaps`: each encoder release that slates carried, with the number of the first such visit.
     """
 
     segments: NDArray[np.int64]
@@ -36,7 +37,7 @@ class Traffic(NamedTuple):
     answer_s: NDArray[np.float64]
     unanswered: int
     empty: int
-    encoders: tuple[str, ...]
+    swaps: tuple[tuple[str, int], ...]
 
 
 class _Item(msgspec.Struct):
@@ -59,8 +60,10 @@ def drive(world: World, settings: Settings, seconds: float, rng: np.random.Gener
     column = {item["item_id"]: n for n, item in enumerate(world.items)}
     decode = msgspec.json.Decoder(_Slate).decode
     pending: dict[str, tuple[int, float]] = {}  # slate_id -> visitor, when it was asked for
-    segments, clicks, answer_s = [], [], []
-    encoders: dict[str, None] = {}
+    segments: list[int] = []
+    clicks: list[float] = []
+    answer_s: list[float] = []
+    swaps: dict[str, int] = {}
     empty = sent = 0
     sender = EventSender(settings.kafka_client())
     end = time.monotonic() + seconds
@@ -84,7 +87,7 @@ def drive(world: World, settings: Settings, seconds: float, rng: np.random.Gener
                 segment = int(world.segment_of[visitor])
                 empty += not slate.items
                 if slate.encoder:
-                    encoders[slate.encoder] = None
+                    swaps.setdefault(slate.encoder, len(clicks))
                 shown = np.array([column[item.item_id] for item in slate.items], dtype=np.int64)
                 clicked = rng.random(len(shown)) < world.rates[segment, shown]  # (m,)
                 _tell(sender, names, world, visitor, slate, clicked)
@@ -93,7 +96,7 @@ def drive(world: World, settings: Settings, seconds: float, rng: np.random.Gener
                 answer_s.append(time.monotonic() - asked_s)
             watch(len(clicks), 1000 * float(np.mean(clicks[-1000:])) if clicks else 0.0)
         sender.flush()
-    return Traffic(np.array(segments, dtype=np.int64), np.array(clicks), np.array(answer_s), len(pending), empty, tuple(encoders))
+    return Traffic(np.array(segments, dtype=np.int64), np.array(clicks), np.array(answer_s), len(pending), empty, tuple(swaps.items()))
 
 
 def _ask(sender: EventSender, names: TopicNames, world: World, visitor: int, request_id: str) -> None:

@@ -71,7 +71,7 @@ def test_each_visit_is_one_request_its_impressions_and_the_clicks_of_its_rates(s
     traffic = drive(stage, settings, 0.5, np.random.default_rng(0), lambda visits, _: progress.append(visits))
     visits = len(traffic.clicks)
     assert visits == len(answers) == progress[-1] > 0
-    assert (traffic.unanswered, traffic.empty, traffic.encoders) == (0, 0, ("enc-1",))
+    assert (traffic.unanswered, traffic.empty, traffic.swaps) == (0, 0, (("enc-1", 0),))
     assert traffic.clicks.tolist() == [1.0] * visits
     assert len({wanted.request_id for wanted in answers}) == visits
     people = {person.user_id: person for person in stage.visitors}
