@@ -98,14 +98,18 @@ def read_tastes(folder: Path) -> Tastes:
 
 
 def shrink(likes: Floats, users: Floats) -> tuple[Floats, float]:
-    """Beta-binomial posterior means around each film's rate, and the strength by maximum likelihood on a grid of ratio 1.01."""
+    """Beta-binomial posterior means around each film's rate, and the strength by maximum likelihood, to 1 in 10,000."""
     n = np.broadcast_to(users[:, None], likes.shape)
     mean = likes.sum(axis=0) / users.sum()  # (n_films,)
-    grid = 1.01 ** np.arange(0, 900)
-    fit = [
-        float(log_beta_binomial(likes, n, np.broadcast_to(mean * k, n.shape), np.broadcast_to((1 - mean) * k, n.shape)).sum()) for k in grid
-    ]
-    k = float(grid[int(np.argmax(fit))])
+
+    def fit(k: float) -> float:
+        a, b = (np.broadcast_to(part * k, n.shape) for part in (mean, 1 - mean))
+        return float(log_beta_binomial(likes, n, a, b).sum())
+
+    k = 50.0
+    for ratio in (1.5, 1.05, 1.005, 1.0005):  # each grid reaches two steps of the one before to either side
+        grid = k * ratio ** np.arange(-25.0, 26.0)
+        k = float(grid[int(np.argmax([fit(float(value)) for value in grid]))])
     return (likes + k * mean) / (n + k), k
 
 
