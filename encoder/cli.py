@@ -104,10 +104,10 @@ def run(args: argparse.Namespace, settings_kafka: Mapping[str, Any], topics: Top
 
 
 def _train(args: argparse.Namespace, client: Mapping[str, Any], topics: Topics, terminal: Terminal) -> int:
+    plan = load_plan(args.plan)
     from encoder.refresh import corpus_of, train_config
     from encoder.train import train
 
-    plan = load_plan(args.plan)
     config = train_config(plan, teacher_path(plan))
     corpus = corpus_of(_source(args, client, topics, terminal), plan)
     artifact = train(corpus, config, args.out, report=terminal.report)

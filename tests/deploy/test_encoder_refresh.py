@@ -1,0 +1,77 @@
+"""The scheduled refresh: a plan that loads, a command that parses, one publisher at a time, and the folders it needs."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import kubernetes_validate
+import pytest
+import yaml
+
+from encoder import cli
+from encoder.plan import load_plan
+from encoder.train import TrainConfig
+from streams.config import load_settings
+
+DEPLOY = Path(__file__).parents[2] / "deploy"
+
+
+@pytest.fixture(scope="module")
+def documents() -> dict[str, dict[str, Any]]:
+    return {each["kind"]: each for each in yaml.safe_load_all((DEPLOY / "k8s" / "encoder-refresh.yaml").read_text())}
+
+
+def pod(documents: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    spec: dict[str, Any] = documents["CronJob"]["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+    return spec
+
+
+def test_every_document_fits_the_schema(documents: dict[str, dict[str, Any]]) -> None:
+    for version in ("1.30", kubernetes_validate.latest_version()):
+        for document in documents.values():
+            kubernetes_validate.validate(document, version, strict=True)
+
+
+def test_plan_loads_and_its_training_options_exist(documents: dict[str, dict[str, Any]], tmp_path: Path) -> None:
+    (tmp_path / "plan").write_text(documents["ConfigMap"]["data"]["refresh.toml"])
+    plan = load_plan(tmp_path / "plan")
+    assert plan.train.keys() <= set(TrainConfig.__struct_fields__)
+    assert plan.train["threads"] == int(next(e["value"] for e in pod(documents)["containers"][0]["env"] if e["name"] == "OMP_NUM_THREADS"))
+
+
+def test_command_is_one_that_exists(documents: dict[str, dict[str, Any]]) -> None:
+    (container,) = pod(documents)["containers"]
+    assert container["command"][0] == "slatestream"
+    parser = argparse.ArgumentParser()
+    cli.add_parser(parser.add_subparsers(dest="command"))
+    args = parser.parse_args(container["command"][1:])
+    assert args.encoder_command == "refresh"
+    mounts = {mount["mountPath"]: mount for mount in container["volumeMounts"]}
+    assert str(args.work) in mounts
+    assert str(args.plan.parent) in mounts
+    settings = dict(line.split("=", 1) for line in (DEPLOY / "k8s" / "settings.env").read_text().splitlines() if "=" in line)
+    assert "readOnly" not in mounts[str(load_settings(settings).releases_dir)]
+
+
+def test_one_refresh_at_a_time_and_a_refused_one_is_not_tried_again(documents: dict[str, dict[str, Any]]) -> None:
+    spec = documents["CronJob"]["spec"]
+    assert spec["concurrencyPolicy"] == "Forbid"
+    rules = spec["jobTemplate"]["spec"]["podFailurePolicy"]["rules"]
+    assert {cli.FAILED, cli.WRONG_USAGE} == {code for rule in rules for code in rule.get("onExitCodes", {}).get("values", [])}
+
+
+def test_image_installs_what_the_extra_asks_for() -> None:
+    """The command that lists the extra is taken from the file and run on the package that is installed here."""
+    dockerfile = (DEPLOY / "Dockerfile.encoder").read_text()
+    (command,) = [line for line in dockerfile.splitlines() if line.startswith("RUN python -c ")]
+    listing = shlex.split(command.removeprefix("RUN python -c "))[0]
+    done = subprocess.run([sys.executable, "-c", listing], capture_output=True, text=True, check=True)
+    names = {line.split(">")[0].split("<")[0] for line in done.stdout.split()}
+    assert {"torch", "transformers", "onnx", "safetensors", "tensorboard"} <= names
+    assert not names & {"pytest", "faust-streaming"}
+    assert "USER 10001:10001" in dockerfile.rpartition("USER root")[2]
