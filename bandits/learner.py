@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bandits.arms import Floats, Policy
+from bandits.blend import default_policy
 from bandits.counts import Counts, zeros
 from bandits.position import examination_of
 from bandits.priors import PriorConfig, Strengths, arm_view, learn, strengths
 from bandits.simulate import Feedback, Shown
-from bandits.thompson import thompson
 from bandits.world import Ints
 
 # Half-lives of the memories, in clicks of the whole site: the shortest sees a change within minutes of a busy site, each next one is
@@ -148,6 +148,12 @@ def best(scores: Floats, k: int, rng: np.random.Generator) -> Ints:
     return np.asarray(order[np.take_along_axis(top, inside, axis=1)], dtype=np.int64)
 
 
-def default_learner(name: str = "slatestream", examination: Sequence[float] = (1.0,), **options: float) -> CountsLearner:
-    """Make the learner with this library's default policy and priors, one setting for every world."""
-    return CountsLearner(name, thompson(**options), examination=tuple(examination))
+def default_learner(
+    name: str = "slatestream",
+    *,
+    examination: Sequence[float] = (1.0,),
+    memories: Sequence[float] = MEMORIES,
+    vectors: Floats | None = None,
+) -> CountsLearner:
+    """Make the learner with this library's default policy and priors: one setting for every world."""
+    return CountsLearner(name, default_policy(), examination=tuple(examination), memories=tuple(memories), vectors=vectors)

@@ -6,7 +6,7 @@ from scipy.optimize import brentq
 
 from bandits.arms import posterior
 from bandits.kl_ucb import kl, kl_ucb, upper_bound
-from tests.bandits.arms_sample import random_arms
+from tests.bandits.arms_sample import arms_of, random_arms
 
 
 def test_the_divergence_on_paper():
@@ -15,16 +15,29 @@ def test_the_divergence_on_paper():
     assert kl(np.array([0.0]), np.array([0.5]))[0] == pytest.approx(np.log(2))
 
 
+@pytest.mark.parametrize("plus", [True, False])
 @pytest.mark.parametrize("c", [0.0, 3.0])
-def test_the_index_equals_the_root_that_scipy_finds(c):
+def test_the_index_equals_the_root_that_scipy_finds(c, plus):
     arms = random_arms(8, n_items=40)
-    index = kl_ucb(c=c).score(arms, np.random.default_rng(0))
+    index = kl_ucb(c=c, plus=plus).score(arms, np.random.default_rng(0))
     alpha, beta = posterior(arms)
-    budget = np.log(arms.total) + c * np.log(np.log(arms.total))
     for i in range(40):
         n, p = alpha[i] + beta[i], alpha[i] / (alpha[i] + beta[i])
-        root = brentq(lambda q, p=p, n=n: n * kl(np.array(p), np.array(q)) - budget, p, 1 - 1e-15, xtol=1e-14)
+        budget = np.log(1 + arms.total / n) if plus else np.log(arms.total)
+        budget += c * np.log(np.log(arms.total))
+        root = brentq(lambda q, p=p, n=n, budget=budget: n * kl(np.array(p), np.array(q)) - budget, p, 1 - 1e-15, xtol=1e-14)
         assert index[i] == pytest.approx(root, abs=1e-10)
+
+
+def test_an_arm_with_few_looks_gets_the_larger_bonus():
+    """Both at rate 0.2; the one with 50 looks may still be better than the one with 5,000."""
+    index = kl_ucb().score(arms_of([50, 5000], [10, 1000]), np.random.default_rng(0))
+    assert index[0] > index[1] > 0.2
+
+
+def test_a_negative_c_is_refused():
+    with pytest.raises(ValueError, match="kl_ucb: c must be at least 0, found -1"):
+        kl_ucb(c=-1.0)
 
 
 def test_no_budget_is_the_mean_and_more_budget_is_higher():
