@@ -5,13 +5,15 @@
 as many unweighted rows would give the same variance, if rewards and weights were unrelated (Kish 1965, Survey Sampling). A
 target that differs much from the logging policy leaves a large log with few effective rows.
 
+How many rewards that gives is n_eff times the share of rewarded rows in the log. Counting the weighted rewards themselves would be
+sharper and worse: a log is then refused when a click with a large weight came, and judged when it did not, and what is judged is
+too low on average.
+
 Rows needed grow in proportion: n_eff and the number of rewarded rows are both proportional to n; a width is to 1 / sqrt(n).
 """
 
 import math
 from typing import NamedTuple
-
-import numpy as np
 
 from bandits.ope.log import F64
 
@@ -37,7 +39,7 @@ class Limits(NamedTuple):
     """When to refuse. See docs/evaluation.md for the coverage measured at these limits."""
 
     min_ess: float = 100.0  # effective rows; below, one or two rows decide the estimate and the interval misleads
-    min_rewarded: float = 10.0  # effective rows of weight x reward; below, even the bootstrap has too little to draw from
+    min_rewarded: float = 5.0  # effective rows x share of rewarded ones; below, intervals hold the truth less often than they say
     max_relative_width: float = math.inf  # half the interval over the estimate; 0.1: only answers good to 10%
     max_weight_bias: float = 5.0  # standard errors between the average weight and 1
 
@@ -47,6 +49,7 @@ def effective_rows(weight: F64) -> float:
 
     Examples
     --------
+    >>> import numpy as np
     >>> effective_rows(np.array([1.0, 1.0, 0.0])), effective_rows(np.array([3.0, 1.0]))
     (2.0, 1.6)
     """
@@ -63,13 +66,17 @@ def check_amount(weight: F64, reward: F64, limits: Limits) -> None:
         With the larger of the two needs.
     """
     rows, ess = weight.size, effective_rows(weight)
-    rewarded = effective_rows(np.abs(weight * reward))  # the count of rewarded rows, where weights are equal
+    seen = int(((weight > 0) & (reward != 0)).sum())
     if ess < limits.min_ess:
         reason = f"the log has {ess:.1f} effective rows for this policy, expected at least {limits.min_ess:g}"
         raise TooLittleData(reason, rows, math.ceil(rows * limits.min_ess / max(ess, 1.0)))
-    if rewarded < limits.min_rewarded:
-        reason = f"the log has {rewarded:.1f} effective rewards for this policy, expected at least {limits.min_rewarded:g}"
-        raise TooLittleData(reason, rows, math.ceil(rows * limits.min_rewarded / max(rewarded, 1.0)))
+    share = max(int((reward != 0).sum()), 1) / rows  # one more row might have had the first reward
+    if share * ess < limits.min_rewarded:
+        reason = f"the log has {share * ess:.1f} effective rewards for this policy, expected at least {limits.min_rewarded:g}"
+        raise TooLittleData(reason, rows, math.ceil(rows * limits.min_rewarded / (share * ess)))
+    if seen < limits.min_rewarded / 2:
+        reason = f"the log has {seen} rewards that this policy could have earned, expected at least {limits.min_rewarded / 2:g}"
+        raise TooLittleData(reason, rows, math.ceil(rows * limits.min_rewarded / 2 / max(seen, 1)))
 
 
 def check_weights(weight: F64, limits: Limits) -> None:

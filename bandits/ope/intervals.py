@@ -1,11 +1,16 @@
 """Confidence intervals for an estimate, from what each slate contributes. Slates are independent, the rows of one are not.
 
-`normal`     V +- z s / sqrt(m),  s the standard deviation of the influences (the delta method, where V is a ratio).
+`normal`     V +- t s / sqrt(m),  s the standard deviation of the influences d (the delta method, where V is a ratio).
 `bootstrap`  slates drawn again with replacement, V recomputed; the percentiles are corrected for bias and skew (BCa):
              low = quantile at Phi(z0 + (z0 + z) / (1 - a (z0 + z))),  z0 from the share of resamples below V, a = skew / 6.
-             Follows the skew that rare clicks and large weights make.
+             Follows the skew that rare clicks and large weights make. Both sides are then widened by t / z.
 `bernstein`  V +- sqrt(2 s^2 L / m) + 7 b L / (3 (m - 1)),  L = ln(4 / alpha), contributions within a range of width b. Holds at
              every m and not just for large m, and so is several times wider. For averages only: not for ratios.
+
+t is Student's quantile at f = (sum d^2)^2 / sum d^4 degrees of freedom, z the normal one: as many equal influences would know the
+spread as well. With rare clicks a handful of rows is all that the spread is known from, and intervals that take it for known hold
+the truth in 85 to 93% of logs instead of 95; with plenty of clicks t / z is 1. The idea is that of Satterthwaite (1946), who would
+have about twice as many degrees; this choice is what measurement asks for (docs/evaluation.md).
 
 All assume that slates are independent of each other and that the logging policy did not change with the rewards seen so far.
 Efron (1987), Better Bootstrap Confidence Intervals; Maurer & Pontil (2009), Empirical Bernstein Bounds and Sample Variance
@@ -19,6 +24,7 @@ import numpy as np
 
 from bandits.ope.log import F64
 from bandits.ope.terms import EstimatorError, Terms, influence, value
+from bandits.special import beta_quantile
 
 N_RESAMPLES = 2000  # the 95% limits then wander by about 3% of the width from seed to seed; fewer is faster and rougher
 CHUNK = 4_000_000  # numbers drawn at once, about 64 MB with the sums; more is not faster
@@ -28,7 +34,7 @@ _NORMAL = NormalDist()
 def normal(terms: Terms, confidence: float, rng: np.random.Generator, width: float) -> tuple[float, float]:
     """Return the delta-method interval; `rng` and `width` are not used."""
     del rng, width
-    half = _NORMAL.inv_cdf(0.5 + confidence / 2) * standard_error(terms)
+    half = _NORMAL.inv_cdf(0.5 + confidence / 2) * widening(terms, confidence) * standard_error(terms)
     return value(terms) - half, value(terms) + half
 
 
@@ -47,7 +53,8 @@ def bootstrap(terms: Terms, confidence: float, rng: np.random.Generator, width: 
     tail = (1 - confidence) / 2
     levels = [_bca_level(side, bias, acceleration) for side in (tail, 1 - tail)]
     low, high = np.quantile(replicates, levels)
-    return float(low), float(high)
+    wider = widening(terms, confidence)
+    return estimate - wider * (estimate - float(low)), estimate + wider * (float(high) - estimate)
 
 
 def bernstein(terms: Terms, confidence: float, rng: np.random.Generator, width: float) -> tuple[float, float]:
@@ -81,6 +88,20 @@ def standard_error(terms: Terms) -> float:
     """Return the standard error of V over slates, to first order."""
     parts = influence(terms)  # (m,)
     return float(np.std(parts, ddof=1) / np.sqrt(parts.size))
+
+
+def widening(terms: Terms, confidence: float) -> float:
+    """Return t / z at the degrees of freedom that the influences leave; at least 1, near it when many slates matter.
+
+    t^2 = f (1 / x - 1) where x is the quantile of Beta(f / 2, 1 / 2) at 1 - confidence.
+    """
+    squares = influence(terms) ** 2  # (m,)
+    fourth = float((squares**2).sum())
+    if fourth == 0:
+        return 1.0
+    freedom = max(float(squares.sum()) ** 2 / fourth, 1.0)
+    x = float(beta_quantile(np.array(1 - confidence), np.array(freedom / 2), np.array(0.5)))
+    return float(np.sqrt(freedom * (1 / x - 1))) / _NORMAL.inv_cdf(0.5 + confidence / 2)
 
 
 def resampled(terms: Terms, rng: np.random.Generator) -> F64:

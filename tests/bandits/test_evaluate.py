@@ -109,7 +109,7 @@ def test_too_little_data_is_a_refusal_and_not_a_number():
     assert [type(result) for result in judged] == [Refusal, Estimate, Estimate, Estimate] + [Refusal] * 4
     for refusal in judged:
         if isinstance(refusal, Refusal):
-            assert "effective rewards for this policy, expected at least 10" in refusal.reason
+            assert "effective rewards for this policy, expected at least 5" in refusal.reason
             assert refusal.rows_needed is not None
             assert refusal.rows_needed >= 5 * refusal.rows
     uniform_snips = judged[2]
@@ -133,7 +133,7 @@ def test_a_log_of_another_policy_is_refused():
 
 def test_the_direct_method_needs_rewards_to_fit_on():
     log = world(1000, np.random.default_rng(4), conditional=False)
-    model = fit_reward_model(world(20, np.random.default_rng(5), conditional=False), SHAPE)
+    model = fit_reward_model(world(8, np.random.default_rng(5), conditional=False), SHAPE)
     result = evaluate(log, [wanted()], np.random.default_rng(0), ["dm"], model)[0]
     assert isinstance(result, Refusal)
     assert "the reward model was fitted on" in result.reason

@@ -21,7 +21,7 @@ from rich.table import Table
 
 from bandits.evaluate import Question, evaluate, logged
 from bandits.ope import ESTIMATORS
-from bandits.ope.ess import Limits, effective_rows
+from bandits.ope.ess import Limits, TooLittleData, check_amount, effective_rows
 from bandits.ope.intervals import INTERVALS
 from bandits.ope.log import Shape
 from bandits.ope.reward_model import RewardModel
@@ -33,8 +33,16 @@ from tests.bandits.ope.test_obp import THEIRS, ours
 
 ROOT = Path(__file__).parents[2]
 TOLERANCE = 1e-9
-# Click rate, rows, concentration of the logging and of the target policy (34 items): from plenty of rewards to hardly any.
-WORLDS = ((0.05, 5000, 100.0, 1.0), (0.02, 5000, 0.5, 50.0), (0.02, 5000, 100.0, 0.1), (0.005, 5000, 0.5, 50.0), (0.005, 5000, 100.0, 0.3))
+# Click rate, rows, concentration of the logging and of the target policy (34 items; small: a few items have nearly all): from plenty
+# of rewards to hardly any. Policies and click rates are drawn anew for every log.
+WORLDS = (
+    (0.05, 5000, 100.0, 1.0),
+    (0.02, 5000, 1.0, 1.0),
+    (0.02, 5000, 100.0, 0.1),
+    (0.005, 5000, 100.0, 1.0),
+    (0.005, 5000, 0.5, 50.0),
+    (0.005, 5000, 100.0, 0.3),
+)
 
 
 def obp_python() -> Path | None:
@@ -93,15 +101,15 @@ def coverage(reps: int) -> list[dict]:
     rng = np.random.default_rng(1)
     rows = []
     for rate, n, logging, wanted in WORLDS:
-        p = rng.dirichlet(np.full(34, logging)) * 0.9 + 0.1 / 34
-        pi = rng.dirichlet(np.full(34, wanted))
-        click = np.clip(rate * rng.lognormal(0, 0.5, 34), 0, 1)
-        truth = float((pi * click).sum())
         model = np.full(n, rate)
         hits: dict[str, list[bool]] = {f"{name} {interval}": [] for name in ("snips", "dr") for interval in ("normal", "bootstrap")}
         hits["ips bernstein"] = []
         rewards, judged = [], []
         for _ in range(reps):
+            p = rng.dirichlet(np.full(34, logging)) * 0.9 + 0.1 / 34
+            pi = rng.dirichlet(np.full(34, wanted))
+            click = np.clip(rate * rng.lognormal(0, 0.5, 34), 0, 1)
+            truth = float((pi * click).sum())
             item = rng.choice(34, n, p=p)
             sample = Sample(
                 reward=(rng.random(n) < click[item]).astype(float),
@@ -111,8 +119,8 @@ def coverage(reps: int) -> list[dict]:
                 q_logged=model,
                 q_target=model,
             )
-            rewards.append(effective_rows(sample.weight * sample.reward))
-            judged.append(rewards[-1] >= Limits().min_rewarded)
+            rewards.append(effective_rows(sample.weight) * float(sample.reward.mean()))
+            judged.append(enough(sample))
             for column, held in hits.items():
                 name, interval = column.split()
                 low, high = INTERVALS[interval](ESTIMATORS[name].terms(sample), 0.95, rng, float((pi / p).max()))
@@ -124,6 +132,14 @@ def coverage(reps: int) -> list[dict]:
         }
         rows.append(row)
     return rows
+
+
+def enough(sample: Sample) -> bool:
+    try:
+        check_amount(sample.weight, sample.reward, Limits())
+    except TooLittleData:
+        return False
+    return True
 
 
 def crossing() -> dict:

@@ -21,22 +21,40 @@ def test_too_few_effective_rows_are_refused_with_the_rows_that_would_do():
 
 
 def test_too_few_rewards_are_refused_with_the_rows_that_would_do():
-    """4 clicks in 1,000 rows: 10 need 2,500."""
+    """4 clicks in 1,000 rows: 5 need 1,250."""
     reward = np.zeros(1000)
     reward[:4] = 1.0
     with pytest.raises(TooLittleData, match=r"4\.0 effective rewards") as refusal:
         check_amount(np.ones(1000), reward, Limits())
-    assert refusal.value.rows_needed == 2500
+    assert refusal.value.rows_needed == 1250
 
 
-def test_twenty_clicks_of_which_one_outweighs_all_are_too_few():
-    """One click of weight 100 beside 19 of weight 1: 119^2 / 10,019 = 1.4 effective rewards."""
-    weight = np.ones(5000)
-    weight[0] = 100.0
-    reward = np.zeros(5000)
-    reward[:20] = 1.0
-    with pytest.raises(TooLittleData, match=r"1\.4 effective rewards"):
-        check_amount(weight, reward, Limits(min_ess=10))
+def test_rewards_are_expected_from_the_weights_and_not_from_which_rows_had_them():
+    """A tenth of 10,000 rows has weight, and 30 clicks: 1,000 x 0.003 = 3 effective rewards, wherever the clicks fell."""
+    weight, reward = np.zeros(10_000), np.zeros(10_000)
+    weight[:1000] = 10.0
+    for clicked in (slice(0, 30), slice(5000, 5030)):
+        reward[:] = 0.0
+        reward[clicked] = 1.0
+        with pytest.raises(TooLittleData, match=r"3\.0 effective rewards") as refusal:
+            check_amount(weight, reward, Limits())
+        assert refusal.value.rows_needed == 16_667
+
+
+def test_rewards_that_the_policy_could_not_have_earned_do_not_make_up_for_those_it_could():
+    """100 clicks in 1,000 rows, all but two where the policy shows nothing."""
+    weight, reward = np.zeros(1000), np.zeros(1000)
+    weight[:500] = 2.0
+    reward[498:598] = 1.0
+    with pytest.raises(TooLittleData, match="2 rewards that this policy could have earned") as refusal:
+        check_amount(weight, reward, Limits())
+    assert refusal.value.rows_needed == 1250
+
+
+def test_no_reward_at_all_is_refused():
+    with pytest.raises(TooLittleData, match=r"1\.0 effective rewards") as refusal:
+        check_amount(np.ones(1000), np.zeros(1000), Limits())
+    assert refusal.value.rows_needed == 5000
 
 
 def test_enough_is_not_refused():
