@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Mapping
 
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from streams.config import Settings, load_settings
@@ -24,6 +24,7 @@ from tests.kafka.hooks import Trap
 ROOT = pathlib.Path(__file__).parents[2]
 SESSION_TIMEOUT_S = 4.0  # as short as a busy machine allows: every kill waits for it
 CALL_TIMEOUT_S = 10.0
+COORDINATOR_S = 30.0
 
 
 class Worker:
@@ -145,8 +146,15 @@ class Fleet:
         if self._meter is None:
             group = {"group.id": app_id(self.settings), "enable.auto.commit": False, "isolation.level": "read_uncommitted"}
             self._meter = Consumer({"bootstrap.servers": self.bootstrap, "log_level": 0, **group})
-        found = self._meter.committed([TopicPartition(*place) for place in places], timeout=CALL_TIMEOUT_S)
-        return {(each.topic, each.partition): max(0, each.offset) for each in found}
+        end = time.monotonic() + COORDINATOR_S
+        while True:
+            try:
+                found = self._meter.committed([TopicPartition(*place) for place in places], timeout=CALL_TIMEOUT_S)
+                return {(each.topic, each.partition): max(0, each.offset) for each in found}
+            except KafkaException:  # the coordinator loads its log after a restart
+                if time.monotonic() > end:
+                    raise
+                time.sleep(0.2)
 
     def changelogs(self) -> tuple[str, str]:
         """Topics of the state: counts, slates."""

@@ -34,9 +34,7 @@ class Trap:
 
     def arm(self, point: str, action: str, passes: int) -> None:
         """The next life of the worker, or this one, does `action` at `point`."""
-        aside = self.armed.with_suffix(".new")
-        aside.write_text(f"{point} {action} {passes}")
-        os.replace(aside, self.armed)
+        _write(self.armed, f"{point} {action} {passes}")
 
     def disarm(self) -> None:
         """Nothing happens any more; what has fired is forgotten."""
@@ -55,8 +53,15 @@ class Trap:
             self.arm(point, action, int(passes) - 1)
             return
         self.armed.unlink()
-        self.fired.write_text(f"{point} {action}")
+        _write(self.fired, f"{point} {action}")
         os.kill(os.getpid(), SIGNALS[action])
+
+
+def _write(path: pathlib.Path, text: str) -> None:
+    """All of it at once: the other side looks at any time."""
+    aside = path.with_suffix(".new")
+    aside.write_text(text)
+    os.replace(aside, path)
 
 
 def hooked_producer(trap: Trap) -> type[Producer]:

@@ -67,7 +67,7 @@ def test_each_bad_event_is_one_dead_letter_and_the_events_around_it_count(make_f
 PLAIN_APP = """
 import faust
 app = faust.App("{group}", broker="chunks://{bootstrap}", datadir="{directory}", topic_disable_leader=True,
-                consumer_auto_offset_reset="earliest", web_enabled=False)
+                consumer_auto_offset_reset="earliest")
 class Seen(faust.Record):
     number: int
 @app.agent(app.topic("{topic}", value_type=Seen))
@@ -92,7 +92,7 @@ def test_plain_topic_over_the_chunk_transport_behaves_as_ever(kafka: str, tmp_pa
             producer.produce(name, json.dumps({"number": number}).encode())
         assert producer.flush(CALL_TIMEOUT_S) == 0
         environ = {**os.environ, "PYTHONPATH": os.pathsep.join((str(tmp_path), str(ROOT)))}
-        command = [sys.executable, "-m", "faust", "-A", "plain_app", "worker", "-l", "info"]
+        command = [sys.executable, "-m", "faust", "-A", "plain_app", "worker", "-l", "info", "--without-web"]
         with (tmp_path / "log").open("ab") as log:
             process = subprocess.Popen(command, cwd=tmp_path, env=environ, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         try:
