@@ -87,7 +87,7 @@ def main() -> int:
     if reason is not None:
         sys.stderr.write(f"chaos: {reason}\n")
         return 2
-    signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGINT))  # ends the cluster and the workers too
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends the cluster and the workers too
     results = run(args.rounds, args.seed, workers=args.workers, partitions=args.partitions, mutant=args.mutant, machine=args.json)
     sys.stdout.write(json.dumps(summary(results, args.mutant)) + "\n")
     return int(any(result.findings for result in results))

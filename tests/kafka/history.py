@@ -127,7 +127,7 @@ def make(rnd: random.Random, now_s: float, events: int, requests: int = 200) -> 
     while len(maker.events) < events:
         maker.slate(f"s{slates}", rnd.uniform(0, span_s), segments=True)
         slates += 1
-        if slates % 40 == 0:
+        if slates % 8 == 0:
             maker.bad(rnd.uniform(0, span_s))
     body = maker.events
     end_s = max(event.arrives_s for event in body)
