@@ -105,7 +105,7 @@ def adopt(teacher: Teacher, max_tokens: int | None = None) -> Model:
         "positions": positions,
         "norm.weight": weights["embeddings.LayerNorm.weight"],
         "norm.bias": weights["embeddings.LayerNorm.bias"],
-        "project.weight": torch.eye(hidden),
+        "project.weight": torch.eye(hidden, hidden * (len(layers) + 1)).roll(hidden * len(layers), 1),  # the last mean alone
     }
     state |= {f"layers.{number}.{name}": value for number, layer in enumerate(layers) for name, value in layer.items()}
     student.load_state_dict(state)

@@ -64,10 +64,11 @@ def _parts(field: str, rng: np.random.Generator) -> str:
     chosen = rng.random(len(parts)) < rng.uniform(FEWEST_PARTS, 1.0)
     parts = [part for part, take in zip(parts, chosen, strict=True) if take] or parts[:1]
     if rng.random() < SHUFFLE:
-        parts = [parts[at] for at in rng.permutation(len(parts))]
+        rng.shuffle(parts)
     if rng.random() < CROSS_WORDS:
         split = [part.rsplit(" ", 1) for part in parts]
         last = [words[1] for words in split if len(words) > 1]
-        crossed = iter([last[at] for at in rng.permutation(len(last))])
+        rng.shuffle(last)
+        crossed = iter(last)
         parts = [f"{words[0]} {next(crossed)}" if len(words) > 1 else words[0] for words in split]
     return ", ".join(parts)

@@ -3,10 +3,11 @@
     x_0 = LN(U E[ids] + p)                                          U only where token vectors are narrower than the model
     a_l = LN(x_l + W_o softmax(q k' / sqrt(head_dim)) v + b_o)      q, k, v = W_qkv x_l + b_qkv
     x_{l+1} = LN(a_l + W_2 gelu(W_1 a_l + b_1) + b_2)
-    z = P mean_t x_L                                                (dim,), normalised by whoever compares
+    z = P [mean_t x_0, mean_t x_1, ..., mean_t x_L]                 (dim,), normalised by whoever compares
 
 The layers are those of BERT (post-norm), so that a teacher's weights can be taken over as they are; heads and units are
-counted per layer, so that pruning needs no masks. Gelu is the tanh form: the exact one costs more and tells nobody
+counted per layer, so that pruning needs no masks. The projection reads the mean of every layer and not of the last alone: it
+costs one product per text, and what a text says word by word need not be carried through all layers. Gelu is the tanh form: the exact one costs more and tells nobody
 anything. Wrong tool for teachers of another build (no absolute positions, pre-norm): distil a static table from those.
 
 Devlin et al. (2019), BERT: Pre-training of Deep Bidirectional Transformers for Language Understanding.
@@ -25,6 +26,7 @@ from torch.nn import functional
 from encoder.artifact import TOKENIZER, WEIGHTS, Artifact, ArtifactConfig, ArtifactError, Card, load, writing
 
 EPSILON = 1e-12  # of BERT's layer norms
+NEVER = -1e4  # added to a score: its share is then 0, in half precision too
 
 
 class LayerShape(msgspec.Struct, frozen=True):
@@ -67,12 +69,14 @@ class Layer(nn.Module):
         self.down = nn.Linear(shape.units, hidden)
         self.norm_2 = nn.LayerNorm(hidden, eps=EPSILON)
 
-    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
-        """(n, tokens, hidden) -> the same shape; `mask` (n, 1, 1, tokens) is True where there is a token."""
+    def forward(self, x: Tensor, hidden_by: Tensor) -> Tensor:
+        """(n, tokens, hidden) -> the same shape; `hidden_by` (n, 1, 1, tokens) is 0 where there is a token, else far below."""
         n, tokens, _ = x.shape
         split = self.qkv(x).view(n, tokens, 3, self.shape.heads, self.shape.head_dim)
         q, k, v = split.permute(2, 0, 3, 1, 4)  # each (n, heads, tokens, head_dim)
-        seen = functional.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+        # Written out: on a CPU the backward pass of the fused attention takes half the time of a whole update.
+        share = (q @ k.transpose(2, 3) * self.shape.head_dim**-0.5 + hidden_by).softmax(3)  # (n, heads, tokens, tokens)
+        seen = share.to(v.dtype) @ v  # (n, heads, tokens, head_dim)
         a = self.norm_1(x + self.out(seen.transpose(1, 2).reshape(n, tokens, -1)))
         return self.norm_2(a + self.down(functional.gelu(self.up(a), approximate="tanh")))
 
@@ -88,7 +92,7 @@ class Student(nn.Module):
         self.positions = nn.Parameter(torch.zeros(shape.positions, shape.hidden))
         self.norm = nn.LayerNorm(shape.hidden, eps=EPSILON)
         self.layers = nn.ModuleList(Layer(shape.hidden, layer) for layer in shape.layers)
-        self.project = nn.Linear(shape.hidden, shape.dim, bias=False)
+        self.project = nn.Linear(shape.hidden * (len(shape.layers) + 1), shape.dim, bias=False)
 
     def each_layer(self) -> list[Layer]:
         """The layers, from the input on."""
@@ -100,12 +104,20 @@ class Student(nn.Module):
         if self.widen is not None:
             x = self.widen(x)
         x = self.norm(x + self.positions[: ids.shape[1]])  # (n, tokens, hidden)
-        seen = mask[:, None, None, :].bool()  # (n, 1, 1, tokens)
+        hidden_by = (1.0 - mask[:, None, None, :].float()) * NEVER  # (n, 1, 1, tokens)
+        share = (mask / mask.sum(1, keepdim=True))[:, None, :]  # (n, 1, tokens)
+        means = [self._mean(x, share)]
         for layer in self.layers:
-            x = layer(x, seen)
-        x = x.float()  # under autocast the layers may end in bfloat16, too coarse for a mean
-        share = mask[..., None] / mask.sum(1)[:, None, None]  # (n, tokens, 1)
-        return Output(x, self.project((x * share).sum(1)))
+            x = layer(x, hidden_by)
+            means.append(self._mean(x, share))
+        with torch.autocast(x.device.type, enabled=False):  # bfloat16 is too coarse for what neighbours differ by
+            return Output(x.float(), self.project(torch.cat(means, 1)))
+
+    @staticmethod
+    def _mean(x: Tensor, share: Tensor) -> Tensor:
+        """Mean over the tokens, (n, hidden) float32."""
+        with torch.autocast(x.device.type, enabled=False):
+            return (share @ x.float())[:, 0]
 
 
 class Model(NamedTuple):

@@ -31,12 +31,13 @@ def factorize(model: Model, texts: Sequence[str], width: int) -> Model:
     Raises
     ------
     ValueError
-        a width that is not between 1 and the hidden size.
+        a width that is not between 1 and the hidden size, or the number of tokens.
 
     """
     old = model.student
-    if not 1 <= width < old.shape.hidden:
-        msg = f"expected a width between 1 and {old.shape.hidden - 1}, found {width}"
+    highest = min(old.shape.hidden, old.shape.vocabulary) - 1
+    if not 1 <= width <= highest:
+        msg = f"expected a width between 1 and {highest}, found {width}"
         raise ValueError(msg)
     with torch.inference_mode():
         table = old.tokens.weight if old.widen is None else old.widen(old.tokens.weight)  # (vocabulary, hidden)

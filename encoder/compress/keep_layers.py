@@ -40,6 +40,10 @@ def keep_layers(model: Model, texts: Sequence[str], keep: Sequence[int]) -> Mode
         raise ValueError(msg)
     student = Student(msgspec.structs.replace(shape, layers=tuple(shape.layers[number] for number in keep)))
     state = {name: value for name, value in model.student.state_dict().items() if not name.startswith("layers.")}
+    means = state["project.weight"].view(shape.dim, len(shape.layers) + 1, shape.hidden)  # one block for each mean
+    # The last layer kept stands for the last of all, wherever it came from.
+    blocks = [0, *(number + 1 for number in keep[:-1]), len(shape.layers)]
+    state["project.weight"] = means[:, blocks].reshape(shape.dim, -1)
     for place, number in enumerate(keep):
         layer = model.student.layers[number].state_dict()
         state |= {f"layers.{place}.{name}": value for name, value in layer.items()}

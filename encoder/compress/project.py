@@ -15,7 +15,7 @@ import torch
 from encoder.student import Model, Student
 from encoder.teacher import by_length, padded
 
-SAMPLE = 4_000  # texts; a multiple of the dimension, and no more than takes a minute
+SAMPLE = 1_500  # texts; some times the dimension, and no more than takes half a minute
 BATCH = 64
 
 

@@ -65,13 +65,14 @@ def to_onnx(student: Student, bits: int) -> bytes:
     graph = Graph()
     x = _token_vectors(graph, student, bits)  # (batch, tokens, hidden)
     mask = graph.node("Cast", "attention_mask", to=TensorProto.INT32)
+    one = graph.constant(np.array([1], np.int64))
+    weights = graph.node("Unsqueeze", graph.node("Cast", "attention_mask", to=TensorProto.FLOAT), one)  # (batch, 1, tokens)
+    # Sums and not means: all have the same factor, and the rows are normalised.
+    sums = [graph.node("MatMul", weights, x)]  # each (batch, 1, hidden)
     for layer in student.each_layer():
         x = _layer(graph, layer, x, mask, bits)
-    one = graph.constant(np.array([1], np.int64))
-    weights = graph.node("Unsqueeze", graph.node("Cast", "attention_mask", to=TensorProto.FLOAT), one)
-    # The sum over tokens as a product (batch, 1, tokens) x (batch, tokens, hidden); its length does not matter, the rows are
-    # normalised.
-    pooled = graph.node("Squeeze", graph.node("MatMul", weights, x), one)
+        sums.append(graph.node("MatMul", weights, x))
+    pooled = graph.node("Squeeze", graph.node("Concat", *sums, axis=2), one)  # (batch, hidden x (layers + 1))
     z = graph.node("MatMul", pooled, graph.constant(_array(student.project.weight).T))
     unit = graph.node("LpNormalization", z, axis=1, p=2)
     return graph.model(["input_ids", "attention_mask"], unit, student.shape.dim)
