@@ -70,3 +70,29 @@ def test_without_weights_every_impression_is_examined():
 def test_what_the_counts_do_not_have_is_refused(segment: int, item: int):
     with pytest.raises(CountsError, match="grow"):
         tally(zeros(N_SEGMENTS, N_ITEMS), Events(np.array([segment]), np.array([item])))
+
+
+@given(st.integers(0, 2**31), st.integers(0, 40))
+def test_in_place_gives_the_same_sums_in_the_callers_own_arrays(seed: int, n: int):
+    events = events_of(seed, n)
+    own = zeros(N_SEGMENTS, N_ITEMS)
+    got = tally(own, events, in_place=True)
+    expected = tally(zeros(N_SEGMENTS, N_ITEMS), events)
+    for name in ("impressions", "clicks", "conversions", "value", "examined"):
+        np.testing.assert_array_equal(getattr(own, name), getattr(expected, name))
+        assert np.shares_memory(getattr(got, name), getattr(own, name))
+
+
+def test_one_array_for_impressions_and_looks_stays_one_until_positions_are_weighed():
+    own = zeros(1, 2)
+    own = own._replace(examined=own.impressions)
+    plain = Events(np.array([0, 0]), np.array([1, 1]))
+    got = tally(own, plain)
+    assert got.examined is got.impressions
+    assert got.impressions.tolist() == [[0, 2]]
+    assert tally(own, plain, in_place=True).impressions.tolist() == [[0, 2]]
+    weighed = plain._replace(examined=np.array([0.5, 0.5]))
+    assert tally(got, weighed).impressions.tolist() == [[0, 4]]
+    assert tally(got, weighed).examined.tolist() == [[0, 3]]
+    with pytest.raises(CountsError, match="copy"):
+        tally(own, weighed, in_place=True)

@@ -62,10 +62,18 @@ def updates(n_items: int, seconds: float) -> list[dict[str, object]]:
     item = rng.integers(0, n_items, EVENTS)
     events = Events(np.zeros(EVENTS, dtype=np.int64), item, (rng.random(EVENTS) < 0.1).astype(np.float64))
     state = [zeros(1, n_items)]
+    state[0] = state[0]._replace(examined=state[0].impressions)
     looks, clicks = np.zeros(n_items), np.zeros(n_items)
 
-    def ours() -> int:
+    own = zeros(1, n_items)
+    own = own._replace(examined=own.impressions)  # no position is weighed: two sums, as the limit has
+
+    def pure() -> int:
         state[0] = tally(state[0], events)
+        return EVENTS
+
+    def ours() -> int:
+        tally(own, events, in_place=True)
         return EVENTS
 
     def limit() -> int:
@@ -73,7 +81,7 @@ def updates(n_items: int, seconds: float) -> list[dict[str, object]]:
         np.add.at(clicks, item, events.click)
         return EVENTS
 
-    found = in_turns({"slatestream": ours, "NumPy limit": limit}, seconds)
+    found = in_turns({"slatestream, in place": ours, "slatestream, pure": pure, "NumPy limit": limit}, seconds)
     return [{"items": n_items, "what": "updates", "who": who, "per_s": speed} for who, speed in found.items()]
 
 
@@ -192,7 +200,7 @@ def peers(peer: str, n_items: int, venvs: list[pathlib.Path]) -> list[dict[str, 
             done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PEER_LIMIT_S)
         except subprocess.TimeoutExpired:
             reason = f"not done in {PEER_LIMIT_S} s"
-            continue
+            break
         if done.returncode == 0:
             found = json.loads(done.stdout.strip().splitlines()[-1])
             who = f"{peer.removesuffix('-thompson')} {found['of']}"
