@@ -40,6 +40,17 @@ def test_a_negative_c_is_refused():
         kl_ucb(c=-1.0)
 
 
+def test_newton_from_the_right_agrees_with_halving_over_decades():
+    rng = np.random.default_rng(1)
+    p = np.r_[0.0, 1e-9, 1 - 1e-9, rng.beta(0.3, 2, 3000)]
+    d = np.r_[0.7, 2.0, 0.1, 10 ** rng.uniform(-8, 1.3, 3000)]
+    low, high = p.copy(), np.ones_like(p)
+    for _ in range(60):
+        q = (low + high) / 2
+        low, high = np.where(kl(p, q) <= d, q, low), np.where(kl(p, q) <= d, high, q)
+    assert upper_bound(p, d) == pytest.approx(low, rel=1e-7, abs=1e-12)
+
+
 def test_no_budget_is_the_mean_and_more_budget_is_higher():
     p = np.array([0.0, 0.01, 0.5, 0.99])
     assert upper_bound(p, np.zeros(4)) == pytest.approx(p)
