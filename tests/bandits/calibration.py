@@ -5,19 +5,29 @@ from __future__ import annotations
 import numpy as np
 from scipy.stats import binom
 
-from bandits.serve import SlateResult
+from bandits.serve import Request, Snapshot, compose
+
+BATCH = 500
 
 
-def assert_calibrated(results: list[SlateResult]) -> None:
-    """Every (item, slot) has one propensity, and its frequency agrees with it.
+def observe(snapshot: Snapshot, request: Request, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Items and propensities of n slates, (n, k) each; batch by batch, so that no list of all slates is held."""
+    items, propensities = [], []
+    for _ in range(n // BATCH):
+        results = compose(snapshot, [request] * BATCH, rng)
+        items.append([result.items for result in results])
+        propensities.append([result.propensities for result in results])
+    return np.concatenate(items), np.concatenate(propensities)
+
+
+def assert_calibrated(items: np.ndarray, p: np.ndarray) -> None:
+    """Every (item, slot) has one propensity, and its frequency over the n slates (n, k) agrees with it.
 
     At most as many cells may leave their 99% interval as chance allows (99.9% of the time), and none may leave the
     interval of 99.9% for all cells together; the propensities of all items that a slot ever showed sum to 1 but for
     those too rare to be seen.
     """
-    n = len(results)
-    items = np.array([result.items for result in results])  # (n, k)
-    p = np.array([result.propensities for result in results])  # (n, k)
+    n = len(items)
     k = items.shape[1]
     cell = items * k + np.arange(k)  # (n, k)
     cells, first, count = np.unique(cell, return_index=True, return_counts=True)
