@@ -15,6 +15,7 @@ BATCH = 2_000
 # The longest a broker keeps an open transaction whose producer is gone; readers of item-embeddings wait that long at most.
 # Kafka's default limit (transaction.max.timeout.ms) is 15 minutes.
 TRANSACTION_TIMEOUT_MS = 120_000
+LEADERLESS = (KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE, KafkaError.UNKNOWN_TOPIC_OR_PART)
 
 
 class LogError(RuntimeError):
@@ -52,6 +53,9 @@ class Record(NamedTuple):
 def read_topic(client: Mapping[str, Any], topic: str) -> Iterator[tuple[bytes | None, bytes | None]]:
     """Every committed record from the beginning to the end as it is now, partition by partition in order.
 
+    subtle: "now" is the end of the *uncommitted* log. A commit is answered before its markers are in every partition, so
+    what was just written may still be undecided; it is waited for.
+
     Parameters
     ----------
     client
@@ -66,40 +70,31 @@ def read_topic(client: Mapping[str, Any], topic: str) -> Iterator[tuple[bytes | 
     Raises
     ------
     LogError
-        The topic does not exist, or the broker is silent for `SILENCE_S`.
+        The topic does not exist, the broker is silent for `SILENCE_S`, or a transaction stays open for so long.
 
     """
-    consumer = Consumer(
-        {
-            **client,
-            "group.id": "slatestream-encoder",  # required by the client; no group is joined and nothing committed
-            "enable.auto.commit": False,
-            "enable.partition.eof": True,
-            "isolation.level": "read_committed",
-            "fetch.queue.backoff.ms": 5,
-            "fetch.wait.max.ms": 10,  # how long the broker keeps an empty partition's answer, and so the end, to itself
-            "log_level": 0,
-        }
-    )
+    ends = _ends(client, topic)
+    consumer = Consumer(_reading(client, "read_committed"))
     try:
-        partitions = _partitions(consumer, topic)
-        consumer.assign([TopicPartition(topic, number, OFFSET_BEGINNING) for number in partitions])
-        unread = set(partitions)
+        consumer.assign([TopicPartition(topic, number, OFFSET_BEGINNING) for number in ends])
         heard_s = time.monotonic()
-        while unread:
+        while ends:
             first = consumer.poll(0.2)  # `consume(n, t)` would wait all of t for the last few
             for message in [first, *consumer.consume(BATCH, 0)] if first is not None else []:
                 heard_s = time.monotonic()
                 error = message.error()
                 if error is None:
                     yield message.key(), message.value()
-                elif error.code() == KafkaError._PARTITION_EOF:
-                    unread.discard(message.partition())
-                else:
+                elif error.code() != KafkaError._PARTITION_EOF:
                     msg = f"topic {topic}: expected records, found {error.str()}"
                     raise LogError(msg)
+                elif (message.offset() or 0) >= ends.get(message.partition() or 0, 0):
+                    ends.pop(message.partition() or 0, None)
             if time.monotonic() - heard_s > SILENCE_S:
-                msg = f"topic {topic}: expected the end of partitions {sorted(unread)}, heard nothing for {SILENCE_S:g} s"
+                msg = (
+                    f"topic {topic}: expected to reach the offsets {ends} (by partition), heard nothing for {SILENCE_S:g} s; "
+                    "is the broker up, and has a producer left a transaction open?"
+                )
                 raise LogError(msg)
     finally:
         consumer.close()
@@ -183,13 +178,37 @@ def _abort(producer: Producer) -> None:
         producer.purge()  # fenced or unreachable: the broker ends the transaction by itself after its timeout
 
 
-def _partitions(consumer: Consumer, topic: str) -> list[int]:
+def _ends(client: Mapping[str, Any], topic: str) -> dict[int, int]:
+    """End of the uncommitted log of each partition."""
+    meter = Consumer(_reading(client, "read_uncommitted"))
+    give_up_s = time.monotonic() + SILENCE_S
     try:
-        found = consumer.list_topics(topic, timeout=SILENCE_S).topics[topic]
-    except KafkaException as error:
-        msg = f"expected a broker that answers, found {error.args[0].str()}; check KAFKA_BOOTSTRAP_SERVERS"
-        raise LogError(msg) from error
-    if found.error is not None:
-        msg = f"topic {topic}: expected a topic that can be read, found {found.error.str()}; run `slatestream topics create`"
-        raise LogError(msg)
-    return sorted(found.partitions)
+        while True:
+            try:
+                found = meter.list_topics(topic, timeout=SILENCE_S).topics[topic]
+                if found.error is not None:
+                    msg = f"topic {topic}: expected a topic that can be read, found {found.error.str()}; run `slatestream topics create`"
+                    raise LogError(msg)
+                each = [TopicPartition(topic, number) for number in found.partitions]
+                return {at.partition: meter.get_watermark_offsets(at, SILENCE_S)[1] for at in each}
+            except KafkaException as error:
+                # A topic that was just made, or a broker that just went, leaves partitions without a leader for a moment.
+                if error.args[0].code() not in LEADERLESS or time.monotonic() > give_up_s:
+                    msg = f"expected a broker that answers, found {error.args[0].str()}; check KAFKA_BOOTSTRAP_SERVERS"
+                    raise LogError(msg) from error
+                time.sleep(0.1)
+    finally:
+        meter.close()
+
+
+def _reading(client: Mapping[str, Any], isolation: str) -> dict[str, Any]:
+    return {
+        **client,
+        "group.id": "slatestream-encoder",  # required by the client; no group is joined and nothing committed
+        "enable.auto.commit": False,
+        "enable.partition.eof": True,
+        "isolation.level": isolation,
+        "fetch.queue.backoff.ms": 5,
+        "fetch.wait.max.ms": 10,  # how long the broker keeps an empty partition's answer, and so the end, to itself
+        "log_level": 0,
+    }

@@ -69,7 +69,7 @@ def test_image_installs_what_the_extra_asks_for() -> None:
     """The command that lists the extra is taken from the file and run on the package that is installed here."""
     dockerfile = (DEPLOY / "Dockerfile.encoder").read_text()
     (command,) = [line for line in dockerfile.splitlines() if line.startswith("RUN python -c ")]
-    listing = shlex.split(command.removeprefix("RUN python -c "))[0]
+    listing = shlex.split(command.removeprefix("RUN python -c ").rstrip("\\"))[0]
     done = subprocess.run([sys.executable, "-c", listing], capture_output=True, text=True, check=True)
     names = {line.split(">")[0].split("<")[0] for line in done.stdout.split()}
     assert {"torch", "transformers", "onnx", "safetensors", "tensorboard"} <= names

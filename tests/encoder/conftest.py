@@ -25,7 +25,17 @@ class Names:
 @pytest.fixture(params=[pytest.param("kafka", marks=pytest.mark.kafka), pytest.param("local_broker", marks=pytest.mark.local)])
 def shelf(request: pytest.FixtureRequest, tmp_path: Path) -> Shelf:
     """An empty place for releases; runs on both brokers."""
-    client = {"bootstrap.servers": request.getfixturevalue(request.param)}
+    return _shelf(request.getfixturevalue(request.param), tmp_path)
+
+
+@pytest.fixture
+def kafka_shelf(kafka: str, tmp_path: Path) -> Shelf:
+    """The same on Apache Kafka only, for what the embedded broker does not do."""
+    return _shelf(kafka, tmp_path)
+
+
+def _shelf(bootstrap: str, tmp_path: Path) -> Shelf:
+    client = {"bootstrap.servers": bootstrap}
     prefix = f"t{uuid.uuid4().hex[:12]}."
     names = Names(f"{prefix}items", f"{prefix}clicks", f"{prefix}item-embeddings", f"{prefix}encoder-releases")
     admin = AdminClient(client)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from confluent_kafka import Producer
 
 from encoder import log
 from encoder.log import LogError, Record, read_topic, write_transaction
@@ -44,6 +46,34 @@ def test_failure_between_two_records_leaves_nothing(shelf: Shelf) -> None:
     assert list(read_topic(shelf.client, shelf.topics.encoder_releases)) == []
     assert write_transaction(shelf.client, "w", records(shelf.topics.item_embeddings, 2)) == 2
     assert len(list(read_topic(shelf.client, shelf.topics.item_embeddings))) == 2
+
+
+def read_while_undecided(shelf: Shelf, decide: Callable[[Producer], None]) -> list[bytes | None]:
+    """What is read from before the moment when the transaction on the topic is decided; asserts that it was waited for."""
+    topic = shelf.topics.items
+    write_transaction(shelf.client, "before", records(topic, 10))
+    other = Producer({**shelf.client, "transactional.id": f"{topic}-other"})
+    other.init_transactions()
+    other.begin_transaction()
+    for i in range(100):
+        other.produce(topic, b"late", f"late-{i}")
+    other.flush()
+    with ThreadPoolExecutor(1) as thread:
+        read = thread.submit(list, read_topic(shelf.client, topic))
+        with pytest.raises(TimeoutError):
+            read.result(1.0)
+        decide(other)
+        return [value for _, value in read.result(20.0)]
+
+
+def test_reader_waits_for_what_is_about_to_be_committed(shelf: Shelf) -> None:
+    assert sorted(map(str, read_while_undecided(shelf, Producer.commit_transaction))) == ["b'late'"] * 100 + ["b'v'"] * 10
+
+
+@pytest.mark.kafka
+def test_reader_waits_for_what_is_about_to_be_aborted(kafka_shelf: Shelf) -> None:
+    """Not on the embedded broker, which shows aborted records to a reader that waited for them."""
+    assert read_while_undecided(kafka_shelf, Producer.abort_transaction) == [b"v"] * 10
 
 
 def test_missing_topic_is_named(shelf: Shelf) -> None:
