@@ -42,7 +42,7 @@ def marked(name: str) -> str:
 def shell_lines(text: str) -> Iterator[str]:
     """Commands of all shell blocks: in `console` those behind the prompt."""
     for language, body in BLOCK.findall(text):
-        for line in body.splitlines():
+        for line in body.replace("\\\n", " ").splitlines():
             if language == "console" and line.startswith("$ "):
                 yield line[2:]
             elif language in ("sh", "bash", "shell"):

@@ -64,7 +64,7 @@ def ask(settings: Settings, wanted: SlateRequest, timeout_s: float) -> Slate | N
     with TopicReader(settings.kafka_client(), names.slates, from_end=True) as reader:  # 1. listen, 2. ask
         sender = EventSender(settings.kafka_client())
         sender.send(names.slate_requests, wanted.user_id.encode(), encode(wanted))
-        sender.flush(timeout_s)
+        sender.flush()
         end = time.monotonic() + timeout_s
         while time.monotonic() < end:
             for message in reader.batch(0.05):
