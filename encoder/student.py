@@ -5,10 +5,11 @@
     x_{l+1} = LN(a_l + W_2 gelu(W_1 a_l + b_1) + b_2)
     z = P [mean_t x_0, mean_t x_1, ..., mean_t x_L]                 (dim,), normalised by whoever compares
 
-The layers are those of BERT (post-norm), so that a teacher's weights can be taken over as they are; heads and units are
-counted per layer, so that pruning needs no masks. The projection reads the mean of every layer and not of the last alone: it
-costs one product per text, and what a text says word by word need not be carried through all layers. Gelu is the tanh form: the exact one costs more and tells nobody
-anything. Wrong tool for teachers of another build (no absolute positions, pre-norm): distil a static table from those.
+The layers are those of BERT (post-norm), so that a teacher's weights can be taken over as they are; heads and units are counted
+per layer, so that pruning needs no masks. The projection reads the mean of every layer and not of the last alone: that costs one
+product per text, and what a text says word by word need not be carried through all layers. Gelu is the tanh form: the exact one
+costs more and tells nobody anything. Wrong tool for teachers of another build (no absolute positions, pre-norm): distil a static
+table from those.
 
 Devlin et al. (2019), BERT: Pre-training of Deep Bidirectional Transformers for Language Understanding.
 """

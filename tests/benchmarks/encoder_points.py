@@ -1,0 +1,44 @@
+"""The points of the encoder's frontier: how each student is cut, trained and finished."""
+
+from typing import Any, NamedTuple
+
+
+class Point(NamedTuple):
+    """`train`: keywords of `TrainConfig`; `finish`: steps that make it serve, by what stands behind the name in the table."""
+
+    train: dict[str, Any]
+    finish: dict[str, list[str | dict[str, Any]]]
+
+
+FULL: list[str | dict[str, Any]] = [{"step": "quantize", "bits": 0}]
+
+POINTS = {
+    # Three of six layers at full width.
+    "A": Point(
+        {
+            "steps": [
+                {"step": "project", "dim": 256},
+                {"step": "keep_layers", "keep": [0, 2, 5]},
+                {"step": "trim_vocabulary", "minimum": 1},
+            ],
+            "updates": 900,
+            "learning_rate": 6e-4,
+        },
+        {"": ["quantize"], "float32": FULL},
+    ),
+    # Two of six layers with half of the heads and a quarter of the units; token vectors of a third.
+    "B": Point(
+        {
+            "steps": [
+                {"step": "project", "dim": 256},
+                {"step": "keep_layers", "keep": [0, 5]},
+                {"step": "prune", "heads": 6, "units": 384},
+                {"step": "trim_vocabulary", "minimum": 1},
+                {"step": "factorize", "width": 128},
+            ],
+            "updates": 2_000,
+            "learning_rate": 1e-3,
+        },
+        {"": ["quantize"], "float32": FULL},
+    ),
+}
