@@ -39,10 +39,10 @@ class Board(NamedTuple):
         (m,) where no draw decides: the order is this with random tie-breaks. Else None.
     columns, score, propensity
         (n_draws, k) slates; empty where `fixed_score` is set.
-    parts
-        What the scores were made of, (1 or n_draws, m) each, by name.
-    diversity
-        (n_draws, k) terms, or None without diversity.
+    fixed
+        What the scores were made of and no draw changes, by name, (m,) each.
+    placed
+        The rest of it, by name, at the places of the slates, (n_draws, k) each: kept for many boards, so only where shown.
     holds
         (n_items,) bool over all items of the segment: those in `items`.
 
@@ -53,8 +53,8 @@ class Board(NamedTuple):
     columns: Columns
     score: Floats
     propensity: Floats
-    parts: Mapping[str, Floats]
-    diversity: Floats | None
+    fixed: Mapping[str, Floats]
+    placed: Mapping[str, Floats]
     holds: NDArray[np.bool_]
 
 
@@ -97,15 +97,14 @@ def make_board(
         # subtle: drafts of fixed signals differ too, by their coins, so they need their rows.
         signals = signals._replace(values=tuple(np.broadcast_to(v, (n, items.size)) for v in signals.values))
     combined = COMBINERS[config.combiner](signals, max(depth, k), rng)
-    parts = {"mean": view.mean[None, items], "impressions": view.impressions[None, items]}
-    parts["prior"] = view.arms.prior_mean[None, items]
-    parts.update(zip(signals.names, signals.values, strict=True))
-    parts.update(combined.parts)
+    parts = dict(zip(signals.names, signals.values, strict=True)) | dict(combined.parts)  # (1 or n, m) each
+    fixed = {"mean": view.mean[items], "impressions": view.impressions[items], "prior": view.arms.prior_mean[items]}
+    fixed |= {name: part[0] for name, part in parts.items() if part.shape[0] == 1}
     holds = np.zeros(view.mean.size, dtype=np.bool_)
     holds[items] = True
     if not random and plain:
         none = np.zeros((0, min(k, items.size)))
-        return Board(items, combined.score[0], none.astype(np.int64), none, none, parts, None, holds)
+        return Board(items, combined.score[0], none.astype(np.int64), none, none, fixed, {}, holds)
     score = np.broadcast_to(combined.score, (n, items.size))
     price = config.diversity.strength * spread_of(config.combiner, view.scale.spread, depth)
     choice = choose(
@@ -118,8 +117,10 @@ def make_board(
         depth=depth,
     )
     shares = of_draws(choice.columns, items.size)
-    diversity = choice.diversity if config.diversity.kind != "none" else None
-    return Board(items, None, choice.columns, choice.score, shares, parts, diversity, holds)
+    placed = {name: np.take_along_axis(part, choice.columns, axis=1) for name, part in parts.items() if name not in fixed}
+    if config.diversity.kind != "none":
+        placed["diversity"] = choice.diversity
+    return Board(items, None, choice.columns, choice.score, shares, fixed, placed, holds)
 
 
 def spread_of(combiner: str, click_spread: float, depth: int) -> float:

@@ -17,7 +17,8 @@ their names; `conversion`, `value`, `relevance`, `freshness` calibrated to the c
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple, cast
 
 import numpy as np
@@ -213,10 +214,10 @@ def _filtered(snapshot: Snapshot, request: Request, excluded: Items, rng: np.ran
     inside = keep & (np.cumsum(keep, axis=1) <= k)  # exactly k per draw
     columns = board.columns[:, :places][inside].reshape(len(keep), k)  # (n_draws, k)
     row = int(rng.integers(columns.shape[0]))
-    score = board.score[row, :places][inside[row]]
-    why = _why(board, np.full(1, row), columns[None, row], None)
-    items = board.items[columns[row]]
-    return SlateResult(items, score, of_filtered(columns, row), why[0], snapshot.view.config.policy)
+    at = np.flatnonzero(inside[row])[None]  # (1, k) places of the shared slate that are left
+    why = _why(board, columns[None, row], {name: part[row][at] for name, part in board.placed.items()})
+    score = board.score[row][at[0]]
+    return SlateResult(board.items[columns[row]], score, of_filtered(columns, row), why[0], snapshot.view.config.policy)
 
 
 def _board(snapshot: Snapshot, request: Request, eligible: Items | None, places: int, rng: np.random.Generator) -> Board:
@@ -224,7 +225,9 @@ def _board(snapshot: Snapshot, request: Request, eligible: Items | None, places:
     view = snapshot.view
     floors = view.limits is not None and any(least > 0 for least in view.limits.least)
     length = places if floors else next((n for n in LENGTHS if n >= places), places)
-    key = (length, _weights_key(request), None if eligible is None else eligible.tobytes())
+    # A digest of the items, as the list itself can be most of the catalogue; 128 bits do not meet by chance.
+    among = None if eligible is None else hashlib.blake2b(eligible.tobytes(), digest_size=16).digest()
+    key = (length, _weights_key(request), among)
     board = snapshot.boards.get(key)
     if board is None:
         voices = voices_of(view, request.objectives or dict(view.config.objectives), view.facts)
@@ -243,24 +246,21 @@ def _deal(snapshot: Snapshot, board: Board, k: int, n: int, rng: np.random.Gener
     if board.fixed_score is not None:
         ties = draw_ties(board.fixed_score, k, n, rng)
         columns, propensity, score = ties.columns, ties.propensity, board.fixed_score[ties.columns]  # (n, k)
-        rows = np.zeros(n, dtype=np.int64)
+        placed: dict[str, Floats] = {}
     else:
         rows = rng.integers(board.columns.shape[0], size=n)  # (n,)
         columns, propensity = board.columns[rows, :k], board.propensity[rows, :k]  # (n, k)
         score = board.score[rows, :k]
-    diversity = None if board.diversity is None else board.diversity[rows, :k]
-    why = _why(board, rows, columns, diversity)
+        placed = {name: part[rows, :k] for name, part in board.placed.items()}
+    why = _why(board, columns, placed)
     items = board.items[columns]  # (n, k)
     return [SlateResult(items[i], score[i], propensity[i], why[i], policy) for i in range(n)]
 
 
-def _why(board: Board, rows: NDArray[np.int64], columns: NDArray[np.int64], diversity: Floats | None) -> list[list[dict[str, float]]]:
-    """Dicts of the parts of every item of n slates, from (n,) draws and (n, k) columns."""
-    names = list(board.parts)
-    values = [part[0][columns] if part.shape[0] == 1 else part[rows[:, None], columns] for part in board.parts.values()]
-    if diversity is not None:
-        names.append("diversity")
-        values.append(diversity)
+def _why(board: Board, columns: NDArray[np.int64], placed: Mapping[str, Floats]) -> list[list[dict[str, float]]]:
+    """Dicts of the parts of every item of n slates, from their columns and what was drawn for their places, (n, k) each."""
+    names = [*board.fixed, *placed]
+    values = [part[columns] for part in board.fixed.values()] + list(placed.values())
     table = np.stack(values, axis=2).tolist()  # n x k x n_parts
     return [[dict(zip(names, row, strict=True)) for row in slate] for slate in table]
 

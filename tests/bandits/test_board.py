@@ -45,8 +45,9 @@ def test_columns_point_into_the_items_that_the_board_holds():
     assert board.holds.sum() == board.items.size
     assert board.holds[board.items].all()
     assert board.columns.max() < board.items.size
-    for name, part in board.parts.items():
-        assert part.shape[1] == board.items.size, name
+    assert {"mean", "impressions", "prior", "ucb"} == set(board.fixed)
+    assert all(part.shape == board.items.shape for part in board.fixed.values())
+    assert {name: part.shape for name, part in board.placed.items()} == {"thompson": board.columns.shape}
 
 
 def test_fixed_scores_need_no_draws():
