@@ -92,7 +92,7 @@ def make_board(
     random = any(voice.policy is not None for voice in voices) or config.combiner == "team_draft"
     n = n_draws(view, voices, items.size, depth + k, single=single) if random or not plain else 1
     narrow_to = k if plain and config.combiner == "weighted" else None
-    items, signals = draw(view, voices, items, n, rng, narrow_to=narrow_to)
+    items, signals = draw(view, voices, items, n, rng, narrow_to=narrow_to, single=single)
     if config.combiner == "team_draft":
         # subtle: drafts of fixed signals differ too, by their coins, so they need their rows.
         signals = signals._replace(values=tuple(np.broadcast_to(v, (n, items.size)) for v in signals.values))

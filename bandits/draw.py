@@ -11,13 +11,14 @@ Draws of the best are independent of the others', so the bound holds given T.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bandits.arms import ArmView, Floats, Need
+from bandits.arms import Floats, Need
 from bandits.config import DEFAULT
+from bandits.kept import kept_draws, of_items
 from bandits.pareto_order import LONGEST_PREFIX
 from bandits.reach import weighted_bounds
 from bandits.segment import ITEMWISE, SegmentView, Voice
@@ -61,10 +62,8 @@ def n_draws(view: SegmentView, voices: Sequence[Voice], n_items: int, n_seen: in
         Whether the board serves one request only.
 
     """
-    most, least, budget = view.config.draws, FEWEST_DRAWS, DRAW_BUDGET
-    if single:
-        most, least, budget = most // SINGLE_SHARE, FEWEST_DRAWS // 2, SINGLE_BUDGET
-    most = max(most, 1)
+    most = most_draws(view, single=single)
+    least, budget = (FEWEST_DRAWS // 2, SINGLE_BUDGET) if single else (FEWEST_DRAWS, DRAW_BUDGET)
     budget = budget * view.config.draws // DEFAULT_DRAWS  # who asks for more draws pays for them, cold segments too
     wide = any(v.policy is not None and v.policy.name not in ITEMWISE for v in voices)
     cost = max(view.mean.size if wide else n_items, 1)
@@ -77,6 +76,11 @@ def n_draws(view: SegmentView, voices: Sequence[Voice], n_items: int, n_seen: in
     return int(np.clip(budget // cost, min(least, most), most))
 
 
+def most_draws(view: SegmentView, *, single: bool) -> int:
+    """Most draws of a board: what the policy file says, a quarter of it for one request."""
+    return max(view.config.draws // SINGLE_SHARE, 1) if single else view.config.draws
+
+
 def draw(
     view: SegmentView,
     voices: Sequence[Voice],
@@ -85,6 +89,7 @@ def draw(
     rng: np.random.Generator,
     *,
     narrow_to: int | None = None,
+    single: bool = False,
 ) -> Drawn:
     """Draw the signals of some items n times.
 
@@ -100,40 +105,35 @@ def draw(
         All the randomness.
     narrow_to
         Places that count where the score is the plain weighted sum: items that cannot reach them are left out.
+    single
+        Whether the board serves one request only: it then shares its draws with others like it (`bandits.kept`).
 
     """
     weights, names = tuple(v.weight for v in voices), tuple(v.name for v in voices)
     bounds = weighted_bounds(voices, items)
     drawn = [v for v in voices if v.policy is not None]
     independent = all(v.policy is not None and v.policy.needs is Need.INDEPENDENT_DRAW for v in drawn)
+    kept_of = most_draws(view, single=True) if single else 0
     n_first = 0 if narrow_to is None else max(FIRST_DRAWN, 2 * narrow_to)
     if narrow_to is None or bounds is None or not drawn or not independent or items.size < 2 * n_first:
-        return Drawn(items, Signals(names, weights, tuple(_values(view, v, items, n, rng) for v in voices)))
+        return Drawn(items, Signals(names, weights, tuple(_values(view, v, items, n, rng, kept_of) for v in voices)))
     order = np.argsort(-(bounds[0] + bounds[1]), kind="stable")  # by the middle of the bounds
     first, rest = order[:n_first], order[n_first:]
-    best = [_values(view, v, items[first], n, rng) for v in voices]
+    best = [_values(view, v, items[first], n, rng, kept_of) for v in voices]
     sums = weighted_sum(Signals(names, weights, tuple(best)))  # (n, n_first)
     floor = float(np.partition(sums, n_first - narrow_to, axis=1)[:, n_first - narrow_to].min())
     rest = rest[bounds[1][rest] >= floor]
-    others = [_values(view, v, items[rest], n, rng) for v in voices]
+    others = [_values(view, v, items[rest], n, rng, kept_of) for v in voices]
     values = tuple(np.concatenate(pair, axis=1) for pair in zip(best, others, strict=True))
     return Drawn(items[np.concatenate([first, rest])], Signals(names, weights, values))
 
 
-def of_items(arms: ArmView, items: NDArray[np.int64]) -> ArmView:
-    """Look at some items of the same segment; `total` stays the segment's."""
-    some: dict[str, Any] = {
-        name: array[items]
-        for name, array in arms._asdict().items()
-        if isinstance(array, np.ndarray) and array.shape[:1] == arms.prior_mean.shape
-    }
-    return arms._replace(**some)
-
-
-def _values(view: SegmentView, voice: Voice, items: NDArray[np.int64], n: int, rng: np.random.Generator) -> Floats:
+def _values(view: SegmentView, voice: Voice, items: NDArray[np.int64], n: int, rng: np.random.Generator, kept_of: int) -> Floats:
     """Values of one voice, (n, m), or (1, m) where it is fixed."""
     if voice.policy is None:
         return np.asarray(voice.fixed, dtype=np.float64)[None, items]
     if voice.policy.name not in ITEMWISE:
         return voice.rescale(voice.policy.draws(view.arms, rng, n)[:, items])
+    if kept_of:
+        return voice.rescale(kept_draws(view.kept, voice.policy, view.arms, items, n, kept_of, rng))
     return voice.rescale(voice.policy.draws(of_items(view.arms, items), rng, n))

@@ -16,6 +16,7 @@ from bandits.arms import ArmView, Floats, Need, Policy
 from bandits.combine import NOT_A_RATE
 from bandits.config import SlateConfig, normalised
 from bandits.constraints import Limits
+from bandits.kept import Kept
 from bandits.objectives import OBJECTIVES, Facts, Scale, calibrate
 from bandits.screen import BOUNDS, per_side
 
@@ -81,6 +82,8 @@ class SegmentView(NamedTuple):
         Voices of the click objective, their weights summing to 1 among themselves.
     limits, vectors
         Constraints, and (n_items, d) unit rows; None without.
+    kept
+        Draws by policy that requests with eligible sets of their own share; a cache that grows.
 
     """
 
@@ -94,6 +97,7 @@ class SegmentView(NamedTuple):
     clicks: tuple[Voice, ...]
     limits: Limits | None
     vectors: NDArray[np.float32] | None
+    kept: dict[str, Kept]
 
 
 def click_voices(config: SlateConfig, arms: ArmView, shown: NDArray[np.bool_], scale: Scale, rng: np.random.Generator) -> tuple[Voice, ...]:

@@ -45,7 +45,7 @@ Items = NDArray[np.int64]
 
 
 class Snapshot(NamedTuple):
-    """A segment at one time, and the boards made of it so far; `boards` is a cache and nothing else changes."""
+    """A segment at one time, and the boards made of it so far; its boards and kept draws are caches and nothing else changes."""
 
     view: SegmentView
     available: Items
@@ -108,6 +108,7 @@ def prepare(
         clicks=click_voices(config, arms, catalogue.available, scale, rng),
         limits=limits(config, arms, impressions, catalogue.group),
         vectors=vectors,
+        kept={},
     )
     return Snapshot(view, np.flatnonzero(catalogue.available).astype(np.int64), {})
 

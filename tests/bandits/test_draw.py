@@ -5,11 +5,10 @@ from __future__ import annotations
 import numpy as np
 from scipy.stats import ks_2samp
 
-from bandits.draw import DRAW_BUDGET, FEWEST_DRAWS, draw, n_draws, of_items
-from bandits.policy import make_policy
-from bandits.segment import ITEMWISE, voices_of
+from bandits.draw import DRAW_BUDGET, FEWEST_DRAWS, draw, n_draws
+from bandits.segment import voices_of
 from bandits.signals import weighted_sum
-from tests.bandits.slate_world import make_arms, make_counts, make_snapshot
+from tests.bandits.slate_world import make_counts, make_snapshot
 
 N = 600
 
@@ -60,13 +59,6 @@ def test_a_joint_draw_is_that_of_the_whole_segment():
     np.testing.assert_array_equal(got, whole[:, some])
 
 
-def test_some_items_keep_the_clock_of_the_segment():
-    arms = make_arms()
-    part = of_items(arms, np.array([4, 2]))
-    assert part.total == arms.total
-    np.testing.assert_array_equal(part.clicks, arms.clicks[[4, 2]])
-
-
 def test_draws_follow_the_budget_between_the_fewest_and_the_file():
     view, voices = world()
     assert n_draws(view, voices, 100, 20, single=False) == 512
@@ -77,14 +69,3 @@ def test_draws_follow_the_budget_between_the_fewest_and_the_file():
     assert n_draws(finer, voices, 1000, 20, single=False) == 4 * DRAW_BUDGET // 1000
     view, voices = world("[policies.epsilon_greedy]")
     assert n_draws(view, voices, 20, 20, single=False) == DRAW_BUDGET // N  # drawn for all items whatever is looked at
-
-
-def test_itemwise_policies_draw_for_some_items_what_they_draw_for_all():
-    arms = make_arms()
-    some = np.array([3, 11, 28])
-    for name in ITEMWISE:
-        policy = make_policy(name)
-        whole = policy.draws(arms, np.random.default_rng(0), 4000)[:, some]
-        part = policy.draws(of_items(arms, some), np.random.default_rng(1), 4000)
-        for item in range(3):
-            assert ks_2samp(whole[:, item], part[:, item]).pvalue > 1e-4, name
