@@ -11,7 +11,7 @@ from streams.commands import CommandError, Subparsers, UsageError, add_json
 from streams.commands.output import err, json_line, out
 from streams.config import Settings
 
-SECONDS = 35.0  # of visits; with everything around them well under 90 s on two cores
+SECONDS = 30.0  # of visits; with everything around them well under 90 s on two cores
 
 
 def add_parser(subparsers: Subparsers) -> None:
