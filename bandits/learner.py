@@ -24,7 +24,7 @@ from bandits.world import Ints
 # Half-lives of the memories, in clicks of the whole site: the shortest sees a change within minutes of a busy site, each next one is
 # four times longer, so that some memory is always between 1/4 and 1/1 of the time since a change.
 MEMORIES = (2_000.0, 8_000.0, 32_000.0)
-RELEARN = 0.05  # strengths are learned again when the looks have grown by this share: they move slowly
+RELEARN = 0.2  # strengths are learned again when the looks have grown by this share: they move slowly
 
 
 class State(NamedTuple):
