@@ -87,7 +87,7 @@ def test_conditional_propensities_are_judged_by_the_slate(tmp_path, capsys):
 
 def test_a_search_writes_the_front_and_the_chosen_point(tmp_path, capsys):
     files, folder, chosen = contract_files(tmp_path), tmp_path / "front", tmp_path / "policy.toml"
-    arguments = ["--search", str(folder), "--goals", "click,value", "--knobs", "click,value", "--size", "6", "--generations", "2"]
+    arguments = ["--search", str(folder), "--goals", "click,value", "--knobs", "click,value", "--size", "5", "--generations", "2"]
     assert main(["evaluate", *files, *arguments, "--point", "0", "--write", str(chosen), "--json"], {}) == 0
     found = records(capsys)
     points = [record for record in found if record["point"] is not None]
@@ -97,8 +97,6 @@ def test_a_search_writes_the_front_and_the_chosen_point(tmp_path, capsys):
     with (folder / "front.csv").open(newline="") as lines:
         assert len(list(csv.DictReader(lines))) == len(found)
     assert (folder / "front.png").stat().st_size > 10_000
-    assert main(["evaluate", *files, *arguments], {}) == 0
-    assert "Pareto front, judged on rows that the search did not see" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,14 @@ def test_a_front_is_printed_with_its_files(capsys):
     refused = FRONT[0]._replace(judged={"click": REFUSAL, "variety": 0.5})
     print_front([*FRONT, refused], FRONT[0]._replace(settings={}), Path("front"))
     text = capsys.readouterr().out
-    for word in ("0.25000 (0.20000 to 0.30000)", "refused: too little data", "file", "front/front.csv", "front/point-00.toml"):
+    for word in (
+        "Pareto front, judged on rows that the search did not see",
+        "0.25000 (0.20000 to 0.30000)",
+        "refused: too little data",
+        "file",
+        "front/front.csv",
+        "front/point-00.toml",
+    ):
         assert word in text
 
 

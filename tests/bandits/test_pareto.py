@@ -85,7 +85,7 @@ def test_the_front_of_a_shop_is_as_good_as_a_grid_of_its_weights_and_true():
     assert len(points) >= 5
     assert not any(dominates(a, b) for a, b in itertools.permutations(found, 2))
     assert (np.diff(found[:, 0]) <= 0).all()
-    grid = [make_point(bench, {"click": 1 - c, "conversion": c}) for c in np.linspace(0, 1, 9)]
+    grid = [make_point(bench, {"click": 1 - c, "conversion": c}) for c in np.linspace(0, 1, 6)]
     tolerance = np.array([0.01, 0.003])
     for point in grid:
         values = np.array([point.searched[goal] for goal in search.goals])

@@ -63,9 +63,7 @@ def slates(arrays: dict) -> dict:
     }
     whole = {
         "pscore": np.repeat(cascade["pscore_cascade"][n_positions - 1 :: n_positions], n_positions),
-        "evaluation_policy_pscore": np.repeat(
-            cascade["evaluation_policy_pscore_cascade"][n_positions - 1 :: n_positions], n_positions
-        ),
+        "evaluation_policy_pscore": np.repeat(cascade["evaluation_policy_pscore_cascade"][n_positions - 1 :: n_positions], n_positions),
     }
     n_slates = action.size // n_positions
     expected = (arrays["table"] * arrays["q"]).sum(axis=1)  # (n_positions,)
