@@ -11,7 +11,8 @@ snapshot, and after how many requests a snapshot has paid for itself against the
 
 Peers run by the Python of `--peers` (default build/peers), each by the first that can import it; without one, it is
 left out and said so. Make one with `python -m venv build/peers` and
-`build/peers/bin/pip install mabwiser river bayesianbandits sb-obp torch`. One thread: set OMP_NUM_THREADS=1.
+`build/peers/bin/pip install mabwiser river bayesianbandits sb-obp torch`. Set OMP_NUM_THREADS=1:
+seconds are CPU time of the process, so that other load on the machine does not blur them, and one thread is what it counts.
 """
 
 import argparse
@@ -174,16 +175,16 @@ def warm(n_items: int) -> Counts:
 
 
 def in_turns(work: dict[str, Callable[[], int]], seconds: float, rounds: int = 5) -> dict[str, float]:
-    """Units a second of each, the best of several rounds in turns: noise of a shared machine only ever slows down."""
+    """Units a CPU second of each, the best of several rounds in turns: a shared machine only ever slows down."""
     best = dict.fromkeys(work, 0.0)
     for do in work.values():
         do()
     for _ in range(rounds):
         for name, do in work.items():
-            done, start = 0, time.perf_counter()
-            while (took := time.perf_counter() - start) < seconds / rounds or done == 0:
+            done, start = 0, time.process_time()
+            while (took := time.process_time() - start) < seconds / rounds or done == 0:
                 done += do()
-            took = time.perf_counter() - start
+            took = time.process_time() - start
             best[name] = max(best[name], done / took)
     return best
 

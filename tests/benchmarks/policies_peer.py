@@ -20,10 +20,10 @@ def per_second(work: Callable[[], int]) -> float:
     work()
     best = 0.0
     for _ in range(3):
-        done, start = 0, time.perf_counter()
-        while time.perf_counter() - start < SECONDS / 3:
+        done, start = 0, time.process_time()
+        while time.process_time() - start < SECONDS / 3:
             done += work()
-        best = max(best, done / (time.perf_counter() - start))
+        best = max(best, done / (time.process_time() - start))
     return best
 
 
