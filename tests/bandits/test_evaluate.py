@@ -1,5 +1,8 @@
 """The judge: numbers where the log supports them, reasons where it does not, and truth inside the intervals."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -189,3 +192,13 @@ def test_unknown_names_list_the_choices(estimators, question, message):
 def test_a_bad_log_is_an_error_and_not_a_refusal():
     with pytest.raises(LogError, match="propensities"):
         evaluate(paper_log()._replace(propensity=np.zeros(6)), [fixed("f", np.full((1, 2, 3), 1 / 3))], np.random.default_rng(0))
+
+
+def test_judging_and_searching_are_imported_with_numpy_alone():
+    """What prints, plots or searches loads its packages when it is used."""
+    code = (
+        "import sys, bandits.evaluate_cli, bandits.pareto_report; "
+        "print([name for name in ('rich', 'pymoo', 'matplotlib', 'scipy', 'streams', 'pandas', 'obp') if name in sys.modules])"
+    )
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert answer.stdout.strip() == "[]"

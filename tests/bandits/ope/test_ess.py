@@ -77,9 +77,9 @@ def test_an_interval_too_wide_is_refused_with_the_rows_that_would_do():
 
 
 def test_a_lift_of_ten_percent_by_replay_takes_millions_of_rows():
-    """34 items at a click rate of 0.46% (the Open Bandit log): half-width 10% of the rate needs 1.96^2 0.9954 / (0.01 0.0046)
-    = 83,000 matches, so 2.8 million rows for one policy; for the difference of two, about twice that each.
+    """34 items at a click rate of 0.46% (the Open Bandit log), two-sided 5% and 80% power: (1.96 + 0.84) standard errors of the
+    difference must be 0.00046, so 2 x 2.8016^2 x 0.9954 / (0.01 x 0.0046) = 340,000 matches each, and 34 times as many rows.
     """
     rate, rows = 0.0046, 10_000
-    half = 1.96 * np.sqrt(rate * (1 - rate) / (rows / 34))
-    assert rows_for_width(half, 0.1 * rate, rows) == pytest.approx(34 * 83_128, rel=0.01)
+    half = (1.95996 + 0.84162) * np.sqrt(2 * rate * (1 - rate) / (rows / 34))
+    assert rows_for_width(half, 0.1 * rate, rows) == pytest.approx(11.55e6, rel=0.01)
