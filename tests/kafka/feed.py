@@ -12,7 +12,8 @@ from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartit
 from streams.topics import TopicNames
 from tests.kafka.history import Event, History
 
-SLICES = 100
+SLICE_S = 15.0  # of event time
+FASTEST = 300.0  # seconds of event time in a second
 HELD_BACK = 0.1  # the share of the history that is left for the time after the faults
 DRIP, DRIP_EVERY_S = 30, 0.3
 GIVE_UP_S = 120.0
@@ -20,7 +21,10 @@ Place = tuple[str, int]
 
 
 class Feed(threading.Thread):
-    """The history in slices over `seconds`, the rest in drops until `release`; the served slates last, once they were answered."""
+    """The history over `seconds`, its end in drops until `release`; the served slates last, once they were answered.
+
+    With 0 seconds as fast as it goes: for workers that start afterwards.
+    """
 
     def __init__(self, bootstrap: str, names: TopicNames, history: History, seconds: float) -> None:
         super().__init__(name="feed", daemon=True)
@@ -54,23 +58,38 @@ class Feed(threading.Thread):
         self.done = True
 
     def _feed(self) -> None:
-        history = self._history
-        paced = int(len(history.events) * (1 - HELD_BACK))
+        events = self._history.events
+        paced = int(len(events) * (1 - HELD_BACK))
         began = time.monotonic()
-        size = -(-paced // SLICES)
-        for number in range(SLICES):
-            # subtle: event time runs fast here; a slice is delivered before the next, or one topic could fall far behind another
-            self._send(history.events[number * size : min(paced, (number + 1) * size)])
-            time.sleep(max(0.0, began + (number + 1) * self._seconds / SLICES - time.monotonic()))
-        rest = history.events[paced:]
-        while rest and not self.release.wait(DRIP_EVERY_S):  # so that every worker has something to flush until the faults are over
-            self._send(rest[:DRIP])
-            rest = rest[DRIP:]
+        sent = 0
+        while sent < paced:
+            sent += self._slice(events, sent, paced)
+            time.sleep(max(0.0, began + self._seconds * sent / paced - time.monotonic()))
+        while sent < len(events) and not self.release.wait(DRIP_EVERY_S):
+            sent += self._slice(events, sent, sent + DRIP)  # so that every worker has something to flush until the faults are over
         if not self.release.wait(GIVE_UP_S):
             raise TimeoutError("the faults that were planned have not all happened")
-        self._send(rest)
+        self._at_full_speed(events, sent)
         self._await_replies()
-        self._send(history.tail)
+        self._at_full_speed(self._history.tail, 0)
+
+    def _at_full_speed(self, events: list[Event], sent: int) -> None:
+        while sent < len(events):
+            sent += self._slice(events, sent, len(events))
+            time.sleep(SLICE_S / FASTEST if self._seconds else 0.0)
+
+    def _slice(self, events: list[Event], first: int, limit: int) -> int:
+        """Send what arrives within `SLICE_S` of the event at `first`, up to the event at `limit`; returns how many.
+
+        Event time runs fast here. A slice is delivered before the next, or one topic could fall behind another by more than a window,
+        and the product forgets slates by the time of its sources.
+        """
+        until_s = events[first].arrives_s + SLICE_S
+        last = first
+        while last < min(limit, len(events)) and events[last].arrives_s <= until_s:
+            last += 1
+        self._send(events[first:last])
+        return last - first
 
     def _send(self, events: Iterable[Event]) -> None:
         for event in events:

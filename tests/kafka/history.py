@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from tests.kafka.oracle import Cell, Totals, Windows, recount
 
-WINDOWS = Windows(attribution_s=240.0, conversion_s=960.0, segment_fields=("tier",))
+WINDOWS = Windows(attribution_s=240.0, conversion_s=600.0, segment_fields=("tier",))
 IMPRESSIONS, CLICKS, REQUESTS = "impressions", "clicks", "slate-requests"
 ITEMS = 400
 BROKEN = (
@@ -54,13 +54,13 @@ class _Maker:
         self.feedback: list[dict[str, Any]] = []
         self.events: list[Event] = []
 
-    def slate(self, slate_id: str, start_s: float, segments: bool) -> None:
-        """Show up to six items, and let the user react."""
+    def slate(self, slate_id: str, start_s: float, *, served: bool) -> None:
+        """Show up to six items, and let the user react; of a served slate the segment is known, and nothing comes late."""
         rnd = self.rnd
         user = f"u{rnd.randrange(3000)}"
-        look = self._look() if segments else {}
+        look = {} if served else self._look()
         for position, item in enumerate(rnd.sample(range(ITEMS), rnd.randint(1, 6))):
-            if segments and rnd.random() < 0.1:
+            if not served and rnd.random() < 0.1:
                 look = self._look()
             shown_s = round(start_s + rnd.random(), 3)
             event = {
@@ -73,7 +73,7 @@ class _Maker:
             }
             self.impressions.append(event)
             self._send(IMPRESSIONS, user, event, shown_s)
-            self._reactions({name: event[name] for name in ("slate_id", "user_id", "item_id")}, shown_s)
+            self._reactions(not served, {name: event[name] for name in ("slate_id", "user_id", "item_id")}, shown_s)
 
     def _look(self) -> dict[str, Any]:
         kind = self.rnd.random()
@@ -83,7 +83,7 @@ class _Maker:
             return {"context": {"tier": self.rnd.choice("abcd"), "visits": 3}}
         return {"context": {"visits": 4}} if kind < 0.9 else {}
 
-    def _reactions(self, ids: dict[str, Any], shown_s: float) -> None:
+    def _reactions(self, all_kinds: bool, ids: dict[str, Any], shown_s: float) -> None:
         rnd, near_s, far_s = self.rnd, WINDOWS.attribution_s, WINDOWS.conversion_s
         chances = (
             (0.25, "click", -0.01 * near_s, 0.8 * near_s),
@@ -94,7 +94,7 @@ class _Maker:
         )
         values = {"click": rnd.randrange(1, 5) / 4, "conversion": rnd.randrange(1, 100) / 4}  # quarters: sums of floats are exact
         for chance, kind, low_s, high_s in chances:
-            if rnd.random() < chance:
+            if rnd.random() < chance and (all_kinds or high_s < near_s):
                 at_s = round(shown_s + rnd.uniform(low_s, high_s), 3)
                 event = {**ids, "ts": self.base_s + at_s, "kind": kind, "value": values[kind]}
                 self.feedback.append(event)
@@ -125,7 +125,7 @@ def make(rnd: random.Random, now_s: float, events: int, requests: int = 200) -> 
     maker = _Maker(rnd, base_s)
     slates = 0
     while len(maker.events) < events:
-        maker.slate(f"s{slates}", rnd.uniform(0, span_s), segments=True)
+        maker.slate(f"s{slates}", rnd.uniform(0, span_s), served=False)
         slates += 1
         if slates % 8 == 0:
             maker.bad(rnd.uniform(0, span_s))
@@ -136,7 +136,7 @@ def make(rnd: random.Random, now_s: float, events: int, requests: int = 200) -> 
     for number in range(requests):
         request_id, segment = f"r{number}", f"served{rnd.randrange(4)}"
         served[request_id] = segment
-        maker.slate(request_id, end_s, segments=False)
+        maker.slate(request_id, end_s, served=True)
         user = json.loads(maker.events[-1].value or b"")["user_id"]
         asked_s = end_s - rnd.uniform(0.1, 0.8) * WINDOWS.attribution_s  # the slate is remembered for two windows
         ask = {"request_id": request_id, "user_id": user, "k": 3, "segment": segment, "ts": base_s + asked_s}

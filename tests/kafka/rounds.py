@@ -63,7 +63,7 @@ def plan(rnd: random.Random, index: int, workers: int) -> Plan:
         "CHAOS_SLOW_S": rnd.choice(("0", "0", "0.02")),
     }
     broker = rnd.uniform(4.0, 8.0) if index % 10 == 9 else None
-    return Plan(crash, index % 3 == 1, pause, kills, broker, rnd.randrange(30_000, 45_000), settings)
+    return Plan(crash, index % 3 == 1, pause, kills, broker, rnd.randrange(24_000, 36_000), settings)
 
 
 class Round:

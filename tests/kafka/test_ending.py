@@ -21,7 +21,7 @@ from tests.kafka.feed import Feed
 from tests.kafka.fleet import CALL_TIMEOUT_S, Fleet, wait_for
 from tests.kafka.history import CLICKS, IMPRESSIONS, WINDOWS, make
 from tests.kafka.oracle import differences, recount
-from tests.kafka.play import assert_exact, feed_all, signal_ready, start_feed, wait_read
+from tests.kafka.play import assert_exact, signal_ready, start_feed, wait_read
 
 pytestmark = pytest.mark.kafka
 
@@ -119,7 +119,9 @@ def test_broker_away_costs_nothing_and_memory_stays_bounded(kafka_directory: Pat
         worker = fleet.workers[0]
         try:
             fleet.start(worker)
-            history, feed = feed_all(fleet, 13, events=60_000)
+            wait_for("the worker to be ready", lambda: signal_ready(fleet))
+            history = make(random.Random(13), time.time(), 40_000, requests=0)
+            feed = start_feed(fleet, history, seconds=12.0)
             wait_for("something to be committed", lambda: any(fleet.committed(list(feed.ends)).values()))
             before = _rss_bytes(worker.process.pid if worker.process else 0)
             cluster.pause()
