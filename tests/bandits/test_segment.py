@@ -5,9 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from bandits.blend import default_policy
 from bandits.config import ConfigError
+from bandits.draw import draw
 from bandits.policy import POLICIES
 from bandits.segment import voices_of
+from bandits.signals import weighted_sum
 from tests.bandits.slate_world import make_counts, make_snapshot
 
 
@@ -62,3 +65,10 @@ def test_every_policy_has_a_voice_in_a_cold_and_in_a_warm_segment(name: str):
         (voice,) = found
         value = voice.fixed if voice.policy is None else voice.policy.draws(view.arms, np.random.default_rng(0), 3)
         assert np.isfinite(value).all()
+
+
+def test_the_default_file_ranks_by_the_library_s_default_policy():
+    view, found = voices("")
+    drawn = draw(view, found, np.arange(30), 50, np.random.default_rng(5)).signals
+    expected = default_policy().draws(view.arms, np.random.default_rng(5), 50)
+    np.testing.assert_allclose(weighted_sum(drawn), expected, rtol=1e-12)
