@@ -14,7 +14,7 @@ from streams.config import load_settings
 from streams.topics import TopicNames, create
 
 SLATE, CLICKS_PER_SLATE = 10, 1
-SEGMENTS, ITEMS, USERS = 16, 500, 50_000
+SEGMENTS, ITEMS, USERS = 8, 150, 50_000  # segments and items as in the policy measurements of the design
 SPACING_S = 1e-4  # of event time between impressions: 5 million span 500 s, well inside the attribution window
 
 
