@@ -35,7 +35,7 @@ from encoder.compress.project import unit_vectors
 from encoder.corpus import Corpus
 from encoder.course import Course
 from encoder.labels import label
-from encoder.student import Model, load_model, save_model
+from encoder.student import Model, Student, load_model, save_model
 from encoder.teacher import Teacher, load_teacher, packaged_teacher
 
 Report = Callable[[str, int, int], None]  # what is done, so far, of how much
@@ -56,6 +56,8 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True):
         a `transformer` artifact to train on from; empty starts from the teacher and `steps`.
     steps
         what makes a student of the teacher, as tables of `encoder.compress`.
+    dim
+        of the vectors; a student of more dimensions is projected to the directions in which the teacher's vectors differ most.
     max_tokens
         longest input of the student.
     weights
@@ -86,10 +88,10 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True):
     teacher: str = ""
     start: str = ""
     steps: Sequence[str | Mapping[str, Any]] = (
-        {"step": "project", "dim": 256},
         {"step": "keep_layers", "keep": [0, 2, 5]},
         {"step": "trim_vocabulary", "minimum": 1},
     )
+    dim: int = 256
     max_tokens: int = 128
     weights: Mapping[str, float] = msgspec.field(default_factory=lambda: dict(WEIGHTS))
     updates: int = 4_000
@@ -151,7 +153,7 @@ def train(
         msg = f"expected texts to train on, found {len(corpus)} items that are all held out"
         raise ValueError(msg)
     teacher = load_teacher(config.teacher or packaged_teacher())
-    model = student(teacher, texts, config, report)  # 1
+    model = first_student(teacher, texts, config, report)  # 1
     rng = np.random.default_rng(config.seed)
     read = texts + augment(texts, round(config.augmented * len(texts)), rng)  # 2
     taught = label(
@@ -161,7 +163,7 @@ def train(
         half=config.half,
         progress=lambda done, all_of: report("teacher's labels", done, all_of),
     )
-    goal = targets(model, torch.from_numpy(taught.vectors), texts)  # 3
+    model, goal = aim(model, torch.from_numpy(taught.vectors), texts, config.dim)  # 3
     course = Course(model, corpus, read, teacher, taught, goal, config)
     losses = _learn(course, model, config, out, report)  # 4
     name = Path(teacher.name).name if Path(teacher.name).is_dir() else teacher.name
@@ -172,7 +174,7 @@ def train(
     return artifact
 
 
-def student(teacher: Teacher, texts: Sequence[str], config: TrainConfig, report: Report) -> Model:
+def first_student(teacher: Teacher, texts: Sequence[str], config: TrainConfig, report: Report) -> Model:
     """The student before training: the artifact to go on from, or the teacher cut down by the configured steps."""
     if config.start:
         return load_model(load(Path(config.start)))
@@ -186,8 +188,8 @@ def student(teacher: Teacher, texts: Sequence[str], config: TrainConfig, report:
     return model
 
 
-def targets(model: Model, vectors: Tensor, texts: Sequence[str]) -> Tensor:
-    """The teacher's vectors in the student's coordinates.
+def aim(model: Model, vectors: Tensor, texts: Sequence[str], dim: int) -> tuple[Model, Tensor]:
+    """The student with `dim` dimensions, and the teacher's vectors in its coordinates.
 
     Parameters
     ----------
@@ -197,18 +199,34 @@ def targets(model: Model, vectors: Tensor, texts: Sequence[str]) -> Tensor:
         (n, teacher's dim) unit rows; the first of them are those of `texts`.
     texts
         real ones, to find the coordinates with.
+    dim
+        of the result.
 
     Returns
     -------
-    (n, dim) unit rows.
+    The model, and targets (n, dim), unit rows.
+
+    Raises
+    ------
+    ValueError
+        a student that has other dimensions than asked for and than the teacher.
 
     """
-    real = vectors[: len(texts)]
-    directions = torch.linalg.svd(real, full_matrices=False)[2][: model.student.shape.dim].T  # (teacher's dim, dim)
+    real, has = vectors[: len(texts)], model.student.shape.dim
+    directions = torch.linalg.svd(real, full_matrices=False)[2][:dim].T  # (teacher's dim, dim)
+    if has != dim <= directions.shape[1] and has == vectors.shape[1]:
+        # A student cut from the teacher speaks the teacher's language: its projection is the same V_d, and R the identity.
+        cut = Student(msgspec.structs.replace(model.student.shape, dim=dim))
+        cut.load_state_dict(model.student.state_dict() | {"project.weight": directions.T @ model.student.project.weight.detach()})
+        return model._replace(student=cut), functional.normalize(vectors @ directions, dim=1)
+    if has != dim or directions.shape[1] < dim:
+        wanted = f"a student of {dim} dimensions or of the teacher's {vectors.shape[1]}, and at least {dim} texts"
+        msg = f"expected {wanted}, found {has} dimensions and {len(texts)} texts"
+        raise ValueError(msg)
     sample = np.linspace(0, len(texts) - 1, min(ROTATION_SAMPLE, len(texts))).astype(int)
     said = unit_vectors(model, [texts[row] for row in sample])  # (m, dim)
     left, _, right = torch.linalg.svd((real[torch.from_numpy(sample)] @ directions).T @ said)
-    return functional.normalize(vectors @ directions @ (left @ right), dim=1)
+    return model, functional.normalize(vectors @ directions @ (left @ right), dim=1)
 
 
 def _learn(course: Course, model: Model, config: TrainConfig, out: Path, report: Report) -> dict[str, float]:

@@ -48,8 +48,8 @@ def test_distill_is_two_minus_two_cosines():
 def test_relations_are_zero_for_a_rotated_student():
     seen = some()
     turned = seen.targets @ torch.linalg.qr(torch.randn(4, 4, generator=torch.Generator().manual_seed(1)))[0]
-    assert float(LOSSES["relations"](seen._replace(vectors=turned))) == pytest.approx(0.0, abs=1e-5)
-    assert float(LOSSES["relations"](seen)) > 0.1
+    assert LOSSES["relations"](seen._replace(vectors=turned)).item() == pytest.approx(0.0, abs=1e-5)
+    assert LOSSES["relations"](seen).item() > 0.1
 
 
 def test_tokens_are_in_units_of_the_variance():
@@ -94,7 +94,7 @@ def test_total_is_the_weighted_sum():
     seen = some()
     summed, parts = total(seen, {"distill": 2.0, "uniformity": 0.5, "click": 0.0})
     assert parts.keys() == {"distill", "uniformity"}
-    assert float(summed) == pytest.approx(2 * parts["distill"] + 0.5 * parts["uniformity"], rel=1e-6)
+    assert summed.item() == pytest.approx(2 * parts["distill"] + 0.5 * parts["uniformity"], rel=1e-6)
 
 
 def test_unknown_loss_is_refused():

@@ -64,11 +64,18 @@ def items(n: int = 120, seed: int = 1) -> list[dict[str, object]]:
 
 
 def corpus(n: int = 120, seed: int = 1) -> Corpus:
-    """Items, and 20 users who each chose twelve of them, one after the other."""
+    """Items, and 20 users who each chose twelve of them one after the other, ten of them of the kind they like."""
     rng = np.random.default_rng(seed)
+    catalogue = items(n, seed)
+    kinds = np.array([item["category"] for item in catalogue])
+
+    def chosen(user: int) -> np.ndarray:
+        liked = np.flatnonzero(kinds == KINDS[user % len(KINDS)])
+        return np.concatenate([rng.choice(liked, 10, replace=False), rng.choice(n, 2, replace=False)])
+
     feedback = [
         Feedback(f"u{user}", f"i{item:03}", "conversion" if item % 3 == 0 else "click", 1000.0 * place + user)
         for user in range(20)
-        for place, item in enumerate(rng.choice(n, 12, replace=False))
+        for place, item in enumerate(chosen(user))
     ]
-    return build(items(n, seed), feedback, Split(0.2, 0.25))
+    return build(catalogue, feedback, Split(0.2, 0.25))

@@ -1,0 +1,79 @@
+"""The ONNX model says what the network says: exactly in float32, nearly in 8 bits, and however it is batched."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from encoder.artifact import Card
+from encoder.compress.factorize import factorize
+from encoder.compress.project import unit_vectors
+from encoder.compress.prune import prune
+from encoder.compress.quantize import by_row, quantize, to_onnx
+from encoder.embed import Embedder
+from encoder.student import save_model
+from encoder.teacher import padded
+from tests.encoder.tiny import corpus
+
+TEXTS = corpus(40).texts
+
+
+def run(model, bits, texts=TEXTS):
+    session = onnxruntime.InferenceSession(to_onnx(model.student, bits), providers=["CPUExecutionProvider"])
+    ids, mask = padded([encoding.ids for encoding in model.tokenizer.encode_batch(list(texts))])
+    return session.run(None, {"input_ids": ids.numpy(), "attention_mask": mask.numpy()})[0]
+
+
+@pytest.fixture(params=["whole", "pruned", "narrow"])
+def variant(request, model):
+    """Each shape that a graph can have."""
+    if request.param == "pruned":
+        return prune(model, TEXTS, 2, 24)
+    return factorize(model, TEXTS, 8) if request.param == "narrow" else model
+
+
+def test_float32_is_the_network(variant):
+    np.testing.assert_allclose(run(variant, 0), unit_vectors(variant, TEXTS).numpy(), atol=1e-5)
+
+
+def test_8_bits_are_near(variant):
+    assert (run(variant, 8) * unit_vectors(variant, TEXTS).numpy()).sum(1).min() > 0.98
+
+
+def test_padding_and_company_change_nothing_in_float32(model):
+    together = run(model, 0)
+    alone = np.concatenate([run(model, 0, [text]) for text in TEXTS])
+    np.testing.assert_allclose(together, alone, atol=1e-5)
+
+
+def test_the_artifact_serves(model, tmp_path):
+    artifact = save_model(model, tmp_path / "a", Card())
+    made = quantize(artifact, (), tmp_path / "b")
+    rows = Embedder(made).embed(TEXTS)
+    assert (rows * unit_vectors(model, TEXTS).numpy()).sum(1).min() > 0.98
+    assert made.model_bytes < artifact.model_bytes / 2
+
+
+@pytest.mark.parametrize("bits", [1, 16])
+def test_other_bits_are_refused(model, tmp_path, bits):
+    artifact = save_model(model, tmp_path / "a", Card())
+    with pytest.raises(ValueError, match="among 0, 8"):
+        quantize(artifact, (), tmp_path / "b", bits)
+
+
+@given(st.lists(st.lists(st.floats(-1e3, 1e3, width=32), min_size=3, max_size=3), min_size=1, max_size=6))
+def test_rows_are_right_to_half_a_step(rows):
+    table = np.array(rows, np.float32)
+    whole, scale = by_row(table)
+    assert whole.dtype == np.int8
+    assert (np.abs(whole * scale - table) <= scale / 2 * (1 + 1e-3) + 1e-30).all()
+
+
+def test_a_row_of_zeros_stays_zero():
+    whole, scale = by_row(np.zeros((1, 4), np.float32))
+    assert (whole * scale == 0).all()
+    assert torch.isfinite(torch.from_numpy(scale)).all()
