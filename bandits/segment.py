@@ -84,6 +84,8 @@ class SegmentView(NamedTuple):
         Constraints, and (n_items, d) unit rows; None without.
     kept
         Draws by policy that requests with eligible sets of their own share; a cache that grows.
+    calibrated
+        Objectives that are the same for all users, by name, (n_items,) each; a cache that grows.
 
     """
 
@@ -98,6 +100,7 @@ class SegmentView(NamedTuple):
     limits: Limits | None
     vectors: NDArray[np.float32] | None
     kept: dict[str, Kept]
+    calibrated: dict[str, Floats]
 
 
 def click_voices(config: SlateConfig, arms: ArmView, shown: NDArray[np.bool_], scale: Scale, rng: np.random.Generator) -> tuple[Voice, ...]:
@@ -146,13 +149,22 @@ def voices_of(view: SegmentView, objectives: Mapping[str, float], facts: Facts) 
         if name == "click":
             voices.extend(voice._replace(weight=voice.weight * weight) for voice in view.clicks)
         else:
-            fixed = calibrate(OBJECTIVES[name](facts), view.scale, view.shown)  # (n_items,)
+            fixed = _objective(view, name, facts)
             voices.append(Voice(name, weight, None, fixed, fixed, fixed))
     if len(voices) == 1 and voices[0].policy is not None and voices[0].policy.name == "random":
         # A random order and nothing else: every item scores the same and the tie-break decides, in closed form.
         none = np.zeros(view.mean.size)
         return (Voice(voices[0].name, 1.0, None, none, none, none),)
     return tuple(voices)
+
+
+def _objective(view: SegmentView, name: str, facts: Facts) -> Floats:
+    """Calibrated objective, (n_items,); worked out anew only where it depends on the user."""
+    if facts.user is not None and name == "relevance":
+        return calibrate(OBJECTIVES[name](facts), view.scale, view.shown)
+    if name not in view.calibrated:
+        view.calibrated[name] = calibrate(OBJECTIVES[name](view.facts), view.scale, view.shown)
+    return view.calibrated[name]
 
 
 def _to_rate(score: Floats, shown: NDArray[np.bool_], scale: Scale) -> tuple[float, float]:

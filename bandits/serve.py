@@ -45,7 +45,7 @@ Items = NDArray[np.int64]
 
 
 class Snapshot(NamedTuple):
-    """A segment at one time, and the boards made of it so far; its boards and kept draws are caches and nothing else changes."""
+    """A segment at one time, and the boards made of it so far; its boards, kept draws and calibrated objectives are caches and nothing else changes."""
 
     view: SegmentView
     available: Items
@@ -109,6 +109,7 @@ def prepare(
         limits=limits(config, arms, impressions, catalogue.group),
         vectors=vectors,
         kept={},
+        calibrated={},
     )
     return Snapshot(view, np.flatnonzero(catalogue.available).astype(np.int64), {})
 

@@ -11,7 +11,7 @@ from bandits.draw import draw
 from bandits.policy import POLICIES
 from bandits.segment import voices_of
 from bandits.signals import weighted_sum
-from tests.bandits.slate_world import make_counts, make_snapshot
+from tests.bandits.slate_world import make_catalogue, make_counts, make_snapshot
 
 
 def voices(text: str, objectives: dict[str, float] | None = None, **more):
@@ -72,3 +72,14 @@ def test_the_default_file_ranks_by_the_library_s_default_policy():
     drawn = draw(view, found, np.arange(30), 50, np.random.default_rng(5)).signals
     expected = default_policy().draws(view.arms, np.random.default_rng(5), 50)
     np.testing.assert_allclose(weighted_sum(drawn), expected, rtol=1e-12)
+
+
+def test_objectives_are_worked_out_once_but_for_those_of_a_user():
+    view, found = voices("[objectives]\nclick = 1\nfreshness = 1\nrelevance = 1")
+    objectives = dict(view.config.objectives)
+    users = [make_catalogue().vectors[i] for i in (3, 4)]
+    first, second = (voices_of(view, objectives, view.facts._replace(user=user)) for user in users)
+    by_name = [{v.name: v.fixed for v in some} for some in (found, first, second)]
+    assert by_name[0]["freshness"] is by_name[1]["freshness"] is by_name[2]["freshness"]
+    assert not np.array_equal(by_name[1]["relevance"], by_name[2]["relevance"])
+    np.testing.assert_allclose(by_name[0]["relevance"], view.scale.mean)
