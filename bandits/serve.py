@@ -45,7 +45,10 @@ Items = NDArray[np.int64]
 
 
 class Snapshot(NamedTuple):
-    """A segment at one time, and the boards made of it so far; its boards, kept draws and calibrated objectives are caches and nothing else changes."""
+    """A segment at one time, and the boards made of it so far.
+
+    Boards, kept draws and calibrated objectives are caches; nothing else changes.
+    """
 
     view: SegmentView
     available: Items
