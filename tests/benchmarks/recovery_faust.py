@@ -37,7 +37,7 @@ def main(arguments: list[str]) -> None:
     options = {"driver": "rocksdict", "block_cache_size": 64 << 20} if store.startswith("rocksdb") else None
     table = app.Table("counts", partitions=int(partitions), options=options, key_type=bytes, value_type=bytes)
 
-    @app.agent(app.topic(f"{name}-source", partitions=int(partitions), value_serializer="raw"))
+    @app.agent(app.topic(f"{name}-source", partitions=int(partitions), value_serializer="raw"))  # type: ignore[untyped-decorator]
     async def count(stream: faust.Stream) -> None:
         async for key, value in stream.items():
             table[key] = value

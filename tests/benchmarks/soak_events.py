@@ -70,8 +70,9 @@ def _disturbed(arriving: list[tuple[float, bool, bytes, bytes]], rng: np.random.
     late = rng.random(len(arriving)) < DISORDER
     twice = rng.random(len(arriving)) < DUPLICATES
     delay_s = rng.uniform(0.0, DELAY_S, size=len(arriving))
-    moved = [
-        (at_s + wait_s, *rest) if is_late else (at_s, *rest) for (at_s, *rest), is_late, wait_s in zip(arriving, late, delay_s, strict=True)
-    ]
-    again = [(at_s + wait_s, *rest) for (at_s, *rest), is_twice, wait_s in zip(arriving, twice, delay_s, strict=True) if is_twice]
-    return sorted(moved + again, key=lambda record: record[0])
+    records = []
+    for (at_s, feedback, key, value), is_late, is_twice, wait_s in zip(arriving, late, twice, delay_s, strict=True):
+        records.append((at_s + wait_s if is_late else at_s, feedback, key, value))
+        if is_twice:
+            records.append((at_s + wait_s, feedback, key, value))
+    return sorted(records, key=lambda record: record[0])

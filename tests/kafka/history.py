@@ -118,14 +118,14 @@ class _Maker:
         self.events.append(Event(at_s, rnd.choice((IMPRESSIONS, CLICKS, REQUESTS)), key, value, bad=True))
 
 
-def make(rnd: random.Random, now_s: float, events: int, requests: int = 200) -> History:
-    """A history of about `events` events that ends before `now_s`, over 1,500 seconds of event time."""
+def make(rnd: random.Random, now_s: float, events: int, requests: int = 200, name: str = "s") -> History:
+    """About `events` events that end before `now_s`, over 1,500 seconds of event time; slate ids begin with `name`."""
     span_s = 1500.0
     base_s = round(now_s - 2 * span_s - WINDOWS.conversion_s * 2)
     maker = _Maker(rnd, base_s)
     slates = 0
     while len(maker.events) < events:
-        maker.slate(f"s{slates}", rnd.uniform(0, span_s), served=False)
+        maker.slate(f"{name}{slates}", rnd.uniform(0, span_s), served=False)
         slates += 1
         if slates % 8 == 0:
             maker.bad(rnd.uniform(0, span_s))
@@ -134,7 +134,7 @@ def make(rnd: random.Random, now_s: float, events: int, requests: int = 200) -> 
     maker.events = []
     served = {}
     for number in range(requests):
-        request_id, segment = f"r{number}", f"served{rnd.randrange(4)}"
+        request_id, segment = f"{name}-r{number}", f"served{rnd.randrange(4)}"
         served[request_id] = segment
         maker.slate(request_id, end_s, served=True)
         user = json.loads(maker.events[-1].value or b"")["user_id"]

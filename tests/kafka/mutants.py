@@ -114,7 +114,7 @@ def last_stable_offset() -> None:
     def consumer(config: Mapping[str, Any]) -> Consumer:
         return Consumer({**config, "isolation.level": "read_committed"})
 
-    streams.restore.Consumer = consumer  # type: ignore[misc,assignment]
+    streams.restore.Consumer = consumer  # type: ignore[attr-defined,assignment]
 
 
 def memory_kept() -> None:

@@ -9,6 +9,7 @@ from tests.kafka import audit
 from tests.kafka.feed import Feed
 from tests.kafka.fleet import Fleet, wait_for
 from tests.kafka.history import History, make
+from tests.kafka.oracle import Cell, Totals
 
 READ_S = 90.0
 
@@ -21,10 +22,13 @@ def start_feed(fleet: Fleet, history: History, seconds: float = 0.0) -> Feed:
     return feed
 
 
-def feed_all(fleet: Fleet, seed: int, events: int = 4000) -> tuple[History, Feed]:
-    """Produce a history without requests and wait for the brokers to have it."""
-    history = make(random.Random(seed), time.time(), events, requests=0)
-    feed = start_feed(fleet, history)
+def feed_all(fleet: Fleet, seed: int, events: int = 4000, seconds: float = 0.0) -> tuple[History, Feed]:
+    """Produce a history without requests, whose slates no other seed has, and wait for the brokers to have it.
+
+    Over `seconds`, where workers read already.
+    """
+    history = make(random.Random(seed), time.time(), events, requests=0, name=f"s{seed}-")
+    feed = start_feed(fleet, history, seconds)
     feed.join(READ_S)
     assert feed.done, "the history was not produced in time"
     assert feed.failure is None, feed.failure
@@ -45,6 +49,16 @@ def assert_exact(fleet: Fleet, history: History, feed: Feed) -> None:
     """Totals and dead letters are what they must be."""
     assert audit.totals(fleet, history) == []
     assert audit.dead_letters(fleet, feed) == []
+
+
+def together(*histories: History) -> dict[Cell, Totals]:
+    """What histories without common slates come to."""
+    sums: dict[Cell, Totals] = {}
+    for history in histories:
+        for cell, more in history.expected.items():
+            have = sums.get(cell, (0, 0, 0, 0.0))
+            sums[cell] = have[0] + more[0], have[1] + more[1], have[2] + more[2], have[3] + more[3]
+    return sums
 
 
 def signal_ready(fleet: Fleet) -> bool:

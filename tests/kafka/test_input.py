@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import pytest
 from confluent_kafka import Message, Producer
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
 from streams.view import read_counts
 from tests.kafka.audit import committed_records

@@ -19,7 +19,7 @@ from tests.kafka.hooks import Trap, hooked_producer
 
 def main() -> None:
     """Patch, then become Faust's command line."""
-    streams.transaction.Producer = hooked_producer(Trap(pathlib.Path(os.environ["CHAOS_CONTROL"])))  # type: ignore[misc]
+    streams.transaction.Producer = hooked_producer(Trap(pathlib.Path(os.environ["CHAOS_CONTROL"])))  # type: ignore[attr-defined]
     slow_s = float(os.environ.get("CHAOS_SLOW_S", "0"))
     if slow_s:
         handle = Engine.handle
@@ -28,7 +28,7 @@ def main() -> None:
             time.sleep(slow_s)
             handle(engine, chunk)
 
-        Engine.handle = slow  # type: ignore[method-assign]
+        Engine.handle = slow  # type: ignore[method-assign,assignment]
     mutant = os.environ.get("CHAOS_MUTANT")
     if mutant:
         from tests.kafka.mutants import MUTANTS
