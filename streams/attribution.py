@@ -61,7 +61,7 @@ def count_impressions(partition: Partition, events: Iterable[Impression], rules:
     `now_s` bounds stream time: one event from a clock that runs ahead must not make the partition forget everything.
     """
     plain = rules.half_life_s is None and set(rules.examination) == {1.0}
-    current, row = "", None
+    current, row, items = "", None, {}
     stream_s = partition.stream_s.get(IMPRESSIONS, 0.0)
     horizon_s = partition.watermark_s  # a row made by an old event lives from here on, not from the event's own time
     lives_s = 2 * rules.attribution_window_s
@@ -77,13 +77,14 @@ def count_impressions(partition: Partition, events: Iterable[Impression], rules:
         if event.slate_id != current or row is None:
             current = event.slate_id
             row = _open(partition, current, expires_s, rules)
+            items = row.items
         item_id = event.item_id
-        seen = row.items.get(item_id)
+        seen = items.get(item_id)
         if seen is None:
-            if len(row.items) >= MAX_SLATE_ITEMS:
+            if len(items) >= MAX_SLATE_ITEMS:
                 partition.refuse(event, OVERFULL)
                 continue
-            seen = row.items[item_id] = Seen(SEEN, ts)
+            seen = items[item_id] = Seen(SEEN, ts)
         elif seen.bits & SEEN:
             partition.tally[DUPLICATE, seen.segment or row.segment or ""] += 1
             continue

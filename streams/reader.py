@@ -141,11 +141,13 @@ class Reader:
 def by_place(records: list[Any]) -> dict[Place, list[Any]]:
     """The records of each partition, in their order. They come in long runs, which are found without a Python call for each record."""
     found: dict[Place, list[Any]] = {}
-    at = 0
-    for place, run in itertools.groupby(zip(map(_TOPIC, records), map(_PARTITION, records), strict=True)):
+    topics, at = list(map(_TOPIC, records)), 0
+    for number, run in itertools.groupby(map(_PARTITION, records)):
         end = at + len(list(run))
-        found.setdefault(place, []).extend(records[at:end])
-        at = end
+        for topic, part in itertools.groupby(topics[at:end]):
+            size = len(list(part))
+            found.setdefault((topic, number), []).extend(records[at : at + size])
+            at += size
     return found
 
 
