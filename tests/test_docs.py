@@ -168,8 +168,6 @@ def test_the_walkthrough_and_the_shop_run_as_they_stand(tmp_path: Path) -> None:
         **os.environ,
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "KAFKA_BOOTSTRAP_SERVERS": f"127.0.0.1:{port}",
-        "SLATESTREAM_BROKER_SESSION_TIMEOUT_S": "6",
-        "SLATESTREAM_BROKER_REBALANCE_TIMEOUT_S": "6",
         "SLATESTREAM_HTTP_PORT": str(free_port()),
     }
 
@@ -182,7 +180,9 @@ def test_the_walkthrough_and_the_shop_run_as_they_stand(tmp_path: Path) -> None:
     with contextlib.ExitStack() as stack:
         for line in marked("walkthrough").splitlines():
             command = line.partition(" #")[0].strip()
-            if command.endswith("&"):
+            if command.startswith("export "):
+                env.update(pair.split("=", 1) for pair in shlex.split(command)[1:])
+            elif command.endswith("&"):
                 command = command.rstrip("& ").replace("slatestream broker", f"slatestream broker --port {port}")
                 stack.enter_context(background(command, env, tmp_path))
                 _wait_for(port)
