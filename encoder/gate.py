@@ -2,7 +2,7 @@
 
     vectors    finite, unit length, right dimension, one row for every item and no other, not all the same
     metrics    m >= minimum                for each metric with a floor
-               m >= m_in_force - drop      for each metric with a bound on the loss, on the same held-out set
+               m >= m_in_force (1 - drop)  for each metric with a bound on the loss, on the same held-out set
 
 Pure functions over arrays and figures. The publishing side calls them before it writes anything, the reading side
 (`encoder.verify`) before it swaps: a release that slipped past one meets the other.
@@ -93,10 +93,11 @@ def metric_reasons(metrics: Mapping[str, float], in_force: Mapping[str, float], 
         if name in metrics and metrics[name] < floor:
             reasons.append(f"{name}: expected at least {floor:.4f}, found {metrics[name]:.4f}")
     for name, drop in sorted(thresholds.drop.items()):
-        if name in metrics and name in in_force and metrics[name] < in_force[name] - drop:
+        lowest = in_force.get(name, 0.0) * (1 - drop)
+        if name in metrics and name in in_force and metrics[name] < lowest:
             reasons.append(
-                f"{name}: expected at least {in_force[name] - drop:.4f} ({in_force[name]:.4f} of the release in force "
-                f"less {drop:g}), found {metrics[name]:.4f}"
+                f"{name}: expected at least {lowest:.4f} ({in_force[name]:.4f} of the release in force "
+                f"less {drop:.0%}), found {metrics[name]:.4f}"
             )
     return reasons
 

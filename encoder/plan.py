@@ -7,15 +7,15 @@
     [train]                         # encoder.train.TrainConfig
     updates = 4000
     [quick]                         # options of encoder.quick.quick
-    dim = 128
+    dim = 64
     [[compress]]                    # steps of encoder.compress, in order
     step = "quantize"
     [split]                         # encoder.corpus.Split
     held_out_share = 0.15
     [gate.minimum]                  # lowest value per metric
     "recall@10" = 0.6
-    [gate.drop]                     # largest loss per metric against the release in force
-    "ndcg@10" = 0.01
+    [gate.drop]                     # largest loss per metric, as a share of what the release in force reaches
+    "ndcg@10" = 0.1
 
 What is left out has its default; `encoder.train`, `encoder.quick` and `encoder.compress` say which options they have.
 """
@@ -31,9 +31,10 @@ from encoder.release import Thresholds
 
 PACKAGED = "packaged"
 
-# NDCG@10 on the likes of some hundred users has a standard error near 0.01, recall@10 on thousands of items one near 0.003:
-# a smaller bound holds good releases back by chance, a larger one lets decay through. Cold items are fewer and noisier.
-GATE = Thresholds(drop={"ndcg@10": 0.01, "ndcg_cold@10": 0.03, "recall@10": 0.02})
+# Two unlike encoders on the likes of 259 film viewers: NDCG@10 0.053 and 0.024, their difference with a standard error of
+# 0.006, a tenth of the better one (cold items: 0.059, 0.033, 0.008). Recall@10 on thousands of items varies by less than 1%.
+# Tighter bounds hold good releases back by chance; a catalogue with many more users can afford them.
+GATE = Thresholds(drop={"ndcg@10": 0.1, "ndcg_cold@10": 0.2, "recall@10": 0.03})
 
 
 class PlanError(ValueError):

@@ -58,8 +58,8 @@ class Thresholds(msgspec.Struct, frozen=True):
     minimum
         Lowest value per metric.
     drop
-        Largest loss per metric against the release in force, measured on the same held-out set. Larger lets slow decay
-        through; smaller than the noise of the held-out set holds good releases back.
+        Largest loss per metric, as a share of what the release in force reaches on the same held-out set: 0.1 allows a
+        tenth. Larger lets decay through; smaller than the noise of the held-out set holds good releases back.
 
     """
 

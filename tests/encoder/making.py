@@ -61,7 +61,7 @@ def release(version: str = "v1", dim: int = 8, items: int = 3, created_s: float 
         "artifact": version,
         "sha256": "a" * 64,
         "metrics": {"ndcg@10": 0.3},
-        "gate": Thresholds(drop={"ndcg@10": 0.01}),
+        "gate": Thresholds(drop={"ndcg@10": 0.1}),
     }
     return Release(version=version, dim=dim, items=items, created_s=created_s, **(fields | changes))  # type: ignore[arg-type]
 

@@ -74,10 +74,11 @@ def test_floor_is_inclusive() -> None:
 
 
 def test_loss_against_the_release_in_force_is_bounded() -> None:
-    gate = Thresholds(drop={"ndcg@10": 0.01})
-    assert metric_reasons({"ndcg@10": 0.295}, {"ndcg@10": 0.30}, gate) == []
-    (reason,) = metric_reasons({"ndcg@10": 0.28}, {"ndcg@10": 0.30}, gate)
-    assert reason == "ndcg@10: expected at least 0.2900 (0.3000 of the release in force less 0.01), found 0.2800"
+    """A tenth of 0.30 may go: 0.27 passes and 0.26 does not."""
+    gate = Thresholds(drop={"ndcg@10": 0.1})
+    assert metric_reasons({"ndcg@10": 0.2701}, {"ndcg@10": 0.30}, gate) == []
+    (reason,) = metric_reasons({"ndcg@10": 0.26}, {"ndcg@10": 0.30}, gate)
+    assert reason == "ndcg@10: expected at least 0.2700 (0.3000 of the release in force less 10%), found 0.2600"
 
 
 def test_first_release_has_nothing_to_lose() -> None:

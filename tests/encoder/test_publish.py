@@ -18,7 +18,7 @@ from encoder.text import item_text, text_hash
 from encoder.verify import ReleaseAssembly
 from tests.encoder.making import catalogue, static_artifact
 
-GOOD = Judged({"ndcg@10": 0.3}, {}, Thresholds(drop={"ndcg@10": 0.01}))
+GOOD = Judged({"ndcg@10": 0.3}, {}, Thresholds(drop={"ndcg@10": 0.1}))
 
 
 def texts(n: int = 30) -> dict[str, str]:
@@ -95,7 +95,7 @@ def test_publishing_the_same_again_is_harmless(shelf: Shelf, tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("judged", "said"),
     [
-        (Judged({"ndcg@10": 0.2}, {"ndcg@10": 0.3}, GOOD.gate), "ndcg@10: expected at least 0.2900"),
+        (Judged({"ndcg@10": 0.2}, {"ndcg@10": 0.3}, GOOD.gate), "ndcg@10: expected at least 0.2700"),
         (Judged({"ndcg@10": float("nan")}, {}, GOOD.gate), "expected a finite figure"),
         (Judged({}, {}, Thresholds({"recall@10": 0.5})), "recall@10: not measured"),
     ],
