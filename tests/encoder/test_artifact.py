@@ -122,9 +122,7 @@ with writing(out, ArtifactConfig("static", 4), Card()) as folder:
 
 def test_process_killed_while_writing_leaves_the_old_artifact(tmp_path: Path) -> None:
     before: Artifact = static_artifact(tmp_path / "a")
-    with subprocess.Popen(
-        [sys.executable, "-c", KILLED, str(tmp_path / "a")], stdout=subprocess.PIPE, cwd=os.getcwd()
-    ) as process:
+    with subprocess.Popen([sys.executable, "-c", KILLED, str(tmp_path / "a")], stdout=subprocess.PIPE, cwd=os.getcwd()) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"half\n"
         process.send_signal(signal.SIGKILL)
