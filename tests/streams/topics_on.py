@@ -17,13 +17,17 @@ _numbers = itertools.count()
 def make_topic(bootstrap: str, name: str = "t", partitions: int = 1) -> str:
     """A topic that nobody else uses."""
     full = f"{name}-{next(_numbers)}-{uuid.uuid4().hex[:8]}"
-    AdminClient({"bootstrap.servers": bootstrap}).create_topics([NewTopic(full, partitions, 1)])[full].result(20)
+    admin = AdminClient({"bootstrap.servers": bootstrap})  # kept until the answer is there
+    admin.create_topics([NewTopic(full, partitions, 1)])[full].result(20)
     return full
 
 
 def produce(bootstrap: str, topic: str, records: Iterable[tuple[int, bytes | None, bytes | None]]) -> None:
-    """(partition, key, value) each, in order."""
-    producer = Producer({"bootstrap.servers": bootstrap})
+    """(partition, key, value) each, in order.
+
+    Each in a batch of its own: the embedded broker names as the end of a partition the start of its last batch plus one.
+    """
+    producer = Producer({"bootstrap.servers": bootstrap, "batch.num.messages": 1})
     for partition, key, value in records:
         producer.produce(topic, value, key, partition)
     assert producer.flush(20) == 0

@@ -1,0 +1,122 @@
+"""Restore: the disk holds what the log holds, from wherever it stood; what does not fit is wiped and read again."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+from streams.disk import Disk
+from streams.restore import Changelogs, Stopped, Stuck, restore, topic_ids
+from streams.rows import CountRow, SlateRow, encode_count, encode_count_key, encode_slate
+from streams.transaction import BY_KEY, Owner, Record, Transactions
+
+from .topics_on import make_topic, produce
+
+pytestmark = pytest.mark.local
+
+
+def count(impressions: float) -> bytes:
+    row = CountRow()
+    row.impressions = impressions
+    return encode_count(row, discounted=False)
+
+
+KEY = encode_count_key("x", "a")
+SLATE = encode_slate(SlateRow(60.0))
+
+
+class Log:
+    """Two changelogs with two partitions each, and disks that are restored from them."""
+
+    def __init__(self, bootstrap: str, tmp_path: Path) -> None:
+        self.client = {"bootstrap.servers": bootstrap}
+        self.bootstrap = bootstrap
+        self.counts, self.slates = make_topic(bootstrap, "counts", 2), make_topic(bootstrap, "slates", 2)
+        identity = topic_ids(self.client, [self.counts, self.slates])
+        self.changelogs = Changelogs(self.counts, self.slates, identity)
+        self.disks = {number: Disk(tmp_path / f"p{number}") for number in (0, 1)}
+        self.read = 0
+
+    def write(self, topic: str, records: Iterable[tuple[int, bytes | None, bytes | None]]) -> None:
+        produce(self.bootstrap, topic, records)
+
+    def restore(self, timeout_s: float = 20.0, stop: bool = False) -> list[str]:
+        self.read = 0
+
+        def progress(records: int) -> None:
+            self.read += records
+
+        return restore(self.client, self.changelogs, self.disks, timeout_s, lambda: stop, progress)
+
+
+@pytest.fixture
+def log(local_broker: str, tmp_path: Path) -> Log:
+    return Log(local_broker, tmp_path)
+
+
+def test_empty_changelogs_are_restored_at_once(log: Log) -> None:
+    assert log.restore() == []
+    assert [log.disks[number].offset(log.changelogs.identity[log.counts]) for number in (0, 1)] == [0, 0]
+
+
+def test_each_disk_gets_the_last_value_of_its_partition(log: Log) -> None:
+    log.write(log.counts, [(0, KEY, count(1)), (1, KEY, count(50)), (0, KEY, count(2))])
+    log.write(log.slates, [(0, b"s", SLATE), (1, b"gone", SLATE), (1, b"gone", None)])
+    assert log.restore() == []
+    assert log.read == 6
+    assert [log.disks[number].get(KEY) for number in (0, 1)] == [count(2), count(50)]
+    assert log.disks[0].get(b"Ss") == SLATE
+    assert [name for _key, name in log.disks[0].expired(100.0, 10)] == ["s"]
+    assert log.disks[1].get(b"Sgone") is None
+
+
+def test_a_second_restore_reads_only_what_is_new(log: Log) -> None:
+    log.write(log.counts, [(0, KEY, count(number)) for number in range(50)])
+    log.restore()
+    assert log.restore() == []
+    assert log.read == 0
+    log.write(log.counts, [(0, KEY, count(77))])
+    log.restore()
+    assert log.read == 1
+    assert log.disks[0].get(KEY) == count(77)
+
+
+def test_rows_of_a_transaction_are_read_with_its_marker_passed(log: Log) -> None:
+    transactions = Transactions(log.client, f"t-{uuid.uuid4().hex}")
+    transactions.start()
+    owner = Owner(f"g-{uuid.uuid4().hex}", -1, "")
+    transactions.commit([Record(log.counts, 0, KEY, count(9)), Record(log.slates, BY_KEY, b"s", SLATE)], {}, owner)
+    assert log.restore() == []
+    assert log.disks[0].get(KEY) == count(9)
+
+
+@pytest.mark.parametrize("offset", [999, -1])
+def test_a_disk_that_is_ahead_of_the_log_or_of_another_log_is_wiped_and_read_again(log: Log, offset: int) -> None:
+    log.write(log.counts, [(0, KEY, count(3))])
+    batch = log.disks[0].batch()
+    batch.put_count(encode_count_key("x", "stale"), count(1))
+    identity = log.changelogs.identity if offset == 999 else {log.counts: "another", log.slates: "topic"}
+    for name in log.changelogs.names():
+        batch.put_offset(identity[name], offset)
+    batch.write()
+    (note,) = log.restore()
+    assert note.startswith("partition 0: local rows dropped and read again")
+    assert log.disks[0].get(encode_count_key("x", "stale")) is None
+    assert log.disks[0].get(KEY) == count(3)
+
+
+def test_a_restore_that_nobody_wants_any_more_stops(log: Log) -> None:
+    log.write(log.counts, [(0, KEY, count(3))])
+    with pytest.raises(Stopped):
+        log.restore(stop=True)
+
+
+def test_no_progress_is_stuck_and_says_where(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The end lies beyond what can ever be read, as with a transaction that is left open."""
+    log.write(log.counts, [(0, KEY, count(3))])
+    monkeypatch.setattr("streams.restore.measure_range", lambda _meter, name, number: (0, 5 if (name, number) == (log.counts, 0) else 0))
+    with pytest.raises(Stuck, match=rf"no progress for 0.5 s restoring {log.counts}\[0\] at 1 of 5"):
+        log.restore(timeout_s=0.5)
