@@ -16,7 +16,7 @@ SLICE_S = 15.0  # of event time
 FASTEST = 300.0  # seconds of event time in a second
 HELD_BACK = 0.1  # the share of the history that is left for the time after the faults
 DRIP, DRIP_EVERY_S = 30, 0.3
-GIVE_UP_S = 120.0
+GIVE_UP_S = 300.0
 Place = tuple[str, int]
 
 
