@@ -7,9 +7,9 @@ import random
 import time
 from typing import NamedTuple
 
-from tests.cluster import Cluster
+from tests.cluster import Cluster, ClusterError
 from tests.kafka import audit
-from tests.kafka.feed import Feed, Place
+from tests.kafka.feed import GIVE_UP_S, Feed, Place
 from tests.kafka.fleet import SESSION_TIMEOUT_S, Fleet, Worker
 from tests.kafka.history import make
 from tests.kafka.hooks import POINTS
@@ -170,7 +170,10 @@ class Round:
         if self.broker_due and now_s > (self.plan.broker_at_s or 0):
             self.broker_due = False
             self.cluster.kill()
-            self.cluster.restart()
+            try:
+                self.cluster.restart()
+            except ClusterError:  # a machine that is busy with something else
+                self.cluster.wait_ready(GIVE_UP_S)
             self.done["broker"] += 1
         if self.pause_due and self.done["crash"]:
             self._pause(now_s)
