@@ -279,6 +279,9 @@ def _device(name: str) -> torch.device:
 
 
 def _key(config: TrainConfig, course: Course) -> str:
-    """Which training a checkpoint belongs to: everything that decides the weights."""
-    decides = msgspec.structs.replace(config, save_every=0, threads=0, device="")
+    """Which training a checkpoint belongs to: everything that decides the weights, but for how long it is to go on.
+
+    So a training can be cut short or made longer while it runs; its weights are then not those of one that was planned so.
+    """
+    decides = msgspec.structs.replace(config, updates=0, save_every=0, threads=0, device="")
     return hashlib.sha256(msgspec.json.encode(decides) + course.fingerprint.encode()).hexdigest()

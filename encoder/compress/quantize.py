@@ -4,9 +4,9 @@
     y  = (s_x s_n) (round(x / s_x) - z) Q_n + b                                        x: 8 bits, its range from the batch
     E_t ~= s_t Q_t                                                                     token vectors: one scale for each row
 
-Products run on 8-bit integers, which a CPU with VNNI does four times as fast as float32. Norms, softmax, gelu, pooling and
-the projection stay in float32: they cost little, and a projection in 8 bits costs neighbours. With `bits=0` everything
-stays in float32.
+Products of the layers run on 8-bit integers, which a CPU with VNNI does four times as fast as float32. Norms, softmax, gelu,
+pooling and the projection are computed in float32: they cost little, and rounding what is projected costs neighbours. The
+weights of the projection and of the positions take 8 bits on disk only. With `bits=0` everything is float32.
 
 Jacob et al. (2018), Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only Inference. Zafrir
 et al. (2019), Q8BERT.
@@ -73,7 +73,7 @@ def to_onnx(student: Student, bits: int) -> bytes:
         x = _layer(graph, layer, x, mask, bits)
         sums.append(graph.node("MatMul", weights, x))
     pooled = graph.node("Squeeze", graph.node("Concat", *sums, axis=2), one)  # (batch, hidden x (layers + 1))
-    z = graph.node("MatMul", pooled, graph.constant(_array(student.project.weight).T))
+    z = graph.node("MatMul", pooled, _stored(graph, _array(student.project.weight), bits, turned=True))
     unit = graph.node("LpNormalization", z, axis=1, p=2)
     return graph.model(["input_ids", "attention_mask"], unit, student.shape.dim)
 
@@ -95,12 +95,22 @@ def _token_vectors(graph: Graph, student: Student, bits: int) -> str:
         x = graph.node("Gather", graph.constant(table), "input_ids")
     if student.widen is not None:
         x = _linear(graph, x, student.widen, bits)
-    places = _array(student.positions)[None]  # (1, positions, hidden)
+    places = graph.node("Unsqueeze", _stored(graph, _array(student.positions), bits), graph.constant(np.array([0], np.int64)))
     tokens = graph.node("Shape", "input_ids", start=1, end=2)
     zero, one = graph.constant(np.array([0], np.int64)), graph.constant(np.array([1], np.int64))
-    x = graph.node("Add", x, graph.node("Slice", graph.constant(places), zero, tokens, one))
+    x = graph.node("Add", x, graph.node("Slice", places, zero, tokens, one))
     norm = student.norm
     return graph.node("LayerNormalization", x, *_constants(graph, norm.weight, norm.bias), epsilon=EPSILON)
+
+
+def _stored(graph: Graph, table: FloatArray, bits: int, *, turned: bool = False) -> str:
+    """A constant that takes 8 bits on disk and is float32 again once loaded; `turned` for its transpose."""
+    if not bits:
+        return graph.constant(table.T if turned else table)
+    rows, scale = by_row(table)
+    if turned:
+        rows, scale = rows.T, scale.T
+    return graph.node("Mul", graph.node("Cast", graph.constant(rows), to=TensorProto.FLOAT), graph.constant(scale))
 
 
 def _layer(graph: Graph, layer: Layer, x: str, mask: str, bits: int) -> str:

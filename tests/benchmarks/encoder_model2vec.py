@@ -15,7 +15,6 @@ from model2vec.distill import distill
 VARIANTS = (
     ("model2vec 256 float16 (default)", {"pca_dims": 256, "quantize_to": "float16"}),
     ("model2vec 384 int8", {"pca_dims": 384, "quantize_to": "int8"}),
-    ("model2vec 256 int8", {"pca_dims": 256, "quantize_to": "int8"}),
     ("model2vec 128 int8", {"pca_dims": 128, "quantize_to": "int8"}),
 )
 

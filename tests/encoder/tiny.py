@@ -64,14 +64,14 @@ def items(n: int = 120, seed: int = 1) -> list[dict[str, object]]:
 
 
 def corpus(n: int = 120, seed: int = 1) -> Corpus:
-    """Items, and 20 users who each chose twelve of them one after the other, ten of them of the kind they like."""
+    """Items, and 20 users who each chose twelve of them one after the other, ten of them (or as many as there are) of the kind they like."""
     rng = np.random.default_rng(seed)
     catalogue = items(n, seed)
     kinds = np.array([item["category"] for item in catalogue])
 
     def chosen(user: int) -> np.ndarray:
         liked = np.flatnonzero(kinds == KINDS[user % len(KINDS)])
-        return np.concatenate([rng.choice(liked, 10, replace=False), rng.choice(n, 2, replace=False)])
+        return np.concatenate([rng.choice(liked, min(10, len(liked)), replace=False), rng.choice(n, 2, replace=False)])
 
     feedback = [
         Feedback(f"u{user}", f"i{item:03}", "conversion" if item % 3 == 0 else "click", 1000.0 * place + user)
