@@ -64,7 +64,7 @@ def items(n: int = 120, seed: int = 1) -> list[dict[str, object]]:
 
 
 def corpus(n: int = 120, seed: int = 1) -> Corpus:
-    """Items, and 20 users who each chose twelve of them one after the other, ten of them (or as many as there are) of the kind they like."""
+    """Items, and 20 users who each chose a dozen one after the other, ten of them (if there are so many) of a kind they like."""
     rng = np.random.default_rng(seed)
     catalogue = items(n, seed)
     kinds = np.array([item["category"] for item in catalogue])
