@@ -15,7 +15,7 @@ from streams.demo.release import lacking
 
 @pytest.mark.local
 def test_the_demo_learns_counts_exactly_and_leaves_with_0() -> None:
-    command = [sys.executable, "-m", "streams", "demo", "--seconds", "8", "--json"]
+    command = [sys.executable, "-m", "streams", "demo", "--seconds", "12", "--json"]
     env = {**os.environ, "SLATESTREAM_TOPIC_PREFIX": "somebodys."}
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=env, timeout=200)
     assert done.returncode == 0, done.stderr
