@@ -11,13 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient, NewPartitions  # type: ignore[attr-defined]
 
 from streams.view import read_counts
 from tests.cluster import Cluster
 from tests.kafka import audit
-from tests.kafka.feed import Feed
 from tests.kafka.fleet import CALL_TIMEOUT_S, Fleet, wait_for
 from tests.kafka.history import CLICKS, IMPRESSIONS, WINDOWS, make
 from tests.kafka.oracle import differences, recount
@@ -43,10 +41,9 @@ def test_sigterm_in_the_middle_leaves_exactly_what_was_committed(make_fleet: Cal
     committed = fleet.committed(list(feed.ends))
     assert 0 < sum(committed.values()) < sum(feed.ends.values())
     assert differences(_recount(fleet, committed), read_counts(fleet.settings)) == []
-    fleet.start(worker)
-    wait_for("the rest to be read", lambda: "generation" in worker.text())
-    worker.signal(signal.SIGTERM)
-    wait_for("the worker to leave", lambda: worker.status is not None)
+    fleet.start(worker, SLATESTREAM_FLUSH_INTERVAL_MS="200")
+    wait_read(fleet, feed)
+    assert_exact(fleet, history, feed)
 
 
 def _recount(fleet: Fleet, until: dict[tuple[str, int], int]) -> dict[tuple[str, str], tuple[int, int, int, float]]:
@@ -147,6 +144,3 @@ def test_broker_away_costs_nothing_and_memory_stays_bounded(kafka_directory: Pat
 def _rss_bytes(pid: int) -> int:
     fields = Path(f"/proc/{pid}/status").read_text().split("VmRSS:")[1].split()
     return int(fields[0]) * 1024
-
-
-__all__ = ["Feed", "TopicPartition"]
