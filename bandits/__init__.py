@@ -1,5 +1,21 @@
 """Bandit mathematics: pure functions over counts, NumPy only.
 
+From counts to scores
+    counts          `Counts`, `zeros`, `add`, `validate`, `rebase`: sums per (segment, item), additive over partitions
+    position, cascade   how much of an impression was a look; `estimate_examination` from randomised logs
+    delay           how many looks are evidence yet
+    priors          `PriorConfig`, `strengths`, `learn`, `arm_view`: one segment as its policies see it; made of
+    pooling, strength, neighbours, forgetting   segments, learned strengths, embeddings, change
+    arms            `ArmView`, `Policy`, `Need`, `posterior`
+    policy          `POLICIES`, `make_policy`: `greedy`, `epsilon_greedy`, `random_order`, `softmax`, `ucb1`, `kl_ucb`, `bayes_ucb`,
+                    `thompson`, `thompson_gaussian`, `lin_ucb` and `lin_thompson` (over `linear`)
+    blend           `default_policy`: half Thompson, half KL-UCB+
+    special         Gamma and Beta functions
+
+Worlds with a known best slate
+    world, movielens   `World`, `movielens`: rates, who visits, delay, drift, arrivals
+    simulate, learner  `simulate`, `CountsLearner`, `default_learner`: curves of regret
+
 From events to slates, in the order of a request
     tally           a batch of events added to counts
     config          the policy file: `load_config`, `parse_config`, `DEFAULT`; read by `config_table`

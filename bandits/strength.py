@@ -22,7 +22,7 @@ GRID: Floats = np.asarray(2.0 ** np.arange(0, 9), dtype=np.float64)  # clicks: f
 MIDDLE = 16.0  # before any data: a spread of 25% of the rate
 WIDTH = 1.5  # standard deviation of that guess in log c: a factor of 4.5
 RATE_STEPS = 4  # each step brings g about ten times nearer
-LARGEST = 100_000  # arms looked at: more would not move the answer and cost time
+LARGEST = 20_000  # arms looked at, the busiest: more would not move the answer and cost milliseconds
 
 
 def learn_segment_clicks(looks: Floats, hits: Floats, anchor: Anchor) -> float:
