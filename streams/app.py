@@ -127,6 +127,7 @@ def lock_data_dir(settings: Settings) -> IO[str]:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
+        lock.close()
         msg = f"SLATESTREAM_DATA_DIR={settings.data_dir} is held by another worker; give each worker a directory of its own"
         raise SettingsError(msg) from None
     return lock

@@ -1,0 +1,99 @@
+"""A worker in a process of its own, started as a user starts it, for tests from end to end."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from streams.broker import free_port
+
+ROOT = Path(__file__).parents[2]
+READY_TIMEOUT_S = 120.0  # a busy two-core machine needs half a minute to import and join
+
+
+class WorkerProcess:
+    """`slatestream worker` with settings of its own; use it in `with`."""
+
+    def __init__(self, directory: Path, bootstrap: str, prefix: str, **environ: str) -> None:
+        self.port = free_port()
+        self.log = directory / "worker.log"
+        self.environ = {
+            **os.environ,
+            "KAFKA_BOOTSTRAP_SERVERS": bootstrap,
+            "SLATESTREAM_TOPIC_PREFIX": prefix,
+            "SLATESTREAM_TOPIC_PARTITIONS": "3",
+            "SLATESTREAM_DATA_DIR": str(directory / "data"),
+            "SLATESTREAM_RELEASES_DIR": str(directory / "releases"),
+            "SLATESTREAM_HTTP_PORT": str(self.port),
+            "SLATESTREAM_FLUSH_INTERVAL_MS": "100",
+            "SLATESTREAM_BROKER_SESSION_TIMEOUT_S": "6",
+            "SLATESTREAM_BROKER_REBALANCE_TIMEOUT_S": "6",
+            **environ,
+        }
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def command(self, *arguments: str) -> list[dict[str, Any]]:
+        """Run a command with the worker's settings; its JSON lines."""
+        done = subprocess.run(
+            [sys.executable, "-m", "streams", *arguments], cwd=ROOT, env=self.environ, capture_output=True, text=True, check=True
+        )
+        return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+
+    def start(self) -> None:
+        """Start it; it is not ready yet."""
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "streams", "worker"], cwd=ROOT, env=self.environ, stdout=log, stderr=log, stdin=subprocess.DEVNULL
+            )
+
+    def get(self, path: str) -> tuple[int, str]:
+        """Status and body of a page."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=10) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.read().decode()
+
+    def wait_ready(self) -> None:
+        """Until /readyz says so."""
+        end = time.monotonic() + READY_TIMEOUT_S
+        while True:
+            assert self.process is not None
+            assert self.process.poll() is None, f"the worker ended with {self.process.returncode}:\n{self.tail()}"
+            try:
+                if self.get("/readyz")[0] == 200:
+                    return
+            except OSError:
+                pass
+            assert time.monotonic() < end, f"not ready:\n{self.tail()}"
+            time.sleep(0.1)
+
+    def stop(self) -> int:
+        """SIGTERM; the exit status."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(60)
+
+    def tail(self) -> str:
+        """The end of its log."""
+        return self.log.read_text(errors="replace")[-3000:]
+
+    def __enter__(self) -> WorkerProcess:
+        self.start()
+        self.wait_ready()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
