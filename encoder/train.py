@@ -2,16 +2,12 @@
 
     1. take the teacher over as a student and cut it down by the configured steps;
     2. let the teacher label all training texts and some made-up ones (kept on disk, shared by students);
-    3. turn the teacher's vectors into the student's coordinates: targets t = norm(T B), B = V_d R;
+    3. turn the teacher's vectors into the student's coordinates (`encoder.aim`);
     4. for each update: a batch of texts, every few updates one of behaviour pairs; step on the weighted losses;
     5. write the artifact.
 
-V_d are the first d right singular vectors of the teacher's vectors and R the rotation that brings them nearest to what
-the student says already (orthogonal Procrustes): distances do not depend on R, so the student may keep its own axes, also
-one that was trained before. Interrupted training goes on at the last checkpoint and ends with the weights that it would
+Interrupted training goes on at the last checkpoint and ends with the weights that it would
 have had anyway, bit for bit on one thread. Nothing of a held-out item is read: neither text nor event.
-
-Schönemann (1966), A Generalized Solution of the Orthogonal Procrustes Problem.
 """
 
 import hashlib
@@ -23,19 +19,17 @@ from typing import Any
 import msgspec
 import numpy as np
 import torch
-from torch import Tensor
-from torch.nn import functional
 
 from encoder.adopt import adopt
+from encoder.aim import aim
 from encoder.artifact import Artifact, Card, load
 from encoder.augment import augment
 from encoder.checkpoint import LOG, Checkpoint
 from encoder.compress import NETWORK_STEPS, parse
-from encoder.compress.project import unit_vectors
 from encoder.corpus import Corpus
 from encoder.course import Course
 from encoder.labels import label
-from encoder.student import Model, Student, load_model, save_model
+from encoder.student import Model, load_model, save_model
 from encoder.teacher import Teacher, load_teacher, packaged_teacher
 
 Report = Callable[[str, int, int], None]  # what is done, so far, of how much
@@ -108,7 +102,6 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True):
 
 WARM_UP = 0.03  # of the updates; Adam's averages need some steps before they can be trusted with full ones
 LARGEST_STEP = 1.0  # of the gradient's norm
-ROTATION_SAMPLE = 1_000  # texts; the rotation has dim^2 / 2 degrees of freedom and each text gives dim equations
 AVERAGED = 100  # updates that a reported loss is the mean of
 
 
@@ -186,47 +179,6 @@ def first_student(teacher: Teacher, texts: Sequence[str], config: TrainConfig, r
         model = NETWORK_STEPS[name](model, texts, **options)
         report(f"student: {name}", number + 1, len(config.steps))
     return model
-
-
-def aim(model: Model, vectors: Tensor, texts: Sequence[str], dim: int) -> tuple[Model, Tensor]:
-    """The student with `dim` dimensions, and the teacher's vectors in its coordinates.
-
-    Parameters
-    ----------
-    model
-        the student before training.
-    vectors
-        (n, teacher's dim) unit rows; the first of them are those of `texts`.
-    texts
-        real ones, to find the coordinates with.
-    dim
-        of the result.
-
-    Returns
-    -------
-    The model, and targets (n, dim), unit rows.
-
-    Raises
-    ------
-    ValueError
-        a student that has other dimensions than asked for and than the teacher.
-
-    """
-    real, has = vectors[: len(texts)], model.student.shape.dim
-    directions = torch.linalg.svd(real, full_matrices=False)[2][:dim].T  # (teacher's dim, dim)
-    if has != dim <= directions.shape[1] and has == vectors.shape[1]:
-        # A student cut from the teacher speaks the teacher's language: its projection is the same V_d, and R the identity.
-        cut = Student(msgspec.structs.replace(model.student.shape, dim=dim))
-        cut.load_state_dict(model.student.state_dict() | {"project.weight": directions.T @ model.student.project.weight.detach()})
-        return model._replace(student=cut), functional.normalize(vectors @ directions, dim=1)
-    if has != dim or directions.shape[1] < dim:
-        wanted = f"a student of {dim} dimensions or of the teacher's {vectors.shape[1]}, and at least {dim} texts"
-        msg = f"expected {wanted}, found {has} dimensions and {len(texts)} texts"
-        raise ValueError(msg)
-    sample = np.linspace(0, len(texts) - 1, min(ROTATION_SAMPLE, len(texts))).astype(int)
-    said = unit_vectors(model, [texts[row] for row in sample])  # (m, dim)
-    left, _, right = torch.linalg.svd((real[torch.from_numpy(sample)] @ directions).T @ said)
-    return model, functional.normalize(vectors @ directions @ (left @ right), dim=1)
 
 
 def _learn(course: Course, model: Model, config: TrainConfig, out: Path, report: Report) -> dict[str, float]:
