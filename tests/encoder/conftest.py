@@ -25,16 +25,23 @@ class Names:
 @pytest.fixture(params=[pytest.param("kafka", marks=pytest.mark.kafka), pytest.param("local_broker", marks=pytest.mark.local)])
 def shelf(request: pytest.FixtureRequest, tmp_path: Path) -> Shelf:
     """An empty place for releases; runs on both brokers."""
-    return _shelf(request.getfixturevalue(request.param), tmp_path)
+    return shelf_on(request.getfixturevalue(request.param), tmp_path)
 
 
 @pytest.fixture
 def kafka_shelf(kafka: str, tmp_path: Path) -> Shelf:
     """The same on Apache Kafka only, for what the embedded broker does not do."""
-    return _shelf(kafka, tmp_path)
+    return shelf_on(kafka, tmp_path)
 
 
-def _shelf(bootstrap: str, tmp_path: Path) -> Shelf:
+@pytest.fixture
+def local_shelf(local_broker: str, tmp_path: Path) -> Shelf:
+    """The same on the embedded broker only, for what does not hang on the broker."""
+    return shelf_on(local_broker, tmp_path)
+
+
+def shelf_on(bootstrap: str, tmp_path: Path) -> Shelf:
+    """Topics with a prefix of their own, and no folder of releases yet."""
     client = {"bootstrap.servers": bootstrap}
     prefix = f"t{uuid.uuid4().hex[:12]}."
     names = Names(f"{prefix}items", f"{prefix}clicks", f"{prefix}item-embeddings", f"{prefix}encoder-releases")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import pytest
+
 from encoder.compare import compare
 from encoder.corpus import Corpus, build
 from encoder.evaluate import evaluate
@@ -14,6 +16,12 @@ from tests.encoder.making import catalogue, clicks, static_artifact
 from tests.encoder.test_publish import published
 
 GATE = Thresholds(drop={"ndcg@10": 0.01})
+
+
+@pytest.fixture
+def shelf(local_shelf: Shelf) -> Shelf:
+    """What is tested here does not hang on the broker: one will do."""
+    return local_shelf
 
 
 def corpus() -> Corpus:

@@ -20,6 +20,12 @@ from tests.encoder.making import catalogue, clicks, tiny_teacher
 from tests.encoder.test_publish import worker
 
 
+@pytest.fixture
+def shelf(local_shelf: Shelf) -> Shelf:
+    """What is tested here does not hang on the broker: one will do."""
+    return local_shelf
+
+
 def source(n: int = 60) -> Source:
     items = catalogue(n)
     return Source(items, clicks(items), {})
@@ -34,7 +40,8 @@ def teacher(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def plan(teacher: Path) -> Plan:
     """Some updates of a student of one layer: bad vectors, by the whole way."""
     train = {
-        "steps": [{"step": "keep_layers", "keep": [0]}, {"step": "project", "dim": 8}],
+        "steps": [{"step": "keep_layers", "keep": [0]}],
+        "dim": 8,
         "updates": 4,
         "batch": 16,
         "augmented": 0.5,
