@@ -1,10 +1,11 @@
 """The encoder's frontier: size, speed and quality of students of all-MiniLM-L6-v2 on 17,470 films, beside model2vec.
 
-Everything is made from scratch: labels of the teacher (12 minutes on two idle cores), then each point of `POINTS` (some 20
-minutes for the larger one). `--reuse` takes what lies under build/bench/encoder; `--points A,B` makes only those; `--threads N`
-(default 2) is for training. Speeds are CPU seconds at one thread, teacher and students in turn in this same run: on a
-machine that does nothing else that is the same as wall time, and on a busy one it still is fair. A teacher batch is sorted by
-length and padded no further than needed, as a student's is.
+Everything is made from scratch, in about an hour on two idle cores: labels of the teacher, then each point of `POINTS` (half an
+hour for A, a quarter for B). Interrupted training goes on where it was. `--reuse` takes what lies under build/bench/encoder;
+`--points A` makes only that one; `--updates A=330,B=950` trains shorter; `--threads N` (default 2) is for training. Speeds are CPU
+seconds at one thread, teacher and students by turns in this same run: on a machine that does nothing else that is the same as
+wall time, and on a busy one it still is fair. A batch of the teacher is sorted by length and padded no further than needed, as a
+student's is.
 
 Recall is among held-out films, which training never sees; NDCG is on likes after the cutoff (`encoder.evaluate`). The
 teacher's vectors are float32 for held-out films and for those with behaviour; for other films, which count only as neighbours in
@@ -53,6 +54,7 @@ def run(options: list[str]) -> dict[str, Any]:
     parser = argparse.ArgumentParser(prog="bench encoder")
     parser.add_argument("--reuse", action="store_true")
     parser.add_argument("--points", default=",".join(POINTS))
+    parser.add_argument("--updates", default="", help="another length of training for some points: A=330,B=950")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--no-peer", action="store_true")
     parser.add_argument("--no-catalogue", action="store_true", help="embed only what the other figures need")
@@ -60,9 +62,10 @@ def run(options: list[str]) -> dict[str, Any]:
     PLACE.mkdir(parents=True, exist_ok=True)
     corpus, teacher = films(), load_teacher(packaged_teacher())
     torch.set_num_threads(args.threads)
-    artifacts = {}
+    lengths = {name: int(updates) for name, _, updates in (part.partition("=") for part in args.updates.split(",") if part)}
+    artifacts: dict[str, Artifact] = {}
     for name in args.points.split(","):
-        artifacts |= make(name, POINTS[name], corpus, args.threads, reuse=args.reuse)
+        artifacts |= make(name, POINTS[name], corpus, args.threads, lengths.get(name), reuse=args.reuse)
     taught = teacher_vectors(corpus, teacher, reuse=args.reuse)
     torch.set_num_threads(1)
     sample = [corpus.texts[row] for row in np.linspace(0, len(corpus) - 1, SPEED_TEXTS).astype(int)]
@@ -84,12 +87,12 @@ def run(options: list[str]) -> dict[str, Any]:
     return {"rows": rows, "steps": steps, "held_out": len(corpus.held_out_rows()), "items": len(corpus)}
 
 
-def make(name: str, point: Point, corpus: Corpus, threads: int, *, reuse: bool) -> dict[str, Artifact]:
+def make(name: str, point: Point, corpus: Corpus, threads: int, updates: int | None, *, reuse: bool) -> dict[str, Artifact]:
     """The artifacts of one point: what serves, and for a network the same in float32, to show what 8 bits cost."""
     trained = PLACE / name
     texts = [corpus.texts[row] for row in corpus.training_rows()]
     if not (reuse and (trained / "manifest.json").is_file()):
-        config = TrainConfig(**point.train, threads=threads)
+        config = TrainConfig(**point.train | ({"updates": updates} if updates else {}), threads=threads)
         train(corpus, config, trained, labels=PLACE / "labels", report=progress(name))
     made = {}
     for ending, steps in point.finish.items():
@@ -142,25 +145,31 @@ def speeds(readers: dict[str, Callable[[Sequence[str]], Any]], texts: Sequence[s
 def peer(corpus: Corpus, sample: Sequence[str], taught: np.ndarray, *, reuse: bool) -> list[dict[str, Any]]:
     """model2vec, distilled from the same teacher in a Python of its own; its vectors are judged by the same function."""
     home = PLACE / "model2vec"
-    python = home / "bin" / "python"
-    if not (reuse and (home / "ready").is_file()):
-        venv.create(home, with_pip=True, clear=True)
-        subprocess.run([python, "-m", "pip", "install", "-q", *PEER], check=True)
-        lent = Path(torch.__file__).parents[1]
-        (home / "lib" / f"python{sys.version_info[0]}.{sys.version_info[1]}" / "site-packages" / "zz_lent.pth").write_text(f"{lent}\n")
-        (home / "ready").touch()
-    given = home / "texts.json"
-    training = [corpus.texts[row] for row in corpus.training_rows()]
-    given.write_text(json.dumps({"texts": corpus.texts, "sample": list(sample), "training": training}))
-    script = HERE / "encoder_model2vec.py"
-    command = [python, script, packaged_teacher(), given, home]
-    said = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"}).stdout
+    kept = home / "said.jsonl"
+    if not (reuse and kept.is_file()):
+        kept.write_text(distilled(home, corpus, sample))
+    said = kept.read_text()
     rows = []
     for line in said.splitlines():
         found = json.loads(line)
         vectors = np.load(found["vectors"])
         rows.append(row(found["name"], found["bytes"], found["items_per_s"], judge(vectors, corpus, taught)))
     return rows
+
+
+def distilled(home: Path, corpus: Corpus, sample: Sequence[str]) -> str:
+    """What `encoder_model2vec.py` says, run by a Python made for it at `home`."""
+    venv.create(home, with_pip=True, clear=True)
+    python = home / "bin" / "python"
+    subprocess.run([python, "-m", "pip", "install", "-q", *PEER], check=True)
+    lent = Path(torch.__file__).parents[1]
+    site = home / "lib" / f"python{sys.version_info[0]}.{sys.version_info[1]}" / "site-packages"
+    (site / "zz_lent.pth").write_text(f"{lent}\n")
+    given = home / "texts.json"
+    given.write_text(json.dumps({"texts": corpus.texts, "sample": list(sample)}))
+    command = [python, HERE / "encoder_model2vec.py", packaged_teacher(), given, home]
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=environment).stdout
 
 
 def row(name: str, size: int, rate: float, figures: dict[str, float]) -> dict[str, Any]:
