@@ -45,14 +45,17 @@ WORLDS = (
 )
 
 
-def obp_python() -> Path | None:
-    """A Python that has obp: named by OBP_PYTHON, or among the peers."""
-    named = os.environ.get("OBP_PYTHON")
-    places = [Path(named)] if named else [ROOT / "build/peers/obp/bin/python", ROOT / "build/peers/bin/python"]
-    for place in places:
-        if place.is_file() and subprocess.run([place, "-c", "import obp.ope"], capture_output=True, check=False).returncode == 0:
-            return place
-    return None
+def ask_obp_now() -> tuple[str, dict]:
+    """Whose figures they are, and obp's answers per log: of a Python that has it (OBP_PYTHON, or the peers'), else as recorded."""
+    python = Path(os.environ.get("OBP_PYTHON", ROOT / "build/peers/bin/python"))
+    if not python.is_file():
+        why = "no Python with obp, see OBP_PYTHON"
+    else:
+        try:
+            return "run now", {behaviour: ask_obp(python, behaviour) for behaviour in ("random", "bts")}
+        except subprocess.CalledProcessError as error:  # obp 0.5.10 needs numpy < 2 and pandas < 3
+            why = f"obp could not run: {error.stderr.strip().splitlines()[-1]}"
+    return f"as recorded ({why})", {behaviour: {"values": THEIRS[behaviour], "seconds": {}} for behaviour in ("random", "bts")}
 
 
 def ask_obp(python: Path, behaviour: str) -> dict:
@@ -65,10 +68,10 @@ def ask_obp(python: Path, behaviour: str) -> dict:
 
 
 def agreement() -> dict:
-    python = obp_python()
-    results: dict = {"obp": "run now" if python else "as recorded (no Python with obp; see OBP_PYTHON)", "logs": {}}
+    source, answers = ask_obp_now()
+    results: dict = {"obp": source, "logs": {}}
     for behaviour in ("random", "bts"):
-        theirs = ask_obp(python, behaviour) if python else {"values": THEIRS[behaviour], "seconds": {}}
+        theirs = answers[behaviour]
         rows = {}
         for name in ESTIMATORS:
             mine = ours(behaviour, name)
