@@ -27,4 +27,11 @@ From events to slates, in the order of a request
     slate, order    the best k, with `constraints` and `diversity` (`DIVERSITY`: `mmr`, `dpp`; type in `diversifier`)
     board           all of it for one eligible set
     propensity      the probability of every item at its place
+
+What another policy would have earned, from a log
+    ope             `ESTIMATORS`, one file each; `log`, `target`, `sample`, `terms`, `intervals`, `ess`, `reward_model`, `fit`, `served`
+    evaluate        `evaluate`, `estimate`, `logged`: an `Estimate`, or a `Refusal` with the rows that would do
+    obd             the Open Bandit Dataset; logs in contract form: `ope.contract_log`, items: `ope.items_file`
+    pareto          weights of a policy file by NSGA-II on a log; what it turns: `knobs`; what it leaves: `pareto_report`, `policy_file`
+    evaluate_cli    `slatestream evaluate`; prints by `evaluate_output`
 """
