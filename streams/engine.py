@@ -91,6 +91,7 @@ class Engine:
         self._item_letters = Replies(client)
         self._arrivals = Arrivals(client, names.item_embeddings, responder.catalogue, vectors, metrics)
         self._vectors_tail = Tail(client, [names.item_embeddings, names.encoder_releases])
+        self._tails = (self._counts_tail, self._items_tail, self._vectors_tail)
 
     @classmethod
     def build(cls, settings: Settings, config: SlateConfig) -> "Engine":
@@ -152,7 +153,7 @@ class Engine:
             source = {topic: self.source[topic] for topic in wanted}
             positions = {(topic, n): self.store.position(source[topic], n) for topic in wanted for n in self.store.partitions}
             await reader.assign(session, source, positions)
-        return [Lane(self._prompt, lambda _in_flight: True), Lane(self._bulk, self._may_read_counts)]
+        return [Lane(self._prompt, lambda _in_flight: self._views_are_read()), Lane(self._bulk, self._may_read_counts)]
 
     async def before_revocation(self) -> None:
         """Make durable what was counted, while the group still accepts this generation."""
@@ -169,6 +170,10 @@ class Engine:
     def owned(self, assignment: Iterable[TP]) -> set[int]:
         """Partition numbers of the sources in an assignment."""
         return {tp.partition for tp in assignment if tp.topic in self.topics}
+
+    def _views_are_read(self) -> bool:
+        """Requests wait for the views at the start of a worker: it would answer with empty slates."""
+        return all(tail.caught_up for tail in self._tails)
 
     def _may_read_counts(self, in_flight: int) -> bool:
         return in_flight < MAX_IN_FLIGHT and not self.store.congested and self._requests_settled()
@@ -255,8 +260,7 @@ class Engine:
     def not_ready(self, generation: int) -> list[str]:
         """What keeps this worker from being ready, in words; empty when it is."""
         missing = [] if self.ready(generation) else ["state is not restored, or no partitions are assigned yet"]
-        tails = (self._counts_tail, self._items_tail, self._vectors_tail)
-        return missing + [f"{', '.join(tail.topics)} not read to the end yet" for tail in tails if not tail.caught_up]
+        return missing + [f"{', '.join(tail.topics)} not read to the end yet" for tail in self._tails if not tail.caught_up]
 
     def measure(self) -> None:
         """Bring gauges up to date."""

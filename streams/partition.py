@@ -47,6 +47,12 @@ class Changes(NamedTuple):
     tally: Counter[tuple[str, str]]  # (outcome, segment) -> events
 
 
+def stored_positions(disk: Disk) -> Positions:
+    """Where the rows on a disk stand in their sources."""
+    stored = disk.get(POSITIONS_KEY)
+    return decode_positions(stored) if stored is not None else Positions({}, {})
+
+
 class Partition:
     """Counts, slates and positions of one partition number of all source topics."""
 
@@ -55,8 +61,7 @@ class Partition:
         self.disk = disk
         self.discounted = discounted
         self.rows_in_memory = rows_in_memory
-        stored = disk.get(POSITIONS_KEY)
-        positions = decode_positions(stored) if stored is not None else Positions({}, {})
+        positions = stored_positions(disk)
         self.offsets = positions.offsets
         self.stream_s = positions.stream_s
         self.topic_ids = positions.topic_ids

@@ -24,7 +24,7 @@ from .disk import Disk
 from .forgetting import forget, watermark
 from .metrics import Metrics
 from .names import app_id
-from .partition import Changes, Partition
+from .partition import Changes, Partition, stored_positions
 from .restore import Changelogs, Stopped, restore
 from .sources import Sources
 from .transaction import BY_KEY, Ended, Owner, Record, Refused, Transactions, Undone
@@ -254,7 +254,7 @@ class Store:
         logs = Changelogs(*names, self._identity)
         for note in restore(self.settings.kafka_client(), logs, disks, self.settings.recovery_timeout_s, stopped, progress):
             log.warning("%s", note)
-        self.sources.measure(numbers)
+        self.sources.measure({number: stored_positions(disk).offsets for number, disk in disks.items()})
         return read[0]
 
     def _open_partition(self, number: int) -> Partition:

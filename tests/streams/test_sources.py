@@ -68,7 +68,25 @@ def test_ranges_and_identities_come_from_the_broker(local_broker: str) -> None:
     identities = found.identities([other])
     assert identities.keys() == {*topics.values(), other}
     assert all(identities.values())
-    found.measure([0, 1])
+    found.measure({0: {}, 1: {}})
     places: Iterable[tuple[str, int]] = (("clicks", 0), ("clicks", 1), ("impressions", 1))
     assert [found.end(*place) for place in places] == [0, 4, 0]
     assert (found.topic("clicks"), found.source[topics["clicks"]]) == (topics["clicks"], "clicks")
+
+
+@pytest.mark.local
+def test_an_end_that_the_broker_names_too_early_is_not_taken_for_a_topic_cut_short(local_broker: str) -> None:
+    topics = {"clicks": make_topic(local_broker, partitions=1)}
+    produce(local_broker, topics["clicks"], [(0, b"k", b"x")] * 4)
+    found = Sources({"bootstrap.servers": local_broker}, topics)
+    found.measure({0: {"clicks": 4}})
+    assert found.end("clicks", 0) == 4
+
+
+@pytest.mark.kafka
+def test_a_topic_that_ends_before_the_position_is_seen_as_it_is(kafka: str) -> None:
+    topics = {"clicks": make_topic(kafka, partitions=1)}
+    produce(kafka, topics["clicks"], [(0, b"k", b"x")] * 4)
+    found = Sources({"bootstrap.servers": kafka}, topics)
+    found.measure({0: {"clicks": 9}})
+    assert found.end("clicks", 0) == 4
