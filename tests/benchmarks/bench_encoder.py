@@ -57,6 +57,7 @@ def run(options: list[str]) -> dict[str, Any]:
     parser.add_argument("--updates", default="", help="another length of training for some points: A=330,B=950")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--no-peer", action="store_true")
+    parser.add_argument("--no-float32", action="store_true", help="leave out what 8 bits are compared with")
     parser.add_argument("--no-catalogue", action="store_true", help="embed only what the other figures need")
     args = parser.parse_args(options)
     PLACE.mkdir(parents=True, exist_ok=True)
@@ -66,6 +67,7 @@ def run(options: list[str]) -> dict[str, Any]:
     artifacts: dict[str, Artifact] = {}
     for name in args.points.split(","):
         artifacts |= make(name, POINTS[name], corpus, args.threads, lengths.get(name), reuse=args.reuse)
+    artifacts = {name: artifact for name, artifact in artifacts.items() if not (args.no_float32 and "float32" in name)}
     taught = teacher_vectors(corpus, teacher, reuse=args.reuse)
     torch.set_num_threads(1)
     sample = [corpus.texts[row] for row in np.linspace(0, len(corpus) - 1, SPEED_TEXTS).astype(int)]
