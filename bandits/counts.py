@@ -114,9 +114,7 @@ def validate(counts: Counts) -> None:
     for name in SUMS:
         array = getattr(counts, name)
         if array.ndim != 2 or array.shape != shape:
-            message = (
-                f"counts.{name} must be (n_segments, n_items) = {shape} like counts.impressions, found {array.shape}"
-            )
+            message = f"counts.{name} must be (n_segments, n_items) = {shape} like counts.impressions, found {array.shape}"
             raise CountsError(message)
         if not np.isfinite(array).all():
             raise CountsError(_where(name, ~np.isfinite(array), array, "must be finite"))
