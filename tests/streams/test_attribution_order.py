@@ -10,7 +10,7 @@ from collections import defaultdict
 from typing import NamedTuple
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams.attribution import count_clicks, count_impressions
@@ -72,7 +72,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Disk:
     return Disk(tmp_path_factory.mktemp("order") / "disk")
 
 
-@settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=100)
 @given(history=histories(), data=st.data())
 def test_any_order_any_chunks_and_any_flushes_give_the_recount(shared: Disk, history: History, data: st.DataObject) -> None:
     shown = data.draw(st.permutations(history.impressions))

@@ -101,7 +101,7 @@ class AgainstADict(RuleBasedStateMachine):
 
 
 TestAgainstADict = AgainstADict.TestCase
-TestAgainstADict.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestAgainstADict.settings = settings(max_examples=40, stateful_step_count=30)
 
 
 def test_nothing_happened_is_no_change(tmp_path: Path) -> None:
