@@ -35,7 +35,7 @@ from tests.cluster import Cluster, missing
 
 ROOT = pathlib.Path(__file__).parents[2]
 CALL_TIMEOUT_S = 60.0
-FAUST_TIMEOUT_S = 900.0
+FAUST_TIMEOUT_S = 3600.0
 ROWS_PER_TRANSACTION = 50_000
 STORES = {"faust rocksdb": "rocksdb://", "faust memory": "memory://"}
 GOAL = 20.0

@@ -5,13 +5,14 @@ from __future__ import annotations
 import random
 import time
 
+from streams.engine import EXIT_STATUS
 from tests.kafka import audit
 from tests.kafka.feed import Feed
 from tests.kafka.fleet import Fleet, wait_for
 from tests.kafka.history import History, make
 from tests.kafka.oracle import Cell, Totals
 
-READ_S = 90.0
+READ_S = 180.0
 
 
 def start_feed(fleet: Fleet, history: History, seconds: float = 0.0) -> Feed:
@@ -35,11 +36,17 @@ def feed_all(fleet: Fleet, seed: int, events: int = 4000, seconds: float = 0.0) 
     return history, feed
 
 
-def wait_read(fleet: Fleet, feed: Feed) -> None:
-    """Until the feed is over and the group has committed the end of every source."""
+def wait_read(fleet: Fleet, feed: Feed, *, supervised: bool = True) -> None:
+    """Until the feed is over and the group has committed the end of every source.
+
+    A worker that ends with 70 meanwhile is started again, as a supervisor would.
+    """
 
     def read() -> bool:
         assert feed.failure is None, feed.failure
+        for worker in fleet.workers:
+            if supervised and worker.status == EXIT_STATUS:
+                fleet.start(worker)
         return feed.done and fleet.committed(list(feed.ends)) == feed.ends
 
     wait_for(f"the group to read {fleet.names.prefix}", read, READ_S)
