@@ -12,6 +12,7 @@ from confluent_kafka.admin import AdminClient
 from faust.types import TP
 
 from bandits.config import SlateConfig
+from bandits.learner import MEMORIES
 
 from .arrivals import Arrivals
 from .attribution import CLICKS, IMPRESSIONS, REJECTED, REQUESTS, Rules, count_clicks, count_impressions
@@ -118,7 +119,7 @@ class Engine:
         metrics = Metrics()
         items = Index()
         ripening = Ripening(settings.attribution_window_s)
-        counts = CountsView(items, config.half_life_s, ripening)
+        counts = CountsView(items, config.half_life_s, ripening, MEMORIES)
         catalogue = CatalogueView(items)
         vectors = VectorsView(catalogue, names.encoder_releases, settings.releases_dir, lambda state: metrics.releases.labels(state).inc())
         replies = Replies(client)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from bandits.counts import Counts
 
 from .config import Settings
+from .memories import Memories
 from .names import changelog_topics
 from .ripening import Ripening
 from .rows import COUNTS_PREFIX, RowError, decode_count, decode_count_key
@@ -22,7 +23,7 @@ from .tail import Tail
 
 Floats = NDArray[np.float64]
 COLUMNS = 5  # impressions, clicks, conversions, value, examined
-EXAMINED = 4
+CLICKS, EXAMINED = 1, 4
 REBASE_HALF_LIVES = 16.0  # the common time moves on after this many: 2^16 is far from the ends of a float
 
 
@@ -52,7 +53,9 @@ class Index:
 class CountsView:
     """Counts as arrays (n_segments, n_items), columns by `items`, which others may extend."""
 
-    def __init__(self, items: Index, half_life_s: float | None = None, ripening: Ripening | None = None) -> None:
+    def __init__(
+        self, items: Index, half_life_s: float | None = None, ripening: Ripening | None = None, memories: Sequence[float] = ()
+    ) -> None:
         self.segments = Index()
         self.live = False  # whether what comes now is fresh: false while an old log is read
         self.items = items
@@ -61,37 +64,63 @@ class CountsView:
         self._half_life_s = half_life_s
         self._ripening = ripening
         self._columns = COLUMNS if half_life_s is None else 2 * COLUMNS  # totals, then discounted
-        self._cells: dict[bytes, tuple[int, int]] = {}
-        self._last: dict[tuple[int, bytes], Floats] = {}  # (partition, key) -> (columns,) as added to the sums
+        self._slots: dict[tuple[int, bytes], int] = {}  # (partition, key) -> row of the next two
+        self._cells: NDArray[np.int64] = np.zeros((256, 2), dtype=np.int64)  # (segment, item)
+        self._last: Floats = np.zeros((256, self._columns))  # as added to the sums
         self._sums: Floats = np.zeros((self._columns, 16, 256))
+        # subtle: a half-life of the policy file is what its operator wants to forget by; else change is looked for
+        self._memories = Memories(memories, COLUMNS, (16, 256)) if memories and half_life_s is None else None
 
     def apply(self, records: Iterable[Any]) -> None:
         """Records of the counts changelog, in order (confluent-kafka messages)."""
-        for record in records:
-            key, value = record.key(), record.value()
-            if key[:1] == COUNTS_PREFIX and value is not None:
-                self.put(record.partition(), key, value, time.time())
+        rows = {(r.partition(), r.key()): r.value() for r in records if r.key()[:1] == COUNTS_PREFIX and r.value() is not None}
+        if rows:
+            self._add(rows, time.time())
 
     def put(self, partition: int, key: bytes, value: bytes, now_s: float = 0.0) -> None:
         """One row of one partition: replaces what that partition said before."""
-        cell = self._cells.get(key)
-        if cell is None:
-            segment, item = decode_count_key(key)
-            cell = self._cells[key] = self.segments.number(segment), self.items.number(item)
+        self._add({(partition, key): value}, now_s)
+
+    def _add(self, rows: dict[tuple[int, bytes], bytes], now_s: float) -> None:
+        slots = np.fromiter((self._slot(place) for place in rows), dtype=np.int64, count=len(rows))
+        new = self._decode(rows.values())  # (n, columns)
+        increments = new - self._last[slots]
+        self._last[slots] = new
         self._reserve()
-        row = decode_count(value)
-        new = np.array(row.totals())
-        if self._half_life_s is not None:
-            self._rebase(row.reference_s)
-            new = np.concatenate([new, np.array(row.fresh()) * 2.0 ** ((row.reference_s - self.at_s) / self._half_life_s)])
-        old = self._last.get((partition, key))
-        self._sums[:, cell[0], cell[1]] += new if old is None else new - old
-        self._last[partition, key] = new
+        segments, items = self._cells[slots].T
+        for column in range(self._columns):
+            np.add.at(self._sums[column], (segments, items), increments[:, column])
         self.version += 1
-        if self.live and self._ripening is not None:
-            looks = float(new[EXAMINED] - (0.0 if old is None else old[EXAMINED]))
-            if looks > 0:
-                self._ripening.looked(cell, looks, now_s)
+        if not self.live:
+            return
+        if self._memories is not None:
+            self._memories.add(segments, items, increments, max(0.0, float(increments[:, CLICKS].sum())))
+        if self._ripening is not None:
+            for segment, item, looks in zip(segments.tolist(), items.tolist(), increments[:, EXAMINED].tolist(), strict=True):
+                if looks > 0:
+                    self._ripening.looked((segment, item), looks, now_s)
+
+    def _slot(self, place: tuple[int, bytes]) -> int:
+        slot = self._slots.get(place)
+        if slot is None:
+            segment, item = decode_count_key(place[1])
+            slot = self._slots[place] = len(self._slots)
+            if slot == len(self._last):
+                self._last = np.concatenate([self._last, np.zeros_like(self._last)])
+                self._cells = np.concatenate([self._cells, np.zeros_like(self._cells)])
+            self._cells[slot] = self.segments.number(segment), self.items.number(item)
+        return slot
+
+    def _decode(self, values: Iterable[bytes]) -> Floats:
+        rows = [decode_count(value) for value in values]
+        totals = np.array([row.totals() for row in rows])
+        half_life_s = self._half_life_s
+        if half_life_s is None:
+            return totals
+        references_s = np.array([row.reference_s for row in rows])
+        self._rebase(float(references_s.max()))
+        shares = 2.0 ** ((references_s - self.at_s) / half_life_s)
+        return np.concatenate([totals, np.array([row.fresh() for row in rows]) * shares[:, None]], axis=1)
 
     def clicked(self, delays: Sequence[tuple[float, float]]) -> None:
         """Clicks that were counted here: (seconds after the impression, time of the impression)."""
@@ -101,14 +130,13 @@ class CountsView:
     def counts(self, now_s: float) -> Counts:
         """The global counts, (n_segments, n_items), fresh looks as `unripe`; with a half-life `recent` holds them discounted to `now_s`."""
         self._reserve()
-        sums = np.maximum(self._sums[:, : len(self.segments), : len(self.items)], 0.0)  # differences of floats may leave -1e-17
-        sums[3] = self._sums[3, : len(self.segments), : len(self.items)]  # values may be negative
-        unripe = np.zeros_like(sums[0]) if self._ripening is None else self._ripening.unripe(sums[0].shape, now_s)
-        if self._half_life_s is None:
-            return _counts(sums, unripe)
-        fresh = self._sums[COLUMNS:, : len(self.segments), : len(self.items)] * 2.0 ** ((self.at_s - now_s) / self._half_life_s)
-        fresh[[0, 1, 2, 4]] = np.maximum(fresh[[0, 1, 2, 4]], 0.0)
-        return _counts(sums[:COLUMNS], unripe)._replace(recent=(_counts(fresh, unripe),))
+        shape = len(self.segments), len(self.items)
+        sums = self._sums[:, : shape[0], : shape[1]]
+        unripe = np.zeros(shape) if self._ripening is None else self._ripening.unripe(shape, now_s)
+        recent = [] if self._memories is None else self._memories.sums(shape)
+        if self._half_life_s is not None:
+            recent = [sums[COLUMNS:] * 2.0 ** ((self.at_s - now_s) / self._half_life_s)]
+        return _counts(sums, unripe)._replace(recent=tuple(_counts(memory, unripe) for memory in recent))
 
     def _reserve(self) -> None:
         _, rows, columns = self._sums.shape
@@ -119,6 +147,8 @@ class CountsView:
         grown = np.zeros(shape)
         grown[:, :rows, :columns] = self._sums
         self._sums = grown
+        if self._memories is not None:
+            self._memories.reserve(shape[1:])
 
     def _rebase(self, reference_s: float) -> None:
         half_life_s = self._half_life_s
@@ -126,13 +156,14 @@ class CountsView:
             return
         keep = 2.0 ** ((self.at_s - reference_s) / half_life_s)
         self._sums[COLUMNS:] *= keep
-        for last in self._last.values():
-            last[COLUMNS:] *= keep
+        self._last[:, COLUMNS:] *= keep
         self.at_s = reference_s
 
 
 def _counts(sums: Floats, unripe: Floats) -> Counts:
-    return Counts(sums[0], sums[1], sums[2], sums[3], sums[4], np.minimum(unripe, sums[EXAMINED]))
+    """Copies; differences of floats may leave -1e-17, and only values may be negative."""
+    impressions, clicks, conversions, examined = np.maximum(sums[[0, 1, 2, EXAMINED]], 0.0)
+    return Counts(impressions, clicks, conversions, sums[3].copy(), examined, np.minimum(unripe, examined))
 
 
 def read_counts(settings: Settings, segment: str | None = None) -> Iterator[dict[str, Any]]:
