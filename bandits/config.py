@@ -78,7 +78,7 @@ class SlateConfig:
     objectives
         (name, weight) pairs, relative; those of weight 0 are left out.
     half_life_s
-        Time after which an event counts half, in seconds; None forgets nothing.
+        Half-life in seconds of the memory that is compared with all counts to find change; None leaves memories to whoever keeps counts.
     priors
         How much an arm borrows (`bandits.priors`).
     examination
