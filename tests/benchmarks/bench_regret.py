@@ -53,7 +53,7 @@ PEERS = (
     "contextualbandits_linucb",
     "contextualbandits_lints",
 )
-# One decision among 150 arms takes these milliseconds: at 200,000 visits a run would be many minutes. bayesianbandits needs 20 ms or more.
+# One decision among 150 arms takes these milliseconds: at 200,000 visits a run would be many minutes. bayesianbandits takes far longer.
 SLOW = {"river_thompson": 50_000, "contextualbandits_linucb": 50_000, "contextualbandits_lints": 50_000, "bayesianbandits_thompson": 5_000}
 # Targets of the issue for the default setting; uniform and other figures are in docs/bandits.md.
 TARGETS = {"plain": 5_700, "tenth": 2_600, "delay_1000": 6_500, "drift": 24_000}
