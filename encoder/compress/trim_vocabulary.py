@@ -76,9 +76,10 @@ def trim_vocabulary(model: Model, texts: Sequence[str], minimum: int = 1, drop_p
 
 def _drop_punctuation(described: dict[str, Any]) -> None:
     """Put a normalizer in front that makes punctuation and symbols blanks."""
-    blank = {"type": "Replace", "pattern": {"Regex": r"[\p{P}\p{S}]+"}, "content": " "}
+    blank = {"type": "Replace", "pattern": {"Regex": r"[\p{P}\p{S}\s]+"}, "content": " "}  # one blank: Unigram would read two
+    ends = {"type": "Strip", "strip_left": True, "strip_right": True}
     before = described.get("normalizer")
-    described["normalizer"] = {"type": "Sequence", "normalizers": [blank, *([before] if before else [])]}
+    described["normalizer"] = {"type": "Sequence", "normalizers": [blank, ends, *([before] if before else [])]}
 
 
 def _unknown(described: dict[str, Any]) -> int | None:
