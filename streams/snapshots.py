@@ -3,7 +3,7 @@
     world      counts, catalogue, vectors and beliefs at one time: what all segments share
     snapshot   one segment of a world (`bandits.serve.prepare`)
 
-When counts, items or vectors have changed, the next world and the snapshots of the segments in use are made in a thread, at most every
+When counts, items or vectors have changed, the next world and the snapshots of segments asked for lately are made in a thread, at most every
 `REFRESH_S`, or `REFRESH_SHARE` times what the last one took, whichever is more. Requests are answered from the old ones meanwhile: a large
 catalogue or a new release costs freshness, not latency. Only a segment that was never asked for waits for its snapshot, and a request that
 names items which are newer than the world.
@@ -30,6 +30,7 @@ from .view import CountsView
 REFRESH_S = 0.5
 REFRESH_SHARE = 5.0
 MAX_SNAPSHOTS = 2000  # segments held ready; the one not asked for longest goes first
+MAX_CELLS = 4_000_000  # (segment, item) pairs held ready: a snapshot has some thirty arrays of n_items, so this is about 1 GB
 
 
 class World(NamedTuple):
@@ -64,6 +65,7 @@ class Snapshots:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="snapshots")
         self._world: World | None = None
         self._prepared: dict[str, Prepared] = {}
+        self._asked: set[str] = set()  # segments, since the world that is coming was begun
         self._coming: Future[tuple[World, dict[str, Prepared], float]] | None = None
         self._next_at_s = 0.0
         self._arrays: tuple[tuple[int, int], Catalogue] | None = None
@@ -78,7 +80,8 @@ class Snapshots:
         if held is None or most_item >= held.world.counts.impressions.shape[1]:
             held = _prepare(self._config, world, self._counts.segments.get(segment), now_s, self._rng)
         self._prepared[segment] = held  # at the end: asked for last
-        if len(self._prepared) > MAX_SNAPSHOTS:
+        self._asked.add(segment)
+        if len(self._prepared) > max(1, min(MAX_SNAPSHOTS, MAX_CELLS // max(1, world.counts.impressions.shape[1]))):
             del self._prepared[next(iter(self._prepared))]
         return held
 
@@ -90,11 +93,14 @@ class Snapshots:
         """Take over what is ready; start the next if something changed and it is time."""
         if self._coming is not None and self._coming.done():
             self._world, made, took_s = self._coming.result()
-            self._prepared |= {segment: prepared for segment, prepared in made.items() if segment in self._prepared}
+            # segments that nobody asked for meanwhile are let go: the next request makes them again, of the world of its time
+            kept = {segment: held for segment, held in self._prepared.items() if segment in made or segment in self._asked}
+            self._prepared = {segment: made.get(segment, held) for segment, held in kept.items()}
             self._coming = None
             self._next_at_s = now_s + max(REFRESH_S, REFRESH_SHARE * took_s)
         if self._coming is None and self._world is not None and now_s >= self._next_at_s and self._state() != self._world.state:
-            segments = {segment: self._counts.segments.get(segment) for segment in self._prepared}
+            segments = {segment: self._counts.segments.get(segment) for segment in self._asked if segment in self._prepared}
+            self._asked = set()
             self._coming = self._thread.submit(_make, *self._ingredients(now_s), self._config, segments, now_s, self._thread_rng)
 
     def _state(self) -> tuple[int, ...]:

@@ -110,3 +110,21 @@ def test_snapshot_keeps_the_vectors_of_its_own_release_while_the_next_is_made(vi
     swapped = until(views, "s", lambda p: p.world.encoder == "v2", 1.0)
     assert swapped.world.catalogue.vectors.shape[1] == 3
     assert swapped.snapshot.view.vectors.shape[1] == 3
+
+
+def test_segment_that_nobody_asks_for_is_let_go_and_made_again_fresh(views):
+    views.count("s", "a", 1)
+    views.snapshots.get("s", 0.0)
+    views.snapshots.get("quiet", 0.0)
+    for impressions in (2, 3):  # "quiet" is asked for before the first refresh only
+        views.count("s", "a", impressions)
+        until(views, "s", lambda p, n=impressions: p.world.counts.impressions.sum() == n, 10.0 * impressions)
+    assert "quiet" not in views.snapshots._prepared
+    assert views.snapshots.get("quiet", 30.0).world.counts.impressions.sum() == 3
+
+
+def test_large_catalogues_hold_fewer_segments(views, monkeypatch):
+    monkeypatch.setattr("streams.snapshots.MAX_CELLS", 2 * len(ITEMS))
+    for segment in ("s", "t", "u"):
+        views.snapshots.get(segment, 0.0)
+    assert list(views.snapshots._prepared) == ["t", "u"]
