@@ -18,6 +18,7 @@ FEED_S = 7.0
 STUCK_S = 120.0  # without anything sent, committed or hurt: whoever owns what is left does not go on
 SETTLE_S = 0.8  # several flush intervals: whatever a worker still wants to commit, it has
 LOOK_EVERY_S = 0.1
+TAKEOVER_S = 15.0  # longer than this nobody waits for others to take over from a paused worker
 KILLED = -9
 PAUSE_POINTS = (None, None, "begin", "begin", "rows", "offsets", "offsets", "committed")  # None: at any time
 
@@ -85,6 +86,7 @@ class Round:
         self.resume_at: dict[str, float] = {}
         self.kills_left = list(self.plan.kills)
         self.done = {"crash": 0, "kills": 0, "pauses": 0, "wipes": 0, "broker": 0, "ended": 0}
+        self.takeovers = 0  # when a worker was paused
         self.pause_due = self.plan.pause is not None
         self.broker_due = self.plan.broker_at_s is not None
 
@@ -183,7 +185,9 @@ class Round:
 
     def _look_at(self, worker: Worker, now_s: float) -> None:
         if worker.name in self.resume_at:
-            if now_s > self.resume_at[worker.name]:
+            late_s = now_s - self.resume_at[worker.name]
+            # subtle: on a slow machine others take over late, and a pause that ends before would be none
+            if late_s > 0 and (self._takeovers(worker) > self.takeovers + 1 or late_s > TAKEOVER_S):
                 del self.resume_at[worker.name]
                 worker.resume()
             return
@@ -228,3 +232,8 @@ class Round:
         worker.stopped = True
         self.done["pauses"] += 1
         self.resume_at[worker.name] = now_s + self.plan.pause[3]
+        self.takeovers = self._takeovers(worker)
+
+    def _takeovers(self, paused: Worker) -> int:
+        """How often the other workers have got partitions so far."""
+        return sum(worker.text().count(": own [") for worker in self.fleet.workers if worker is not paused)
