@@ -25,9 +25,7 @@ def test_wrong_usage_ends_with_2(arguments: list[str], capsys: pytest.CaptureFix
 
 def test_a_misspelt_setting_ends_with_2_and_names_the_right_one(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("slates", SLATESTREAM_TOPIC_PREFX="a.") == 2
-    assert capsys.readouterr().err == (
-        "slatestream: unknown setting SLATESTREAM_TOPIC_PREFX: did you mean SLATESTREAM_TOPIC_PREFIX?\n"
-    )
+    assert capsys.readouterr().err == ("slatestream: unknown setting SLATESTREAM_TOPIC_PREFX: did you mean SLATESTREAM_TOPIC_PREFIX?\n")
 
 
 @pytest.mark.parametrize(
@@ -71,9 +69,7 @@ def test_ctrl_c_is_130_and_an_unexpected_error_keeps_its_traceback(monkeypatch: 
         run("slates")
 
 
-def test_an_expected_failure_of_several_lines_is_said_on_one(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_an_expected_failure_of_several_lines_is_said_on_one(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     def failed(*_: object) -> int:
         msg = "expected a,\n  found b"
         raise CommandError(msg)

@@ -49,9 +49,7 @@ def test_a_data_directory_under_a_file_cannot_be_written(tmp_path: Path) -> None
     assert (found.status, "cannot be written" in found.found) == (BAD, True)
 
 
-def test_without_a_broker_the_rest_is_said_not_to_be_seen(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_without_a_broker_the_rest_is_said_not_to_be_seen(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr("streams.connect.connect.__defaults__", (0.3,))
     assert cli.main(["doctor", "--json"], {"KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1"}) == 1
     found = {line["check"]: line for line in map(json.loads, capsys.readouterr().out.splitlines())}
