@@ -3,10 +3,10 @@
     world      counts, catalogue, vectors and beliefs at one time: what all segments share
     snapshot   one segment of a world (`bandits.serve.prepare`)
 
-When counts, items or vectors have changed, the next world and snapshots of the segments asked for lately are made in a thread, at most every
-`REFRESH_S`, or `REFRESH_SHARE` times what the last one took, whichever is more. Requests are answered from the old ones meanwhile: a large
-catalogue or a new release costs freshness, not latency. Only a segment that was never asked for waits for its snapshot, and a request that
-names items which are newer than the world.
+When counts, items or vectors have changed, the next world and snapshots of the segments asked for lately are made in a thread, at most
+every `REFRESH_S`, or `REFRESH_SHARE` times what the last one took, whichever is more. Requests are answered from the old ones meanwhile:
+a large catalogue or a new release costs freshness, not latency. Only a segment that was never asked for waits for its snapshot, and a
+request that names items which are newer than the world.
 """
 
 import time
