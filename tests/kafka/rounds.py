@@ -177,7 +177,7 @@ class Round:
             except ClusterError:  # a machine that is busy with something else
                 self.cluster.wait_ready(GIVE_UP_S)
             self.done["broker"] += 1
-        if self.pause_due and self.done["crash"]:
+        if self.pause_due:
             self._pause(now_s)
         # subtle: paused workers may resume after the feed is over, the last crash must come before its end
         if self.done["crash"] and not self.pause_due and not self.broker_due:
@@ -221,7 +221,7 @@ class Round:
             worker.trap.arm(point, "stop", passes)
             self.pause_due = False
             self.resume_at.setdefault("armed", float("inf"))
-        elif worker.running:
+        elif worker.running and "Resuming flow" in worker.text():
             worker.pause()
             self.pause_due = False
             self._stopped(worker, now_s)
