@@ -44,6 +44,7 @@ class Feed(threading.Thread):
             }
         )
         self.release = threading.Event()
+        self.silence = threading.Event()  # while it is set nothing is sent
         self.ends: dict[Place, int] = {}
         self.refused: set[tuple[str, int, int]] = set()  # where the bad events lie
         self.done = False
@@ -84,6 +85,8 @@ class Feed(threading.Thread):
         Event time runs fast here. A slice is delivered before the next, or one topic could fall behind another by more than a window,
         and the product forgets slates by the time of its sources.
         """
+        while self.silence.is_set():
+            time.sleep(0.05)
         until_s = events[first].arrives_s + SLICE_S
         last = first
         while last < min(limit, len(events)) and events[last].arrives_s <= until_s:

@@ -16,9 +16,10 @@ from tests.kafka.hooks import POINTS
 
 FEED_S = 7.0
 STUCK_S = 120.0  # without anything sent, committed or hurt: whoever owns what is left does not go on
+SILENCE_S = 1.2  # several flush intervals, and a chunk on its way
 SETTLE_S = 0.8  # several flush intervals: whatever a worker still wants to commit, it has
 LOOK_EVERY_S = 0.1
-TAKEOVER_S = 15.0  # longer than this nobody waits for others to take over from a paused worker
+TAKEOVER_S, AFTER_TAKEOVER_S = 30.0, 2.5  # a paused worker wakes so long after the others have taken over, at the latest after so long
 KILLED = -9
 PAUSE_POINTS = (None, None, "begin", "begin", "rows", "offsets", "offsets", "committed")  # None: at any time
 
@@ -86,7 +87,8 @@ class Round:
         self.resume_at: dict[str, float] = {}
         self.kills_left = list(self.plan.kills)
         self.done = {"crash": 0, "kills": 0, "pauses": 0, "wipes": 0, "broker": 0, "ended": 0}
-        self.takeovers = 0  # when a worker was paused
+        self.takeovers, self.taken_over = 0, False  # when a worker was paused, and since then
+        self.silent_since_s = 0.0
         self.pause_due = self.plan.pause is not None
         self.broker_due = self.plan.broker_at_s is not None
 
@@ -185,9 +187,11 @@ class Round:
 
     def _look_at(self, worker: Worker, now_s: float) -> None:
         if worker.name in self.resume_at:
-            late_s = now_s - self.resume_at[worker.name]
-            # subtle: on a slow machine others take over late, and a pause that ends before would be none
-            if late_s > 0 and (self._takeovers(worker) > self.takeovers + 1 or late_s > TAKEOVER_S):
+            if not self.taken_over and self._takeovers(worker) > self.takeovers + 1:
+                # subtle: a pause that ends before others have counted much would be none; how late they take over is up to the machine
+                self.taken_over = True
+                self.resume_at[worker.name] = now_s + AFTER_TAKEOVER_S
+            if now_s > self.resume_at[worker.name]:
                 del self.resume_at[worker.name]
                 worker.resume()
             return
@@ -222,17 +226,26 @@ class Round:
             self.pause_due = False
             self.resume_at.setdefault("armed", float("inf"))
         elif worker.running and "Resuming flow" in worker.text():
-            worker.pause()
-            self.pause_due = False
-            self._stopped(worker, now_s)
+            # After a silence the worker has nothing to flush: its memory is clean, and stale when it wakes.
+            if not self.feed.silence.is_set():
+                self.feed.silence.set()
+                self.silent_since_s = now_s
+            elif now_s - self.silent_since_s > SILENCE_S:
+                worker.pause()
+                self.pause_due = False
+                self._stopped(worker, now_s)
+                self.feed.silence.clear()
 
     def _stopped(self, worker: Worker, now_s: float) -> None:
         assert self.plan.pause is not None
         self.resume_at.pop("armed", None)
         worker.stopped = True
         self.done["pauses"] += 1
-        self.resume_at[worker.name] = now_s + self.plan.pause[3]
+        # Inside a transaction the pause must be over before the broker aborts it, and others wait for it to be decided.
+        open_ended = self.plan.pause[1] in (None, "begin")
+        self.taken_over = not open_ended
         self.takeovers = self._takeovers(worker)
+        self.resume_at[worker.name] = now_s + (TAKEOVER_S if open_ended else self.plan.pause[3])
 
     def _takeovers(self, paused: Worker) -> int:
         """How often the other workers have got partitions so far."""
