@@ -7,10 +7,11 @@ import random
 import time
 from typing import NamedTuple
 
+from streams.transaction import TRANSACTION_TIMEOUT_S
 from tests.cluster import Cluster, ClusterError
 from tests.kafka import audit
 from tests.kafka.feed import GIVE_UP_S, Feed, Place
-from tests.kafka.fleet import SESSION_TIMEOUT_S, Fleet, Worker
+from tests.kafka.fleet import Fleet, Worker
 from tests.kafka.history import make
 from tests.kafka.hooks import POINTS
 
@@ -19,7 +20,8 @@ STUCK_S = 120.0  # without anything sent, committed or hurt: whoever owns what i
 SILENCE_S = 1.2  # several flush intervals, and a chunk on its way
 SETTLE_S = 0.8  # several flush intervals: whatever a worker still wants to commit, it has
 LOOK_EVERY_S = 0.1
-TAKEOVER_S, AFTER_TAKEOVER_S = 30.0, 2.5  # a paused worker wakes so long after the others have taken over, at the latest after so long
+AFTER_TAKEOVER_S = 2.5  # a paused worker wakes so long after others have taken over,
+TAKEOVER_S, IN_TRANSACTION_S = 30.0, 0.9 * TRANSACTION_TIMEOUT_S  # at the latest after so long
 KILLED = -9
 PAUSE_POINTS = (None, None, "begin", "begin", "rows", "offsets", "offsets", "committed")  # None: at any time
 
@@ -29,7 +31,7 @@ class Plan(NamedTuple):
 
     crash: tuple[int, str, int]  # worker, point, passes: kill -9 inside a flush
     wipe: bool  # the crashed worker comes back without a disk
-    pause: tuple[int, str | None, int, float] | None  # worker, point or None, passes, seconds
+    pause: tuple[int, str | None, int] | None  # worker, point or None, passes
     kills: tuple[tuple[float, int], ...]  # plain kill -9
     broker_at_s: float | None
     events: int
@@ -57,7 +59,7 @@ def plan(rnd: random.Random, index: int, workers: int) -> Plan:
     pause = None
     if index % 3 == 0:
         others = [n for n in range(workers) if n != crash[0]]
-        pause = rnd.choice(others), rnd.choice(PAUSE_POINTS), rnd.randint(1, 3), SESSION_TIMEOUT_S + rnd.uniform(0.8, 3.0)
+        pause = rnd.choice(others), rnd.choice(PAUSE_POINTS), rnd.randint(1, 3)
     kills = tuple((rnd.uniform(3.0, 9.0), rnd.randrange(workers)) for _ in range(rnd.choice((0, 0, 1, 1, 2))))
     settings = {
         "SLATESTREAM_CHUNK_RECORDS": rnd.choice(("40", "500", "4000")),
@@ -219,7 +221,7 @@ class Round:
 
     def _pause(self, now_s: float) -> None:
         assert self.plan.pause is not None
-        number, point, passes, _seconds = self.plan.pause
+        number, point, passes = self.plan.pause
         worker = self.fleet.workers[number]
         if point is not None:
             worker.trap.arm(point, "stop", passes)
@@ -241,11 +243,11 @@ class Round:
         self.resume_at.pop("armed", None)
         worker.stopped = True
         self.done["pauses"] += 1
-        # Inside a transaction the pause must be over before the broker aborts it, and others wait for it to be decided.
-        open_ended = self.plan.pause[1] in (None, "begin")
-        self.taken_over = not open_ended
+        # Inside a transaction the pause must be over before the broker aborts it: others wait for it to be decided.
+        open_ended = self.plan.pause[1] in (None, "begin", "committed")
+        self.taken_over = False
         self.takeovers = self._takeovers(worker)
-        self.resume_at[worker.name] = now_s + (TAKEOVER_S if open_ended else self.plan.pause[3])
+        self.resume_at[worker.name] = now_s + (TAKEOVER_S if open_ended else IN_TRANSACTION_S)
 
     def _takeovers(self, paused: Worker) -> int:
         """How often the other workers have got partitions so far."""
