@@ -108,7 +108,7 @@ def run(options: list[str]) -> dict[str, Any]:
 
 
 def _encoder(items: list[dict[str, Any]], out: pathlib.Path, dim: int) -> Artifact:
-    return quick(items, packaged_teacher(), out, dim=dim, tokens=8_000, words=500)
+    return quick(items, packaged_teacher(), out, dim=dim, tokens=8_000)
 
 
 def _measure(
