@@ -63,7 +63,8 @@ def count_impressions(partition: Partition, events: Iterable[Impression], rules:
     plain = rules.half_life_s is None and set(rules.examination) == {1.0}
     current, row, items = "", None, {}
     stream_s = partition.stream_s.get(IMPRESSIONS, 0.0)
-    horizon_s = partition.watermark_s  # a row made by an old event lives from here on, not from the event's own time
+    # a row made by an old event lives from here on, not from its own time
+    horizon_s = max(partition.watermark_s, *partition.stream_s.values(), 0.0)
     lives_s = 2 * rules.attribution_window_s
     changed = partition.dirty_counts
     counted: list[str] = []  # segments, one for each counted impression
@@ -114,7 +115,8 @@ def count_clicks(partition: Partition, events: Iterable[Click], rules: Rules, no
     """Count a run of clicks and conversions of one partition, in order; what cannot be judged yet waits. `now_s` as above."""
     lives_s = 2 * rules.attribution_window_s
     stream_s = partition.stream_s.get(CLICKS, 0.0)
-    horizon_s = partition.watermark_s  # a row made by an old event lives from here on, not from the event's own time
+    # a row made by an old event lives from here on, not from its own time
+    horizon_s = max(partition.watermark_s, *partition.stream_s.values(), 0.0)
     tally = partition.tally
     for event in events:
         ts = event.ts
@@ -148,7 +150,7 @@ def count_clicks(partition: Partition, events: Iterable[Click], rules: Rules, no
 def serve(partition: Partition, slate_id: str, segment: str, policy: str, ts: float, rules: Rules, now_s: float) -> None:
     """Note that this project made a slate: its segment holds for impressions that do not name one. `ts`: of the request."""
     partition.stream_s[REQUESTS] = max(partition.stream_s.get(REQUESTS, 0.0), min(ts, now_s))
-    row = _open(partition, slate_id, max(ts, partition.watermark_s) + 2 * rules.attribution_window_s, rules)
+    row = _open(partition, slate_id, max(ts, partition.watermark_s, *partition.stream_s.values()) + 2 * rules.attribution_window_s, rules)
     if row.policy is None:
         row.policy = policy
         if row.segment is None:
