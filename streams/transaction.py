@@ -7,6 +7,10 @@
              failed, or a commit whose result stayed unknown              at its start and restores what the log says
 
 A commit that timed out is asked again: librdkafka then answers with its outcome (librdkafka, rd_kafka_commit_transaction).
+
+After an undone flush the producer is replaced. One whose records were not delivered keeps its sequence numbers: the next transaction fails
+by them, and the one after that can wait for ever (seen with librdkafka 2.x and a broker that was away for more than
+TRANSACTION_TIMEOUT_S; also karafka/waterdrop issue 501).
 """
 
 import struct
@@ -101,6 +105,7 @@ class Transactions:
             "queue.buffering.max.kbytes": 512 * 1024,
         }
         self._producer: Producer | None = None
+        self._spoilt = False  # by an undone flush
 
     def start(self) -> None:
         """Take the name: fences a predecessor and ends its open transaction."""
@@ -115,7 +120,7 @@ class Transactions:
                 if not error.retriable() or time.monotonic() > deadline:
                     msg = f"could not take the transactional id {self.transactional_id}: {error.str()}"
                     raise Ended(msg) from None
-        self._producer = producer
+        self._producer, self._spoilt = producer, False
 
     def commit(self, records: Iterable[Record], offsets: Mapping[tuple[str, int], int], owner: Owner) -> dict[tuple[str, int], int]:
         """Steps 1 to 4 of a flush; returns the last offset written per (topic, partition).
@@ -125,6 +130,8 @@ class Transactions:
         Refused, Undone, Ended
             As in the table of this module.
         """
+        if self._spoilt:
+            self.start()
         producer = self._producer
         if producer is None:
             msg = "the transactional producer was not started"
@@ -146,6 +153,7 @@ class Transactions:
                 reason = failed[0].str() if failed else f"not written within {DEADLINE_S:g} s"
                 msg = f"records of the flush were not delivered: {reason}"
                 self._abort(producer)
+                self._spoilt = True
                 raise Undone(msg)
             positions = [TopicPartition(topic, partition, offset) for (topic, partition), offset in offsets.items()]
             _patiently(lambda: producer.send_offsets_to_transaction(positions, group_metadata(owner), CALL_TIMEOUT_S))  # 3
@@ -164,6 +172,7 @@ class Transactions:
             raise Refused(error.str())
         if error.txn_requires_abort():
             self._abort(producer)
+            self._spoilt = True
             raise Undone(error.str())
         msg = f"the result of a flush is unknown: {error.str()}"
         raise Ended(msg)

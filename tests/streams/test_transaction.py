@@ -123,6 +123,23 @@ def test_records_that_are_not_delivered_are_undone_before_any_offset_is_added() 
     assert "send_offsets_to_transaction" not in producer.calls
 
 
+def test_the_flush_after_an_undone_one_has_a_new_producer(monkeypatch: pytest.MonkeyPatch) -> None:
+    spoilt, fresh = Scripted(), Scripted()
+    spoilt.left = 1
+    monkeypatch.setattr(transaction_module, "Producer", lambda _client: fresh)
+    transactions = Transactions({}, "id")
+    scripted: Any = spoilt
+    transactions._producer = scripted
+    with pytest.raises(Undone):
+        transactions.commit([], {}, OWNER)
+    before = list(spoilt.calls)
+    transactions.commit([], {}, OWNER)
+    transactions.commit([], {}, OWNER)
+    assert spoilt.calls == before
+    assert fresh.calls.count("init_transactions") == 1
+    assert fresh.calls.count("commit_transaction") == 2
+
+
 def test_an_error_that_passes_is_tried_again() -> None:
     producer = Scripted(commit_transaction=[error(KafkaError._TIMED_OUT, retriable=True), None])
     commit(producer)
