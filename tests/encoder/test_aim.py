@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from encoder.aim import aim
 
 from encoder.adopt import adopt
+from encoder.aim import aim
 from encoder.compress.project import project, unit_vectors
 from encoder.teacher import load_teacher
 from tests.encoder.tiny import corpus, save_teacher
