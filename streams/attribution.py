@@ -19,6 +19,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from .discount import discount, weigh
 from .events import Click, Context, Impression, seconds
 from .partition import Partition
 from .rows import (
@@ -28,7 +29,6 @@ from .rows import (
     WAITING,
     WAITING_CLICK,
     WAITING_CONVERSION,
-    CountRow,
     Seen,
     SlateRow,
 )
@@ -63,8 +63,7 @@ def count_impressions(partition: Partition, events: Iterable[Impression], rules:
     plain = rules.half_life_s is None and set(rules.examination) == {1.0}
     current, row, items = "", None, {}
     stream_s = partition.stream_s.get(IMPRESSIONS, 0.0)
-    # a row made by an old event lives from here on, not from its own time
-    horizon_s = max(partition.watermark_s, *partition.stream_s.values(), 0.0)
+    horizon_s = _horizon(partition)
     lives_s = 2 * rules.attribution_window_s
     changed = partition.dirty_counts
     counted: list[str] = []  # segments, one for each counted impression
@@ -101,7 +100,7 @@ def count_impressions(partition: Partition, events: Iterable[Impression], rules:
         if plain:
             count.examined += 1.0
         else:
-            _weigh(count, event.position, min(ts, now_s), rules)
+            weigh(count, event.position, min(ts, now_s), rules.examination, rules.half_life_s)
         counted.append(segment)
         if seen.bits & WAITING:
             _settle(partition, row, item_id, seen, rules, now_s)
@@ -115,8 +114,7 @@ def count_clicks(partition: Partition, events: Iterable[Click], rules: Rules, no
     """Count a run of clicks and conversions of one partition, in order; what cannot be judged yet waits. `now_s` as above."""
     lives_s = 2 * rules.attribution_window_s
     stream_s = partition.stream_s.get(CLICKS, 0.0)
-    # a row made by an old event lives from here on, not from its own time
-    horizon_s = max(partition.watermark_s, *partition.stream_s.values(), 0.0)
+    horizon_s = _horizon(partition)
     tally = partition.tally
     for event in events:
         ts = event.ts
@@ -150,7 +148,7 @@ def count_clicks(partition: Partition, events: Iterable[Click], rules: Rules, no
 def serve(partition: Partition, slate_id: str, segment: str, policy: str, ts: float, rules: Rules, now_s: float) -> None:
     """Note that this project made a slate: its segment holds for impressions that do not name one. `ts`: of the request."""
     partition.stream_s[REQUESTS] = max(partition.stream_s.get(REQUESTS, 0.0), min(ts, now_s))
-    row = _open(partition, slate_id, max(ts, partition.watermark_s, *partition.stream_s.values()) + 2 * rules.attribution_window_s, rules)
+    row = _open(partition, slate_id, max(ts, _horizon(partition)) + 2 * rules.attribution_window_s, rules)
     if row.policy is None:
         row.policy = policy
         if row.segment is None:
@@ -158,6 +156,11 @@ def serve(partition: Partition, slate_id: str, segment: str, policy: str, ts: fl
 
 
 # ---- the parts
+
+
+def _horizon(partition: Partition) -> float:
+    """The newest time seen: a row made by an older event lives from here on, not from its own time."""
+    return max(partition.watermark_s, *partition.stream_s.values(), 0.0)
 
 
 def _segment(row: SlateRow, context: Context | None, rules: Rules) -> str:
@@ -252,7 +255,7 @@ def _count_feedback(
 ) -> None:
     segment = seen.segment or row.segment or DEFAULT_SEGMENT
     count = partition.count((segment, item_id))
-    share = _discount(count, min(ts, now_s), rules.half_life_s) if rules.half_life_s is not None else 0.0
+    share = discount(count, min(ts, now_s), rules.half_life_s) if rules.half_life_s is not None else 0.0
     if conversion:
         # subtle: an earlier one may wait for a click still; it must not count beside this one when the click comes
         seen.bits = (seen.bits | CONVERTED) & ~WAITING_CONVERSION
@@ -273,30 +276,3 @@ def _count_feedback(
         for other_id, other in row.items.items():  # conversions that needed a click
             if other.bits & WAITING_CONVERSION:
                 _settle(partition, row, other_id, other, rules, now_s)
-
-
-def _weigh(count: CountRow, position: int, ts: float, rules: Rules) -> None:
-    """An impression is worth the probability that its position was looked at, and less as it grows old."""
-    weight = rules.examination[min(position, len(rules.examination) - 1)]
-    count.examined += weight
-    if rules.half_life_s is not None:
-        share = _discount(count, ts, rules.half_life_s)
-        count.fresh_impressions += share
-        count.fresh_examined += share * weight
-
-
-def _discount(row: CountRow, ts: float, half_life_s: float) -> float:
-    """Weight of an event at `ts`: 2^((ts - reference) / half-life), after the reference moved to `ts` if that is later.
-
-    `ts` is never in the future: one event from a clock that runs ahead would discount all others to nothing, for good.
-    """
-    if ts > row.reference_s:
-        keep = 2.0 ** ((row.reference_s - ts) / half_life_s)
-        row.fresh_impressions *= keep
-        row.fresh_clicks *= keep
-        row.fresh_conversions *= keep
-        row.fresh_value *= keep
-        row.fresh_examined *= keep
-        row.reference_s = ts
-        return 1.0
-    return float(2.0 ** ((ts - row.reference_s) / half_life_s))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from streams.attribution import CLICKS, IMPRESSIONS, count_clicks, count_impressions
+from streams.attribution import CLICKS, IMPRESSIONS, count_clicks, count_impressions, serve
 from streams.forgetting import forget, watermark
 from streams.partition import Partition
 
@@ -68,6 +68,15 @@ def test_a_row_made_by_an_old_event_lives_from_the_watermark_on(partition: Parti
     show(partition, "old", at_s=-10 * WINDOW_S)
     forget_at(partition, WINDOW_S)
     assert remembers(partition, "old")
+
+
+def test_an_old_impression_and_its_click_meet_where_requests_of_today_came_first(partition: Partition) -> None:
+    """A quiet partition's clock is the newest source's: what the oldest source writes must outlive it."""
+    serve(partition, "today", "default", "p", START_S, RULES, NOW_S)
+    show(partition, "old", at_s=-300 * WINDOW_S)
+    forget_at(partition, 2 * WINDOW_S - 1)
+    count_clicks(partition, [click("old", at_s=-300 * WINDOW_S + 1)], RULES, NOW_S)
+    assert totals(partition) == {("default", "i"): (1, 1, 0, 1)}
 
 
 def test_what_still_waits_is_an_orphan_when_its_slate_goes(partition: Partition) -> None:
