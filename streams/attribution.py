@@ -15,13 +15,12 @@ Not promised: duplicates that come later than the row lives are counted again; f
 """
 
 import math
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from .discount import discount, weigh
 from .events import Click, Context, Impression, seconds
-from .partition import Partition
+from .partition import COUNTED_IMPRESSION, CountKey, Partition
 from .rows import (
     CLICKED,
     CONVERTED,
@@ -41,7 +40,7 @@ EXPIRY_STEPS = 8  # expiries are rounded up to this fraction of the window: fewe
 IMPRESSIONS, CLICKS, REQUESTS = "impressions", "clicks", "slate-requests"  # the sources, which make stream time
 
 # Outcomes, counted per segment ("" where none is known): the names of the metrics.
-COUNTED_IMPRESSION, COUNTED_CLICK, COUNTED_CONVERSION = "impression", "click", "conversion"
+COUNTED_CLICK, COUNTED_CONVERSION = "click", "conversion"
 DUPLICATE, WAITED, LATE, ORPHAN, REJECTED, FORGOTTEN = "duplicate", "waiting", "late", "orphan", "rejected", "forgotten"
 
 
@@ -61,52 +60,51 @@ def count_impressions(partition: Partition, events: Iterable[Impression], rules:
     `now_s` bounds stream time: one event from a clock that runs ahead must not make the partition forget everything.
     """
     plain = rules.half_life_s is None and set(rules.examination) == {1.0}
-    current, row, items = "", None, {}
+    current, row, items, until_s = "", None, {}, 0.0
     stream_s = partition.stream_s.get(IMPRESSIONS, 0.0)
     horizon_s = _horizon(partition)
     lives_s = 2 * rules.attribution_window_s
-    changed = partition.dirty_counts
-    counted: list[str] = []  # segments, one for each counted impression
+    shown: list[CountKey] = []
     for event in events:
         ts = event.ts
         if type(ts) is not float:
             ts = seconds(ts)
         if ts > stream_s:
             stream_s = ts if ts <= now_s else max(stream_s, now_s)
-        expires_s = (ts if ts > horizon_s else horizon_s) + lives_s
+        from_s = ts if ts > horizon_s else horizon_s
         if event.slate_id != current or row is None:
             current = event.slate_id
-            row = _open(partition, current, expires_s, rules)
-            items = row.items
+            row = _open(partition, current, from_s + lives_s, rules)
+            items, until_s = row.items, row.expires_s - lives_s
         item_id = event.item_id
         seen = items.get(item_id)
         if seen is None:
             if len(items) >= MAX_SLATE_ITEMS:
                 partition.refuse(event, OVERFULL)
                 continue
-            seen = items[item_id] = Seen(SEEN, ts)
-        elif seen.bits & SEEN:
-            partition.tally[DUPLICATE, seen.segment or row.segment or ""] += 1
+            items[item_id] = ts
+        elif not isinstance(seen, Seen) or seen.bits & SEEN:
+            partition.tally[DUPLICATE, _segment_of(row, seen)] += 1
             continue
         else:
             seen.bits |= SEEN
             seen.seen_s = ts
         segment = event.segment or _segment(row, event.context, rules)
         if segment != row.segment:
-            _note_segment(row, seen, segment)
-        key = segment, item_id
-        count = changed.get(key) or partition.count(key)
-        count.impressions += 1.0
+            _note_segment(row, item_id, segment)
         if plain:
-            count.examined += 1.0
+            shown.append((segment, item_id))
         else:
+            count = partition.count((segment, item_id))
+            count.impressions += 1.0
             weigh(count, event.position, min(ts, now_s), rules.examination, rules.half_life_s)
-        counted.append(segment)
-        if seen.bits & WAITING:
+            partition.tally[COUNTED_IMPRESSION, segment] += 1
+        if seen is not None and isinstance(seen, Seen) and seen.bits & WAITING:
             _settle(partition, row, item_id, seen, rules, now_s)
-        if expires_s > row.expires_s:
-            row.expires_s = _rounded(expires_s, rules)
-    partition.tally.update({(COUNTED_IMPRESSION, segment): n for segment, n in Counter(counted).items()})
+        if from_s > until_s:
+            row.expires_s = _rounded(from_s + lives_s, rules)
+            until_s = row.expires_s - lives_s
+    partition.shown.update(shown)
     partition.stream_s[IMPRESSIONS] = stream_s
 
 
@@ -123,12 +121,10 @@ def count_clicks(partition: Partition, events: Iterable[Click], rules: Rules, no
         if ts > stream_s:
             stream_s = max(stream_s, min(ts, now_s))
         row = _open(partition, event.slate_id, max(ts, horizon_s) + lives_s, rules)
-        seen = row.items.get(event.item_id)
-        if seen is None:
-            if len(row.items) >= MAX_SLATE_ITEMS:
-                partition.refuse(event, OVERFULL)
-                continue
-            seen = row.items[event.item_id] = Seen()
+        if event.item_id not in row.items and len(row.items) >= MAX_SLATE_ITEMS:
+            partition.refuse(event, OVERFULL)
+            continue
+        seen = _entry(row, event.item_id)
         conversion = event.kind == COUNTED_CONVERSION
         segment = seen.segment or row.segment or ""
         if seen.bits & (CONVERTED if conversion else CLICKED):
@@ -168,12 +164,24 @@ def _segment(row: SlateRow, context: Context | None, rules: Rules) -> str:
     return row.segment if row.policy is not None and row.segment else context_segment(context, rules.segment_fields)
 
 
-def _note_segment(row: SlateRow, seen: Seen, segment: str) -> None:
+def _note_segment(row: SlateRow, item_id: str, segment: str) -> None:
     """Most slates have one segment: it is kept once, and with an item where the item's differs."""
     if row.segment is None:
         row.segment = segment
     else:
-        seen.segment = segment
+        _entry(row, item_id).segment = segment
+
+
+def _segment_of(row: SlateRow, seen: float | Seen) -> str:
+    return (seen.segment if isinstance(seen, Seen) else None) or row.segment or ""
+
+
+def _entry(row: SlateRow, item_id: str) -> Seen:
+    """What the slate's row knows of an item, in the form that can say more than the time of its impression."""
+    seen = row.items.get(item_id)
+    if not isinstance(seen, Seen):
+        seen = row.items[item_id] = Seen() if seen is None else Seen(SEEN, seen)
+    return seen
 
 
 def _open(partition: Partition, slate_id: str, expires_s: float, rules: Rules) -> SlateRow:
@@ -274,5 +282,5 @@ def _count_feedback(
     if not conversion and not row.clicked:
         row.clicked = True
         for other_id, other in row.items.items():  # conversions that needed a click
-            if other.bits & WAITING_CONVERSION:
+            if isinstance(other, Seen) and other.bits & WAITING_CONVERSION:
                 _settle(partition, row, other_id, other, rules, now_s)

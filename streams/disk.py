@@ -51,6 +51,8 @@ def _options() -> Options:
     options.create_if_missing(True)
     options.set_block_based_table_factory(table)
     options.set_write_buffer_size(WRITE_BUFFER_BYTES)
+    options.set_memtable_prefix_bloom_ratio(0.1)  # most lookups are of new slates, which are nowhere
+    options.set_memtable_whole_key_filtering(True)
     options.set_max_write_buffer_number(2)
     options.set_max_background_jobs(2)
     options.set_keep_log_file_num(2)

@@ -45,6 +45,7 @@ class TableStore(Store):
     def _rows(self) -> dict[CountKey, CountRow]:
         rows: dict[CountKey, CountRow] = {}
         for partition in self.app.engine.store.partitions.values():
+            partition.add_shown()
             rows |= partition.counts
         return rows
 

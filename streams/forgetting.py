@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from .attribution import FORGOTTEN, ORPHAN
 from .partition import Partition
-from .rows import WAITING
+from .rows import WAITING, Seen
 
 
 def watermark(partition: Partition, behind: Iterable[str], idle_s: float) -> float:
@@ -37,8 +37,7 @@ def forget(partition: Partition, watermark_s: float, most: int) -> int:
         if row is None or row.expires_s >= watermark_s:
             continue  # gone already, or it lives longer than this entry says
         for seen in row.items.values():
-            orphans = (seen.bits & WAITING).bit_count()
-            if orphans:
+            if isinstance(seen, Seen) and (orphans := (seen.bits & WAITING).bit_count()):
                 partition.tally[ORPHAN, seen.segment or row.segment or ""] += orphans
         partition.tally[FORGOTTEN, row.segment or ""] += 1
         partition.put_slate(slate_id, None)

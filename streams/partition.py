@@ -27,6 +27,7 @@ from .rows import (
 )
 
 CountKey = tuple[str, str]  # (segment, item_id)
+COUNTED_IMPRESSION = "impression"  # an outcome, see `attribution`
 
 
 class Rejected(NamedTuple):
@@ -75,6 +76,7 @@ class Partition:
         self.slates: dict[str, SlateRow | None] = {}  # None: forgotten, until the disk knows
         self._older_slates: dict[str, SlateRow | None] = {}
         self.dirty_counts: dict[CountKey, CountRow] = {}
+        self.shown: Counter[CountKey] = Counter()  # impressions that are not in the rows yet: see `add_shown`
         self.dirty_slates: dict[str, SlateRow | None] = {}
         self.expiries: list[bytes] = []
         self.rejected: list[Rejected] = []
@@ -92,6 +94,15 @@ class Partition:
             self.counts[key] = row
         self.dirty_counts[key] = row
         return row
+
+    def add_shown(self) -> None:
+        """Bring `shown` into the rows: one step for all impressions of a key, where each is worth 1."""
+        for key, shown in self.shown.items():
+            row = self.count(key)
+            row.impressions += shown
+            row.examined += shown
+            self.tally[COUNTED_IMPRESSION, key[0]] += shown
+        self.shown.clear()
 
     def slate(self, slate_id: str) -> SlateRow | None:
         """The row of a slate, None if it is not known (or forgotten)."""
@@ -114,6 +125,7 @@ class Partition:
 
     def take_changes(self) -> Changes | None:
         """Everything since the last call, encoded; None if nothing happened. Then comes `settled`, or the state is dropped."""
+        self.add_shown()
         if not (self.moved or self.dirty_counts or self.dirty_slates or self.expiries or self.rejected):
             return None
         discounted = self.discounted

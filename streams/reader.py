@@ -129,7 +129,7 @@ class Reader:
             records = [] if first is None else [first, *self._consumer.consume(self._records - 1, 0)]
         else:
             records = self._consumer.consume(self._records, BULK_WAIT_S)
-        if any(error is not None for error in map(_ERROR, records)):
+        if any(map(_ERROR, records)):
             records = [record for record in records if _good(record)]
         reached = self._consumer.position([TopicPartition(*place) for place in places])
         return records, {(each.topic, each.partition): each.offset for each in reached}

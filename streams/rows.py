@@ -67,7 +67,8 @@ class CountRow:
 class Seen(Struct, array_like=True, gc=False):
     """One item of one slate: bits, time of its first impression, its segment where it is not the slate's.
 
-    Waiting feedback is (time, value), the earliest of its kind.
+    Waiting feedback is (time, value), the earliest of its kind. Most items are shown in the slate's segment and never clicked: of
+    these the slate keeps the bare time, and `Seen(SEEN, time)` says the same.
     """
 
     bits: int = 0
@@ -84,7 +85,7 @@ class SlateRow(Struct, array_like=True, gc=False):
     segment: str | None = None
     policy: str | None = None
     clicked: bool = False
-    items: dict[str, Seen] = msgspec.field(default_factory=dict)
+    items: dict[str, float | Seen] = msgspec.field(default_factory=dict)  # float: time of an impression without feedback
 
 
 class Positions(Struct, array_like=True):

@@ -11,7 +11,7 @@ import pytest
 from streams.attribution import MAX_SLATE_ITEMS, OVERFULL, REQUESTS, Rules, count_clicks, count_impressions, serve
 from streams.events import Click, Impression, decode_click, decode_impression
 from streams.partition import Partition
-from streams.rows import WAITING
+from streams.rows import WAITING, Seen
 
 from .making import CONVERSION_WINDOW_S, NOW_S, RULES, START_S, WINDOW_S, click, impression, partition_on, totals
 
@@ -124,7 +124,9 @@ def test_waiting_feedback_of_all_kinds_is_settled_by_the_impression(partition: P
     count(partition, conversion(LATE_S, value=7), click(at_s=1), impression())
     row = partition.slate("s")
     assert row is not None
-    assert not row.items["i"].bits & WAITING
+    seen = row.items["i"]
+    assert isinstance(seen, Seen)
+    assert not seen.bits & WAITING
     assert totals(partition) == {("default", "i"): (1, 1, 1, 8)}
 
 
@@ -158,6 +160,7 @@ def test_feedback_goes_to_the_segment_of_its_impression(partition: Partition) ->
 
 def test_outcomes_are_tallied_by_segment(partition: Partition) -> None:
     count(partition, impression(segment="x"), impression(segment="x"), click(at_s=LATE_S), click(item="unseen"))
+    partition.add_shown()
     assert partition.tally == {("impression", "x"): 1, ("duplicate", "x"): 1, ("late", "x"): 1, ("waiting", "x"): 1}
 
 

@@ -81,6 +81,7 @@ def test_an_event_that_is_refused_while_it_is_counted_is_a_dead_letter_with_its_
     assert (first.offset, second.offset) == (100, 101 + MAX_SLATE_ITEMS)
     assert second.reason.startswith("expected at most 1000 items with one slate_id")
     assert "one too many" in second.value
+    partition.add_shown()
     assert partition.tally["impression", "default"] == MAX_SLATE_ITEMS + 1
     assert partition.tally["rejected", ""] == 2
 
