@@ -92,6 +92,8 @@ def count_impressions(partition: Partition, events: Iterable[Impression], rules:
         segment = event.segment or _segment(row, event.context, rules)
         if segment != row.segment:
             _note_segment(row, item_id, segment)
+        else:
+            segment = row.segment  # whose hash is known
         if plain:
             shown.append((segment, item_id))
         else:
@@ -133,7 +135,7 @@ def count_clicks(partition: Partition, events: Iterable[Click], rules: Rules, no
         verdict = _judge(seen, row, conversion, ts, rules)
         if verdict == WAITED:
             tally[DUPLICATE if seen.bits & (WAITING_CONVERSION if conversion else WAITING_CLICK) else WAITED, segment] += 1
-            _wait(seen, conversion, ts, event.value)
+            _wait(row, seen, conversion, ts, event.value)
         elif verdict == LATE:
             tally[LATE, segment] += 1
         else:
@@ -217,12 +219,13 @@ def _judge(seen: Seen, row: SlateRow, conversion: bool, ts: float, rules: Rules)
     return COUNTED_CONVERSION if row.clicked else WAITED
 
 
-def _wait(seen: Seen, conversion: bool, ts: float, value: float) -> None:
+def _wait(row: SlateRow, seen: Seen, conversion: bool, ts: float, value: float) -> None:
     """Keep the earliest: the one that counts if any does."""
     if conversion:
         if seen.waiting_conversion is None or ts < seen.waiting_conversion[0]:
             seen.waiting_conversion = (ts, value)
         seen.bits |= WAITING_CONVERSION
+        row.waits = True
     else:
         if seen.waiting_click is None or ts < seen.waiting_click[0]:
             seen.waiting_click = (ts, value)
@@ -281,6 +284,6 @@ def _count_feedback(
     _extend(row, seen.seen_s + rules.conversion_window_s + rules.attribution_window_s, rules)
     if not conversion and not row.clicked:
         row.clicked = True
-        for other_id, other in row.items.items():  # conversions that needed a click
+        for other_id, other in row.items.items() if row.waits else ():  # conversions that needed a click
             if isinstance(other, Seen) and other.bits & WAITING_CONVERSION:
                 _settle(partition, row, other_id, other, rules, now_s)

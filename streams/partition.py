@@ -27,6 +27,7 @@ from .rows import (
 )
 
 CountKey = tuple[str, str]  # (segment, item_id)
+_UNKNOWN = SlateRow(0.0)  # not in memory: None says that there is none
 COUNTED_IMPRESSION = "impression"  # an outcome, see `attribution`
 
 
@@ -106,11 +107,11 @@ class Partition:
 
     def slate(self, slate_id: str) -> SlateRow | None:
         """The row of a slate, None if it is not known (or forgotten)."""
-        if slate_id in self.slates:
-            return self.slates[slate_id]
-        if slate_id in self._older_slates:
-            row = self._older_slates.pop(slate_id)
-        else:
+        row = self.slates.get(slate_id, _UNKNOWN)
+        if row is not _UNKNOWN:
+            return row
+        row = self._older_slates.pop(slate_id, _UNKNOWN)
+        if row is _UNKNOWN:
             stored = self.disk.get(SLATE_PREFIX + slate_id.encode())
             if stored is None:
                 return None

@@ -86,6 +86,7 @@ class SlateRow(Struct, array_like=True, gc=False):
     policy: str | None = None
     clicked: bool = False
     items: dict[str, float | Seen] = msgspec.field(default_factory=dict)  # float: time of an impression without feedback
+    waits: bool = False  # a conversion for its impression or a click
 
 
 class Positions(Struct, array_like=True):

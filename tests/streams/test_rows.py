@@ -102,8 +102,8 @@ def test_the_layouts_are_those_of_the_docstring() -> None:
     packed = encode_slate(SlateRow(60.0, "x", None, True, {"i": Seen(bits, 5.0, None, (6.0, 1.0), None)}))
     assert packed[:9] == b"\x01" + struct.pack("<d", 60.0)
     assert packed[9:].hex(" ") == (
-        "95 cb 40 4e 00 00 00 00 00 00 a1 78 c0 c3 81 a1 69 95 0b cb 40 14 00 00 00 00 00 00 c0 "
-        "92 cb 40 18 00 00 00 00 00 00 cb 3f f0 00 00 00 00 00 00 c0"
+        "96 cb 40 4e 00 00 00 00 00 00 a1 78 c0 c3 81 a1 69 95 0b cb 40 14 00 00 00 00 00 00 c0 "
+        "92 cb 40 18 00 00 00 00 00 00 cb 3f f0 00 00 00 00 00 00 c0 c2"
     )
     assert encode_positions(Positions({"clicks": 3}, {}, {})).hex(" ") == "01 93 81 a6 63 6c 69 63 6b 73 03 80 80"
 
