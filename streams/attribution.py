@@ -65,6 +65,7 @@ def count_impressions(partition: Partition, events: Iterable[Impression], rules:
     horizon_s = _horizon(partition)
     lives_s = 2 * rules.attribution_window_s
     shown: list[CountKey] = []
+    names = partition.names
     for event in events:
         ts = event.ts
         if type(ts) is not float:
@@ -77,6 +78,7 @@ def count_impressions(partition: Partition, events: Iterable[Impression], rules:
             row = _open(partition, current, from_s + lives_s, rules)
             items, until_s = row.items, row.expires_s - lives_s
         item_id = event.item_id
+        item_id = names.setdefault(item_id, item_id)
         seen = items.get(item_id)
         if seen is None:
             if len(items) >= MAX_SLATE_ITEMS:
@@ -91,7 +93,7 @@ def count_impressions(partition: Partition, events: Iterable[Impression], rules:
             seen.seen_s = ts
         segment = event.segment or _segment(row, event.context, rules)
         if segment != row.segment:
-            _note_segment(row, item_id, segment)
+            _note_segment(row, item_id, names.setdefault(segment, segment))
         else:
             segment = row.segment  # whose hash is known
         if plain:
@@ -126,7 +128,7 @@ def count_clicks(partition: Partition, events: Iterable[Click], rules: Rules, no
         if event.item_id not in row.items and len(row.items) >= MAX_SLATE_ITEMS:
             partition.refuse(event, OVERFULL)
             continue
-        seen = _entry(row, event.item_id)
+        seen = _entry(row, partition.names.setdefault(event.item_id, event.item_id))
         conversion = event.kind == COUNTED_CONVERSION
         segment = seen.segment or row.segment or ""
         if seen.bits & (CONVERTED if conversion else CLICKED):

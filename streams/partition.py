@@ -77,6 +77,8 @@ class Partition:
         self.slates: dict[str, SlateRow | None] = {}  # None: forgotten, until the disk knows
         self._older_slates: dict[str, SlateRow | None] = {}
         self.dirty_counts: dict[CountKey, CountRow] = {}
+        # subtle: one string for each item id and segment; copies that live as long as slates scatter what is short-lived over all memory
+        self.names: dict[str, str] = {}
         self.shown: Counter[CountKey] = Counter()  # impressions that are not in the rows yet: see `add_shown`
         self.dirty_slates: dict[str, SlateRow | None] = {}
         self.expiries: list[bytes] = []
@@ -141,6 +143,8 @@ class Partition:
     def settled(self) -> None:
         """The changes last taken are on disk: rows that nobody touches may leave the memory."""
         self.looked_at = None
+        if len(self.names) > self.rows_in_memory:
+            self.names.clear()
         if len(self.counts) > self.rows_in_memory:
             self._older_counts, self.counts = self.counts, {}
         if len(self.slates) > self.rows_in_memory:
