@@ -29,6 +29,8 @@ log = logging.getLogger(__name__)
 STREAM_BUFFER_CHUNKS = 64  # Faust's default of 4096 would be chunks here; the transport holds back before this
 # A chunk is thousands of objects that reference counting frees, and slates in memory are a million that stay: with Python's own
 # thresholds (700, 10, 10) a third of the worker's time went into looking for cycles among them. Nothing here makes cycles per event.
+# A leader that joins right after its broker came back may not see the topics yet and gives nobody anything; it looks again so soon.
+METADATA_MAX_AGE_MS = 10_000
 GC_THRESHOLD = (100_000, 20, 100)
 TABLES = {
     COUNTS_TABLE: "Counts per (segment, item) of each partition.",
@@ -86,6 +88,7 @@ def create_app(settings: Settings) -> App:
         topic_replication_factor=settings.topic_replication,
         topic_disable_leader=True,
         consumer_auto_offset_reset="earliest",
+        consumer_metadata_max_age_ms=METADATA_MAX_AGE_MS,
         stream_wait_empty=False,
         stream_buffer_maxsize=STREAM_BUFFER_CHUNKS,
         stream_recovery_delay=0.0,

@@ -49,6 +49,14 @@ class Feed(threading.Thread):
         self.refused: set[tuple[str, int, int]] = set()  # where the bad events lie
         self.done = False
         self.failure: str | None = None
+        self._unanswered = len(history.request_ids)
+
+    @property
+    def stage(self) -> str:
+        """Where it is, in words."""
+        return (
+            f"feed {'done' if self.done else 'not done'}, {len(self._producer)} events on their way, {self._unanswered} requests unanswered"
+        )
 
     def run(self) -> None:
         """The thread."""
@@ -120,6 +128,7 @@ class Feed(threading.Thread):
             for record in reader.consume(500, 0.2):
                 if record.error() is None:
                     missing.discard(json.loads(record.value() or b"{}").get("slate_id"))
+            self._unanswered = len(missing)
             if time.monotonic() > end:
                 raise TimeoutError(f"{len(missing)} requests were never answered")
         reader.close()

@@ -145,7 +145,7 @@ class Round:
             if here != progress:
                 progress, progressed_at_s = here, now_s
             if now_s - progressed_at_s > STUCK_S:
-                raise TimeoutError(f"nothing moved for {STUCK_S:g} s: {left}")
+                raise TimeoutError(f"nothing moved for {STUCK_S:g} s: {left}; {self.feed.stage}")
             quiet = self.feed.done and not self._faults_due() and all(worker.running for worker in self.fleet.workers)
             if not quiet or left:
                 settled_at = None
