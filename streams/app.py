@@ -26,11 +26,11 @@ from .web import add_pages
 
 log = logging.getLogger(__name__)
 
+# A leader that joins right after its broker came back may not see the topics yet and gives nobody anything; it looks again so soon.
+METADATA_MAX_AGE_MS = 10_000
 STREAM_BUFFER_CHUNKS = 64  # Faust's default of 4096 would be chunks here; the transport holds back before this
 # A chunk is thousands of objects that reference counting frees, and slates in memory are a million that stay: with Python's own
 # thresholds (700, 10, 10) a third of the worker's time went into looking for cycles among them. Nothing here makes cycles per event.
-# A leader that joins right after its broker came back may not see the topics yet and gives nobody anything; it looks again so soon.
-METADATA_MAX_AGE_MS = 10_000
 GC_THRESHOLD = (100_000, 20, 100)
 TABLES = {
     COUNTS_TABLE: "Counts per (segment, item) of each partition.",
