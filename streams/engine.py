@@ -35,7 +35,7 @@ from .store import Store
 from .tail import Tail
 from .taste import Tastes
 from .topics import TOPICS, TopicNames, TopicsError, check_copartitioned, partition_counts
-from .transaction import Transactions, check_group_metadata
+from .transaction import TRANSACTION_TIMEOUT_S, Transactions, check_group_metadata
 from .transport import Lane
 from .vectors import VectorsView
 from .view import CountsView, Index
@@ -158,7 +158,7 @@ class Engine:
 
     async def before_revocation(self) -> None:
         """Make durable what was counted, while the group still accepts this generation."""
-        await self.store.flush()
+        await self.store.last_flush(self.settings.broker_rebalance_timeout_s + TRANSACTION_TIMEOUT_S)
         self.store.close_flow()
 
     async def close(self) -> None:

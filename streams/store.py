@@ -156,6 +156,19 @@ class Store:
             finally:
                 self._flush_began = None
 
+    async def last_flush(self, patience_s: float) -> None:
+        """A flush before the partitions go. One that takes longer than `patience_s` ends the process: the group has gone on without it.
+
+        The flush that is under way waits for a broker for much longer (`transaction.DEADLINE_S`), and until it ends the worker cannot join.
+        """
+        flush = asyncio.ensure_future(self.flush())
+        done, _ = await asyncio.wait({flush}, timeout=patience_s)
+        if not done:
+            self._end_process(
+                f"a flush did not end within {patience_s:g} s and the group has gone on; what it held is counted from the log"
+            )
+        await flush
+
     def _commit(self, changes: Mapping[int, Changes]) -> None:
         offsets = {
             (self.sources.topic(source), number): offset for number, each in changes.items() for source, offset in each.offsets.items()

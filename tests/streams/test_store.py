@@ -280,3 +280,21 @@ def test_closing_frees_the_disks(world: World) -> None:
         assert not again.is_empty()
 
     asyncio.run(run())
+
+
+def test_a_last_flush_that_does_not_end_ends_the_process_and_one_that_does_ends_nothing(world: World) -> None:
+    """A worker that waited for ever in its revocation could never join the group again."""
+
+    async def run() -> None:
+        await world.own(1, 0)
+        world.count()
+        await world.store.last_flush(5.0)
+        assert world.ended == []
+        world.count(slate="t", start=5)
+        world.transactions.gate.clear()
+        asyncio.get_running_loop().call_later(0.3, world.transactions.gate.set)
+        await world.store.last_flush(0.1)
+
+    asyncio.run(run())
+    assert ["did not end within 0.1 s" in reason for reason in world.ended] == [True]
+    assert len(world.transactions.commits) == 2
