@@ -164,9 +164,7 @@ class Store:
         flush = asyncio.ensure_future(self.flush())
         done, _ = await asyncio.wait({flush}, timeout=patience_s)
         if not done:
-            self._end_process(
-                f"a flush did not end within {patience_s:g} s and the group has gone on; what it held is counted from the log"
-            )
+            self._end_process(f"a flush did not end within {patience_s:g} s and the group has gone on: what it held is read again")
         await flush
 
     def _commit(self, changes: Mapping[int, Changes]) -> None:
