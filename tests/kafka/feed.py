@@ -48,6 +48,7 @@ class Feed(threading.Thread):
         self.ends: dict[Place, int] = {}
         self.refused: set[tuple[str, int, int]] = set()  # where the bad events lie
         self.done = False
+        self.low = False  # half of what is held back is sent: the faults that are left must come soon
         self.failure: str | None = None
         self._unanswered = len(history.request_ids)
 
@@ -75,7 +76,9 @@ class Feed(threading.Thread):
             sent += self._slice(events, sent, paced)
             time.sleep(max(0.0, began + self._seconds * sent / paced - time.monotonic()))
         while sent < len(events) and not self.release.wait(DRIP_EVERY_S):
-            sent += self._slice(events, sent, sent + DRIP)  # so that every worker has something to flush until the faults are over
+            self.low = sent > paced + (len(events) - paced) // 2
+            # so that every worker has something to flush until the faults are over
+            sent += self._slice(events, sent, sent + (DRIP // 10 if self.low else DRIP))
         if not self.release.wait(GIVE_UP_S):
             raise TimeoutError("the faults that were planned have not all happened")
         self._at_full_speed(events, sent)

@@ -183,6 +183,9 @@ class Round:
             self.done["broker"] += 1
         if self.pause_due:
             self._pause(now_s)
+        victim, point, _ = self.plan.crash
+        if self.feed.low and self.fleet.workers[victim].trap.armed.exists():
+            self.fleet.workers[victim].trap.arm(point, "kill", 1)  # a slow machine: there may not be as many flushes as planned
         # subtle: paused workers may resume after the feed is over, the last crash must come before its end
         if self.done["crash"] and not self.pause_due and not self.broker_due:
             self.feed.release.set()
