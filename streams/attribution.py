@@ -7,9 +7,9 @@ Per (slate_id, item_id) an impression counts once, and a click and a conversion 
                 and (conversion.ts - impression.ts <= attribution window or the slate has a counted click)
 
 Feedback that comes before its impression waits in the slate's row; so does a conversion that needs a click. A slate's row lives
-for two attribution windows of stream time, one for the click to happen and one for it to arrive; with a counted click, for the
-conversion window and one attribution window. What still waits then is an orphan. Stream time and the end of a row
-are in `forgetting`.
+for two attribution windows of stream time, one for the click to happen and one for it to arrive, after the last event that it was made
+or kept for: request, impression, waiting feedback. With a counted click it lives for the conversion window and one attribution
+window. What still waits then is an orphan. Stream time and the end of a row are in `forgetting`.
 
 Not promised: duplicates that come later than the row lives are counted again; feedback after that is an orphan.
 """
@@ -138,6 +138,7 @@ def count_clicks(partition: Partition, events: Iterable[Click], rules: Rules, no
         if verdict == WAITED:
             tally[DUPLICATE if seen.bits & (WAITING_CONVERSION if conversion else WAITING_CLICK) else WAITED, segment] += 1
             _wait(row, seen, conversion, ts, event.value)
+            _extend(row, max(ts, horizon_s) + lives_s, rules)
         elif verdict == LATE:
             tally[LATE, segment] += 1
         else:

@@ -79,6 +79,15 @@ def test_an_old_impression_and_its_click_meet_where_requests_of_today_came_first
     assert totals(partition) == {("default", "i"): (1, 1, 0, 1)}
 
 
+def test_a_click_that_waits_keeps_the_slate_it_waits_in(partition: Partition) -> None:
+    """The slate was served long before: its row would go while the impression is still on its way."""
+    serve(partition, "s", "shop", "p", START_S, RULES, NOW_S)
+    count_clicks(partition, [click(at_s=1.5 * WINDOW_S)], RULES, NOW_S)
+    forget_at(partition, 2 * WINDOW_S + ROUNDING_S + 1)
+    count_impressions(partition, [impression(at_s=1.4 * WINDOW_S)], RULES, NOW_S)
+    assert totals(partition) == {("shop", "i"): (1, 1, 0, 1)}
+
+
 def test_what_still_waits_is_an_orphan_when_its_slate_goes(partition: Partition) -> None:
     waiting = [click("s", "i"), click("s", "j"), click("s", "j", kind="conversion")]
     count_clicks(partition, waiting, RULES, NOW_S)
