@@ -24,10 +24,15 @@ Place = tuple[str, int]
 
 
 class Tail:
-    """A reader of whole topics; `caught_up` once it has read all that was there when it started."""
+    """A reader of whole topics; `caught_up` once it has read all that was there when it started.
 
-    def __init__(self, client: Mapping[str, Any], topics: Iterable[str]) -> None:
+    With `undecided` also what was committed behind a transaction that is still open: it is read when that one is decided, which a
+    worker that was stopped and is fenced can put off for as long as a transaction may last.
+    """
+
+    def __init__(self, client: Mapping[str, Any], topics: Iterable[str], undecided: bool = False) -> None:
         self.topics = tuple(topics)
+        self._undecided = undecided
         self.caught_up = False
         self._client = {
             **client,
@@ -44,6 +49,8 @@ class Tail:
     def open(self) -> None:
         """Assign every partition from its beginning and note where the ends are now."""
         consumer = Consumer(self._client)
+        # subtle: to a reader of committed records the log ends at the first open transaction
+        measuring = Consumer({**self._client, "isolation.level": "read_uncommitted"}) if self._undecided else consumer
         places = []
         for topic in self.topics:
             found = consumer.list_topics(topic, CALL_TIMEOUT_S).topics[topic]
@@ -51,10 +58,12 @@ class Tail:
                 raise KafkaException(found.error)
             places += [TopicPartition(topic, number, 0) for number in found.partitions]
         for place in places:
-            low, end = measure_range(consumer, place.topic, place.partition)
+            low, end = measure_range(measuring, place.topic, place.partition)
             place.offset = low
             if low < end:
                 self._left[place.topic, place.partition] = end
+        if measuring is not consumer:
+            measuring.close()
         consumer.assign(places)
         self._consumer = consumer
         self.caught_up = not self._left

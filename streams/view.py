@@ -171,7 +171,7 @@ def read_counts(settings: Settings, segment: str | None = None) -> Iterator[dict
 
     Nothing where there is no changelog yet.
     """
-    tail = Tail(settings.kafka_client(), [changelog_topics(settings)[0]])
+    tail = Tail(settings.kafka_client(), [changelog_topics(settings)[0]], undecided=True)
     try:
         tail.open()
     except KafkaException as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from confluent_kafka import KafkaException, Message
+from confluent_kafka import KafkaException, Message, Producer
 
 from streams.tail import Tail
 
@@ -75,4 +75,24 @@ def test_followers_get_what_was_there_and_what_comes_and_have_caught_up_only_aft
 
     asyncio.run(asyncio.wait_for(run(), 30))
     assert [value for value, _caught_up in seen] == [b"old", b"new"]
+    tail.close()
+
+
+@pytest.mark.kafka
+def test_what_was_committed_behind_an_open_transaction_is_part_of_the_whole(kafka: str) -> None:
+    """A stopped worker's transaction hid the flushes of its successor from `stats export`."""
+    topic = make_topic(kafka)
+    stopped, successor = (Producer({"bootstrap.servers": kafka, "transactional.id": f"{topic}-{name}"}) for name in "ab")
+    for producer, value in ((stopped, b"never"), (successor, b"counted")):
+        producer.init_transactions(20)
+        producer.begin_transaction()
+        producer.produce(topic, value, b"k", 0)
+        assert producer.flush(20) == 0
+    successor.commit_transaction(20)
+    tail = Tail({"bootstrap.servers": kafka}, [topic], undecided=True)
+    tail.open()
+    assert not tail.read(1.0)
+    assert not tail.at_end()
+    stopped.abort_transaction(20)
+    assert [record.value() for record in drain(tail)] == [b"counted"]
     tail.close()
