@@ -19,7 +19,7 @@ from tests.kafka.fleet import Fleet, wait_for
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(240)]
 
 SMALL, LARGE = "6m", "512m"
-SLATES = 30_000
+SLATES = 60_000
 ITEMS = 8
 
 
