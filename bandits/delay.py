@@ -8,9 +8,10 @@ d is seen only if its impression is at least d old. The product-limit estimate o
 
     F(d) = prod over d' > d of (1 - n(d') / #{clicks with delay <= d' <= age}),   n(d') clicks of delay d'
 
-Ages are those of the impressions at the time of the estimate. `prior_clicks` clicks of an exponential delay with `prior_mean_s` stand for
-what is not known yet. Not promised: the estimate is of clicks within the longest age seen; slower ones do not exist for it, as they do
-not for the attribution window.
+Ages are those of the impressions at the time of the estimate. An exponential delay worth `prior_clicks` clicks stands for what is not
+known yet, delays above the highest age in particular. Its mean m is learned as well, from the same clicks, each with the density
+exp(-d / m) / (m (1 - exp(-age / m))), and `prior_clicks` of mean `prior_mean_s` before the first of them. Not promised: the estimate is of
+clicks within the longest age seen; slower ones do not exist for it, as they do not for the attribution window.
 Lynden-Bell (1971), A method of allowing for known observational selection ...; Chapelle (2014), Modeling Delayed Feedback in Display
 Advertising; Vernade, Cappé & Perchet (2017), Stochastic Bandit Models for Delayed Conversions (the corrected number of trials).
 """
@@ -23,6 +24,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bandits.arms import Floats
+
+N_MEANS = 24  # that are tried, in equal ratios
 
 
 class Delays(NamedTuple):
@@ -75,7 +78,7 @@ def learn_delays(
     edges_s
         (n_bins,) upper edges of the bins, ascending; longer delays count in the last.
     prior_mean_s, prior_clicks
-        Exponential prior and its worth in clicks, both above 0; larger leaves it slower.
+        Mean of the delay before the first click, and the worth of that in clicks, both above 0; larger leaves it slower.
 
     Raises
     ------
@@ -96,7 +99,7 @@ def learn_delays(
     limit = np.where(ages_s >= edges_s[-1], n_bins - 1, np.searchsorted(edges_s, ages_s, side="right") - 1)
     whole = bin_of <= limit
     bin_of, limit = bin_of[whole], limit[whole]
-    prior_cdf = 1 - np.exp(-edges_s / prior_mean_s)
+    prior_cdf = _exponential(delays_s, ages_s, edges_s, prior_mean_s, prior_clicks)
     prior = np.diff(prior_cdf, prepend=0.0)
     prior[-1] += 1 - prior_cdf[-1]
     here = np.bincount(bin_of, minlength=n_bins) + prior_clicks * prior  # (n_bins,) clicks in the bin
@@ -107,6 +110,17 @@ def learn_delays(
     keep = np.clip(1 - here / at_risk, 0.0, 1.0)  # (n_bins,)
     cdf = np.append(np.cumprod(keep[::-1])[::-1][1:], 1.0)
     return Delays(edges_s, cdf)
+
+
+def _exponential(delays_s: Floats, ages_s: Floats, edges_s: Floats, prior_mean_s: float, prior_clicks: float) -> Floats:
+    """Cdf at the edges of an exponential delay, averaged over what its mean may be, (n_bins,)."""
+    means = np.geomspace(edges_s[0], edges_s[-1], N_MEANS)[:, None]  # (n_means, 1)
+    longest = np.maximum(ages_s, edges_s[0])  # an age of 0 would make the density of its click infinite
+    density = -np.log(means) - delays_s / means - np.log(-np.expm1(-longest / means))  # (n_means, n_clicks)
+    log_odds = density.sum(axis=1) - prior_clicks * (np.log(means[:, 0]) + prior_mean_s / means[:, 0])
+    odds = np.exp(log_odds - log_odds.max())
+    cdf: Floats = odds / odds.sum() @ -np.expm1(-edges_s / means)
+    return cdf
 
 
 def share_arrived(delays: Delays, ages_s: Floats) -> Floats:

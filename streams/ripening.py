@@ -3,9 +3,10 @@
     unripe = sum over recent looks of w (1 - F(age))      F: share of clicks that have come by that age, learned from clicks counted here
 
 The age of a look is taken from when its count reached this worker's view. Kept in memory: a worker that starts takes all looks for ripe.
-The mathematics is `bandits.delay`; this file keeps the looks, in buckets of time.
+The mathematics is `bandits.delay`; this file keeps the looks, in buckets of time, and a sample of the clicks.
 """
 
+import random
 from collections import deque
 from collections.abc import Sequence
 
@@ -17,24 +18,63 @@ from bandits.delay import Delays, learn_delays, log_edges, unripe_looks
 BUCKET_S = 1.0
 SHORTEST_S = 0.1  # of the delays that are told apart
 PRIOR_MEAN_S = 10.0  # worth ten clicks (`bandits.delay`): gone after the first hundred
-CLICKS_KEPT = 5000  # the distribution is that of the last clicks
+CLICKS_KEPT = 5000
 MAX_ENTRIES = 50_000  # (bucket, cell) pairs kept, 20 ms to add up; the oldest bucket goes first: its looks are taken for ripe
-RELEARN_S = 5.0
+RELEARN_S = 5.0  # or twice the clicks
+FIRST_CLICKS = 20
 
 Cell = tuple[int, int]  # (segment, item)
 
 
+class ClickSample:
+    """Delays of clicks on the impressions of the last window, `CLICKS_KEPT` at most.
+
+    Subtle: sampled by the time of the impression, and evenly among impressions of about one time. The last clicks alone would not do: on
+    a busy site they all follow impressions of the last seconds, and nothing could be said of longer delays.
+    """
+
+    PARTS = 64  # of the window
+
+    def __init__(self, window_s: float) -> None:
+        self._part_s = window_s / self.PARTS
+        self._parts: dict[int, tuple[float, list[tuple[float, float]]]] = {}  # part of time -> (share kept, clicks)
+        self._random = random.Random(0)
+
+    def add(self, clicks: Sequence[tuple[float, float]]) -> None:
+        """Clicks: (delay, time of the impression)."""
+        for click in clicks:
+            part = int(click[1] // self._part_s)
+            share, kept = self._parts.setdefault(part, (1.0, []))
+            if share == 1.0 or self._random.random() < share:
+                kept.append(click)
+        while len(self) > CLICKS_KEPT:
+            fullest, (share, kept) = max(self._parts.items(), key=lambda part: len(part[1][1]))
+            self._parts[fullest] = share / 2, [click for click in kept if self._random.random() < 0.5]
+        newest = max(self._parts, default=0)
+        for part in [part for part in self._parts if part < newest - self.PARTS]:
+            del self._parts[part]
+
+    def arrays(self) -> tuple[Floats, Floats]:
+        """Delays and times of the impression, (n,) each."""
+        delays_s, seen_s = np.array([click for _, kept in self._parts.values() for click in kept]).reshape(-1, 2).T
+        return delays_s, seen_s
+
+    def __len__(self) -> int:
+        return sum(len(kept) for _, kept in self._parts.values())
+
+
 class Ripening:
-    """Recent looks by bucket of arrival, and delays of recent clicks."""
+    """Recent looks by bucket of arrival, and how late clicks come."""
 
     def __init__(self, window_s: float) -> None:
         self._window_s = window_s
         self._edges_s = log_edges(SHORTEST_S, window_s)
         self._buckets: deque[tuple[float, dict[Cell, float]]] = deque()  # (end of the bucket, looks by cell)
         self._entries = 0
-        self._clicks: deque[tuple[float, float]] = deque(maxlen=CLICKS_KEPT)  # (delay, time of the impression)
+        self._clicks = ClickSample(window_s)
         self._delays: Delays | None = None
         self._relearn_at_s = 0.0
+        self._learned_from = 0  # clicks
 
     def looked(self, cell: Cell, looks: float, now_s: float) -> None:
         """`looks` more of a cell, weighted by examination, became known now."""
@@ -49,7 +89,7 @@ class Ripening:
 
     def clicked(self, clicks: Sequence[tuple[float, float]]) -> None:
         """Counted clicks: (seconds after the impression, time of the impression)."""
-        self._clicks.extend(clicks)
+        self._clicks.add(clicks)
 
     def unripe(self, shape: tuple[int, int], now_s: float) -> Floats:
         """(n_segments, n_items) looks that are not evidence yet."""
@@ -70,9 +110,10 @@ class Ripening:
         self._entries -= len(bucket)
 
     def _learned(self, now_s: float) -> Delays:
-        if self._delays is None or now_s >= self._relearn_at_s:
+        if self._delays is None or now_s >= self._relearn_at_s or len(self._clicks) >= 2 * self._learned_from + FIRST_CLICKS:
             self._relearn_at_s = now_s + RELEARN_S
-            delays_s, seen_s = np.array(self._clicks).reshape(-1, 2).T
+            self._learned_from = len(self._clicks)
+            delays_s, seen_s = self._clicks.arrays()
             ages_s = np.maximum(now_s - seen_s, delays_s)
             self._delays = learn_delays(delays_s, ages_s, self._edges_s, prior_mean_s=min(PRIOR_MEAN_S, self._window_s))
             # looks that are older than nearly all clicks are ripe: nothing to remember

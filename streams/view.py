@@ -15,15 +15,13 @@ from numpy.typing import NDArray
 from bandits.counts import Counts
 
 from .config import Settings
-from .memories import Memories
+from .memories import COLUMNS, EXAMINED, Memories
 from .names import changelog_topics
 from .ripening import Ripening
 from .rows import COUNTS_PREFIX, RowError, decode_count, decode_count_key
 from .tail import Tail
 
 Floats = NDArray[np.float64]
-COLUMNS = 5  # impressions, clicks, conversions, value, examined
-CLICKS, EXAMINED = 1, 4
 REBASE_HALF_LIVES = 16.0  # the common time moves on after this many: 2^16 is far from the ends of a float
 
 
@@ -63,13 +61,13 @@ class CountsView:
         self.at_s = 0.0  # that the discounted counts are seen from
         self._half_life_s = half_life_s
         self._ripening = ripening
-        self._columns = COLUMNS if half_life_s is None else 2 * COLUMNS  # totals, then discounted
+        self._columns = len(COLUMNS) if half_life_s is None else 2 * len(COLUMNS)  # totals, then discounted
         self._slots: dict[tuple[int, bytes], int] = {}  # (partition, key) -> row of the next two
         self._cells: NDArray[np.int64] = np.zeros((256, 2), dtype=np.int64)  # (segment, item)
         self._last: Floats = np.zeros((256, self._columns))  # as added to the sums
         self._sums: Floats = np.zeros((self._columns, 16, 256))
         # subtle: a half-life of the policy file is what its operator wants to forget by; else change is looked for
-        self._memories = Memories(memories, COLUMNS, (16, 256)) if memories and half_life_s is None else None
+        self._memories = Memories(memories, (16, 256)) if memories and half_life_s is None else None
 
     def apply(self, records: Iterable[Any]) -> None:
         """Records of the counts changelog, in order (confluent-kafka messages)."""
@@ -94,7 +92,7 @@ class CountsView:
         if not self.live:
             return
         if self._memories is not None:
-            self._memories.add(segments, items, increments, max(0.0, float(increments[:, CLICKS].sum())))
+            self._memories.add(segments, items, increments)
         if self._ripening is not None:
             for segment, item, looks in zip(segments.tolist(), items.tolist(), increments[:, EXAMINED].tolist(), strict=True):
                 if looks > 0:
@@ -133,9 +131,9 @@ class CountsView:
         shape = len(self.segments), len(self.items)
         sums = self._sums[:, : shape[0], : shape[1]]
         unripe = np.zeros(shape) if self._ripening is None else self._ripening.unripe(shape, now_s)
-        recent = [] if self._memories is None else self._memories.sums(shape)
+        recent = [] if self._memories is None else self._memories.turn(unripe, now_s)
         if self._half_life_s is not None:
-            recent = [sums[COLUMNS:] * 2.0 ** ((self.at_s - now_s) / self._half_life_s)]
+            recent = [sums[len(COLUMNS) :] * 2.0 ** ((self.at_s - now_s) / self._half_life_s)]
         return _counts(sums, unripe)._replace(recent=tuple(_counts(memory, unripe) for memory in recent))
 
     def _reserve(self) -> None:
@@ -155,8 +153,8 @@ class CountsView:
         if half_life_s is None or reference_s - self.at_s <= REBASE_HALF_LIVES * half_life_s:
             return
         keep = 2.0 ** ((self.at_s - reference_s) / half_life_s)
-        self._sums[COLUMNS:] *= keep
-        self._last[:, COLUMNS:] *= keep
+        self._sums[len(COLUMNS) :] *= keep
+        self._last[:, len(COLUMNS) :] *= keep
         self.at_s = reference_s
 
 

@@ -25,6 +25,17 @@ def test_the_prior_stands_until_clicks_come():
     assert share_arrived(learned, at) == pytest.approx(1 - np.exp(-at / 200), abs=0.02)
 
 
+@pytest.mark.parametrize("mean_s", [1.0, 20.0])
+def test_delays_above_the_highest_age_follow_from_those_below(mean_s: float):
+    """A service of 40 s: mean 1 s leaves next to nothing above 5 s, mean 20 s leaves 13% above 40 s that nobody can have seen yet."""
+    rng = np.random.default_rng(3)
+    delay, age = rng.exponential(mean_s, 20_000), rng.uniform(0, 40, 20_000)
+    seen = delay <= age
+    learned = learn_delays(delay[seen], age[seen], EDGES, prior_mean_s=200)
+    at = np.array([5.0, 20.0, 60.0])
+    assert share_arrived(learned, at) == pytest.approx(1 - np.exp(-at / mean_s), abs=0.06)
+
+
 def test_a_fixed_delay_is_found_at_once():
     """50 clicks after 1,000 s each: hardly any before, nearly all by the next edge."""
     learned = learn_delays(np.full(50, 1000.0), np.full(50, 3600.0), EDGES, prior_mean_s=60, prior_clicks=1)
