@@ -9,7 +9,7 @@ Rows go to disk as they are and are decoded when they are needed. Without progre
 """
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from confluent_kafka import Consumer, KafkaException, TopicCollection, TopicPartition
@@ -21,6 +21,7 @@ from .ranges import measure_range
 POLL_RECORDS = 20_000
 POLL_S = 0.2
 CALL_TIMEOUT_S = 20.0
+AGAIN_S = 0.1
 
 Place = tuple[str, int]  # (changelog topic, partition)
 
@@ -45,16 +46,28 @@ class Changelogs(NamedTuple):
         return self.counts, self.slates
 
 
-def topic_ids(client: Mapping[str, Any], names: Iterable[str]) -> dict[str, str]:
-    """The identity of each topic: its id where the broker has ids, else its name."""
+def topic_ids(client: Mapping[str, Any], names: Sequence[str]) -> dict[str, str]:
+    """The identity of each topic.
+
+    A broker that has just come back does not know its topics yet: it is asked again for `CALL_TIMEOUT_S` seconds.
+
+    Raises
+    ------
+    KafkaException
+        For a topic that does not come up.
+    """
     admin = AdminClient(dict(client))
-    ids = {}
-    for name, future in admin.describe_topics(TopicCollection(list(names)), request_timeout=CALL_TIMEOUT_S).items():
-        try:
-            topic_id = str(future.result().topic_id)
-        except KafkaException:  # a broker without DescribeTopics by id: names are all there is
-            topic_id = ""
-        ids[name] = topic_id or name
+    deadline = time.monotonic() + CALL_TIMEOUT_S
+    ids: dict[str, str] = {}
+    while left := [name for name in names if name not in ids]:
+        for name, future in admin.describe_topics(TopicCollection(left), request_timeout=CALL_TIMEOUT_S).items():
+            try:
+                ids[name] = str(future.result().topic_id)
+            except KafkaException:
+                if time.monotonic() > deadline:
+                    raise
+        if len(ids) < len(names):
+            time.sleep(AGAIN_S)
     return ids
 
 

@@ -31,7 +31,7 @@ class Sources:
         return self.topics[source]
 
     def identities(self, extra: Iterable[str]) -> dict[str, str]:
-        """Identities of the sources and of other topics."""
+        """Identities of the sources and of other topics. Raises `KafkaException` for one that is not there."""
         self._identity = topic_ids(self._client, [*self.topics.values(), *extra])
         return self._identity
 

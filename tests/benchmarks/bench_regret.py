@@ -8,9 +8,14 @@
     --jobs N          runs side by side (1)
     --fresh           do not reuse the runs that lie in build/bench/regret
 
-Each run is a process of its own, by the first Python that has the library: this one, or that of build/peers, which is made by hand:
-`python -m venv build/peers` and `build/peers/bin/pip install mabwiser==2.7.4 river==0.26.1 bayesianbandits==1.5.0 contextualbandits==0.3.30
-sb-obp==0.5.10`. A peer that is not installed is left out and said so. Writes curves as CSV and, with matplotlib (extra tune), as PNG.
+Each run is a process of its own, by the first Python that has the library: this one, or that of build/peers, which is made by hand (obp
+asks for an older NumPy than river does, and does not need it):
+
+    python -m venv build/peers
+    build/peers/bin/pip install mabwiser==2.7.4 river==0.26.1 bayesianbandits==1.5.0 contextualbandits==0.3.30 'torch<2.14' tqdm pyyaml
+    build/peers/bin/pip install --no-deps sb-obp==0.5.10
+
+A peer that is not installed is left out and said so. Writes curves as CSV and, with matplotlib (extra tune), as PNG.
 """
 
 from __future__ import annotations

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient, NewTopic
 
 from streams.disk import Disk
 from streams.restore import Changelogs, Stopped, Stuck, restore, topic_ids
@@ -55,6 +59,26 @@ class Log:
 @pytest.fixture
 def log(local_broker: str, tmp_path: Path) -> Log:
     return Log(local_broker, tmp_path)
+
+
+def test_the_identity_of_a_topic_that_the_broker_does_not_know_yet_is_waited_for(log: Log) -> None:
+    """Its name, or nothing, in its place would make it another topic, which is read again from its start."""
+    name = f"late-{uuid.uuid4().hex}"
+    with ThreadPoolExecutor(1) as thread:
+        asked = thread.submit(topic_ids, log.client, [name, log.counts])
+        time.sleep(0.5)
+        assert not asked.done()
+        admin = AdminClient(log.client)  # kept until the answer is there
+        admin.create_topics([NewTopic(name, 1, 1)])[name].result(20)
+        found = asked.result(20)
+    assert found == topic_ids(log.client, [name, log.counts])
+    assert len({*found, *found.values()}) == 4
+
+
+def test_a_topic_without_identity_is_an_error(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streams.restore.CALL_TIMEOUT_S", 0.3)
+    with pytest.raises(KafkaException, match="UNKNOWN_TOPIC"):
+        topic_ids(log.client, ["nowhere"])
 
 
 def test_empty_changelogs_are_restored_at_once(log: Log) -> None:
