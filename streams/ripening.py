@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bandits.arms import Floats
 from bandits.delay import Delays, learn_delays, log_edges, unripe_looks
@@ -19,11 +20,12 @@ BUCKET_S = 1.0
 SHORTEST_S = 0.1  # of the delays that are told apart
 PRIOR_MEAN_S = 10.0  # worth ten clicks (`bandits.delay`): gone after the first hundred
 CLICKS_KEPT = 5000
-MAX_ENTRIES = 50_000  # (bucket, cell) pairs kept, 20 ms to add up; the oldest bucket goes first: its looks are taken for ripe
+MAX_ENTRIES = 200_000  # (bucket, cell) pairs kept; the oldest bucket goes first: its looks are taken for ripe
 RELEARN_S = 5.0  # or twice the clicks
 FIRST_CLICKS = 20
 
-Cell = tuple[int, int]  # (segment, item)
+Ints = NDArray[np.int64]
+Looks = tuple[Ints, Ints, Floats]  # segments, items, looks: (n,) each
 
 
 class ClickSample:
@@ -69,21 +71,22 @@ class Ripening:
     def __init__(self, window_s: float) -> None:
         self._window_s = window_s
         self._edges_s = log_edges(SHORTEST_S, window_s)
-        self._buckets: deque[tuple[float, dict[Cell, float]]] = deque()  # (end of the bucket, looks by cell)
+        self._buckets: deque[tuple[float, list[Looks]]] = deque()  # (end of the bucket, looks), all but the last added up by cell
         self._entries = 0
         self._clicks = ClickSample(window_s)
         self._delays: Delays | None = None
         self._relearn_at_s = 0.0
         self._learned_from = 0  # clicks
 
-    def looked(self, cell: Cell, looks: float, now_s: float) -> None:
-        """`looks` more of a cell, weighted by examination, became known now."""
+    def looked(self, segments: Ints, items: Ints, looks: Floats, now_s: float) -> None:
+        """More looks of some cells, weighted by examination, became known now: (n,) each; what is not above 0 is passed over."""
         if not self._buckets or now_s >= self._buckets[-1][0]:
-            self._buckets.append((now_s + BUCKET_S, {}))
-        bucket = self._buckets[-1][1]
-        if cell not in bucket:
-            self._entries += 1
-        bucket[cell] = bucket.get(cell, 0.0) + looks
+            self._close()
+            self._buckets.append((now_s + BUCKET_S, []))
+        more = looks > 0
+        if more.any():
+            self._buckets[-1][1].append((segments[more], items[more], looks[more]))
+            self._entries += int(more.sum())
         while self._entries > MAX_ENTRIES and len(self._buckets) > 1:
             self._drop()
 
@@ -96,18 +99,28 @@ class Ripening:
         delays = self._learned(now_s)
         while self._buckets and now_s - self._buckets[0][0] > self._window_s:
             self._drop()
-        ages_s, looks, cells = [], [], []
-        for end_s, bucket in self._buckets:
-            for (segment, item), weight in bucket.items():
-                if segment < shape[0] and item < shape[1]:
-                    ages_s.append(max(0.0, now_s - end_s + BUCKET_S / 2))
-                    looks.append(weight)
-                    cells.append(segment * shape[1] + item)
-        return unripe_looks(delays, np.array(ages_s), np.array(looks), np.array(cells, dtype=np.int64), shape)
+        ages_s, weights, cells = [np.zeros(0)], [np.zeros(0)], [np.zeros(0, dtype=np.int64)]
+        for end_s, parts in self._buckets:
+            for segments, items, looks in parts:
+                there = (segments < shape[0]) & (items < shape[1])
+                cells.append((segments * shape[1] + items)[there])
+                weights.append(looks[there])
+                ages_s.append(np.full(int(there.sum()), max(0.0, now_s - end_s + BUCKET_S / 2)))
+        return unripe_looks(delays, np.concatenate(ages_s), np.concatenate(weights), np.concatenate(cells), shape)
+
+    def _close(self) -> None:
+        """Add up the looks of the last bucket by cell."""
+        if self._buckets and len(self._buckets[-1][1]) > 1:
+            end_s, parts = self._buckets.pop()
+            segments, items, looks = (np.concatenate(column) for column in zip(*parts, strict=True))
+            cells, inverse = np.unique(np.stack([segments, items]), axis=1, return_inverse=True)
+            sums = np.bincount(inverse.ravel(), weights=looks).astype(np.float64)
+            self._buckets.append((end_s, [(cells[0], cells[1], sums)]))
+            self._entries -= looks.size - cells.shape[1]
 
     def _drop(self) -> None:
-        _end, bucket = self._buckets.popleft()
-        self._entries -= len(bucket)
+        _end, parts = self._buckets.popleft()
+        self._entries -= sum(looks.size for _, _, looks in parts)
 
     def _learned(self, now_s: float) -> Delays:
         if self._delays is None or now_s >= self._relearn_at_s or len(self._clicks) >= 2 * self._learned_from + FIRST_CLICKS:

@@ -10,10 +10,15 @@ A row of another version is refused with `RowError`, never guessed at.
 """
 
 import struct
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
+import numpy as np
 from msgspec import Struct
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
 
 VERSION = 1
 VERSION_DISCOUNTED = 2
@@ -21,6 +26,8 @@ COUNTS_PREFIX, POSITIONS_KEY = b"C", b"P"
 
 _TOTALS = struct.Struct("<B5d")
 _DISCOUNTED = struct.Struct("<B11d")
+_PLAIN_ROW = np.dtype([("version", "u1"), ("totals", "<f8", 5)])
+_DISCOUNTED_ROW = np.dtype([("version", "u1"), ("totals", "<f8", 5), ("fresh", "<f8", 6)])
 _SLATE_HEAD = struct.Struct("<Bd")
 _LENGTH = struct.Struct("<H")
 
@@ -139,6 +146,24 @@ def decode_count(value: bytes) -> CountRow:
         (row.fresh_impressions, row.fresh_clicks, row.fresh_conversions, row.fresh_value, row.fresh_examined, row.reference_s) = fresh
         return row
     raise RowError(_unreadable("a counts row", value))
+
+
+def decode_counts(values: Sequence[bytes]) -> tuple[Floats, Floats, Floats]:
+    """Many counts rows: totals (n, 5), discounted (n, 5) and their reference times (n,), in the order of the columns above."""
+    data = b"".join(values)
+    for dtype, version in ((_PLAIN_ROW, VERSION), (_DISCOUNTED_ROW, VERSION_DISCOUNTED)):
+        if all(len(value) == dtype.itemsize for value in values):
+            rows = np.frombuffer(data, dtype)
+            if (rows["version"] == version).all():
+                none = np.zeros((len(rows), 6))
+                fresh = rows["fresh"] if version == VERSION_DISCOUNTED else none
+                return rows["totals"], fresh[:, :5], fresh[:, 5]
+    decoded = [decode_count(value) for value in values]
+    return (
+        np.array([row.totals() for row in decoded]),
+        np.array([row.fresh() for row in decoded]),
+        np.array([row.reference_s for row in decoded]),
+    )
 
 
 def encode_slate(row: SlateRow) -> bytes:

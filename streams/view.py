@@ -18,7 +18,7 @@ from .config import Settings
 from .memories import COLUMNS, EXAMINED, Memories
 from .names import changelog_topics
 from .ripening import Ripening
-from .rows import COUNTS_PREFIX, RowError, decode_count, decode_count_key
+from .rows import COUNTS_PREFIX, RowError, decode_count, decode_count_key, decode_counts
 from .tail import Tail
 
 Floats = NDArray[np.float64]
@@ -81,7 +81,7 @@ class CountsView:
 
     def _add(self, rows: dict[tuple[int, bytes], bytes], now_s: float) -> None:
         slots = np.fromiter((self._slot(place) for place in rows), dtype=np.int64, count=len(rows))
-        new = self._decode(rows.values())  # (n, columns)
+        new = self._decode(list(rows.values()))  # (n, columns)
         increments = new - self._last[slots]
         self._last[slots] = new
         self._reserve()
@@ -94,9 +94,7 @@ class CountsView:
         if self._memories is not None:
             self._memories.add(segments, items, increments)
         if self._ripening is not None:
-            for segment, item, looks in zip(segments.tolist(), items.tolist(), increments[:, EXAMINED].tolist(), strict=True):
-                if looks > 0:
-                    self._ripening.looked((segment, item), looks, now_s)
+            self._ripening.looked(segments, items, increments[:, EXAMINED], now_s)
 
     def _slot(self, place: tuple[int, bytes]) -> int:
         slot = self._slots.get(place)
@@ -109,16 +107,14 @@ class CountsView:
             self._cells[slot] = self.segments.number(segment), self.items.number(item)
         return slot
 
-    def _decode(self, values: Iterable[bytes]) -> Floats:
-        rows = [decode_count(value) for value in values]
-        totals = np.array([row.totals() for row in rows])
+    def _decode(self, values: Sequence[bytes]) -> Floats:
+        totals, fresh, references_s = decode_counts(values)
         half_life_s = self._half_life_s
         if half_life_s is None:
             return totals
-        references_s = np.array([row.reference_s for row in rows])
         self._rebase(float(references_s.max()))
         shares = 2.0 ** ((references_s - self.at_s) / half_life_s)
-        return np.concatenate([totals, np.array([row.fresh() for row in rows]) * shares[:, None]], axis=1)
+        return np.concatenate([totals, fresh * shares[:, None]], axis=1)
 
     def clicked(self, delays: Sequence[tuple[float, float]]) -> None:
         """Clicks that were counted here: (seconds after the impression, time of the impression)."""

@@ -22,6 +22,7 @@ from streams.rows import (
     SlateRow,
     decode_count,
     decode_count_key,
+    decode_counts,
     decode_positions,
     decode_slate,
     encode_count,
@@ -78,6 +79,23 @@ def test_counts_come_back_and_without_a_half_life_only_the_totals_are_kept(numbe
     found = decode_count(encode_count(row, discounted))
     assert found.totals() == row.totals()
     assert (found.fresh(), found.reference_s) == ((row.fresh(), row.reference_s) if discounted else ((0.0,) * 5, 0.0))
+
+
+@given(st.lists(st.tuples(st.lists(number, min_size=11, max_size=11), st.booleans()), max_size=5))
+def test_many_counts_rows_come_back_as_each_of_them_does(given_rows: list[tuple[list[float], bool]]) -> None:
+    """With a half-life or without: also where a policy file that was changed leaves both kinds in one log."""
+    values = [encode_count(count_row(numbers), discounted) for numbers, discounted in given_rows]
+    totals, fresh, references_s = decode_counts(values)
+    each = [decode_count(value) for value in values]
+    assert [tuple(row) for row in totals] == [row.totals() for row in each]
+    assert [tuple(row) for row in fresh] == [row.fresh() for row in each]
+    assert references_s.tolist() == [row.reference_s for row in each]
+
+
+def test_one_row_of_another_version_among_many_is_refused() -> None:
+    good = encode_count(CountRow(), discounted=False)
+    with pytest.raises(RowError, match="version 7"):
+        decode_counts([good, b"\x07" + good[1:]])
 
 
 @given(slate)
