@@ -99,13 +99,17 @@ class Student(nn.Module):
         """The layers, from the input on."""
         return [layer for layer in self.layers if isinstance(layer, Layer)]
 
-    def forward(self, ids: Tensor, mask: Tensor) -> Output:
-        """Token ids and mask, both (n, tokens), to states and vectors."""
+    def embed(self, ids: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """What the first layer reads: states (n, tokens, hidden), and which tokens are hidden, as `Layer.forward` takes it."""
         x = self.tokens(ids)  # (n, tokens, factor or hidden)
         if self.widen is not None:
             x = self.widen(x)
-        x = self.norm(x + self.positions[: ids.shape[1]])  # (n, tokens, hidden)
-        hidden_by = (1.0 - mask[:, None, None, :].float()) * NEVER  # (n, 1, 1, tokens)
+        x = self.norm(x + self.positions[: ids.shape[1]])
+        return x, (1.0 - mask[:, None, None, :].float()) * NEVER
+
+    def forward(self, ids: Tensor, mask: Tensor) -> Output:
+        """Token ids and mask, both (n, tokens), to states and vectors."""
+        x, hidden_by = self.embed(ids, mask)
         share = (mask / mask.sum(1, keepdim=True))[:, None, :]  # (n, 1, tokens)
         means = [self._mean(x, share)]
         for layer in self.layers:

@@ -1,0 +1,79 @@
+"""Mending what a cut took: what is left of a layer is fitted again to write what the whole layer wrote.
+
+    W <- W + (X' X + a I)^-1 X' (Y - Z)      W_o and W_2, layer by layer, attention first
+
+X (t, inputs) is what W reads in the cut network, Z (t, hidden) the stream behind it, Y the same place's stream in the whole network. So
+each fit also makes up for what earlier layers left wrong. No gradient, a few hundred texts: on films, six layers with half of their units
+go from 0.39 of the teacher's neighbours to 0.68, and training starts there.
+
+Hassibi & Stork (1993), Second order derivatives for network pruning: Optimal Brain Surgeon. Kurtic, Frantar & Alistarh (2023), ZipLM.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from encoder.student import Layer, Student
+
+RIDGE = 1e-3  # a, as a share of the mean diagonal: keeps to the old weights where the texts say nothing
+
+
+class _Batch:
+    """Some texts on their way through a network, `x` (n, tokens, hidden) in front of a layer."""
+
+    def __init__(self, student: Student, ids: Tensor, mask: Tensor) -> None:
+        self.real = mask.bool()  # (n, tokens)
+        self.x, self.hidden_by = student.embed(ids, mask)
+
+    def inputs(self, layer: Layer, modules: Sequence[nn.Module]) -> list[Tensor]:
+        """What these parts of the layer read at every real token, (t, inputs) each."""
+        caught: list[Tensor] = []
+        hooks = [module.register_forward_pre_hook(lambda _, args: caught.append(args[0][self.real])) for module in modules]
+        layer(self.x, self.hidden_by)
+        for hook in hooks:
+            hook.remove()
+        return caught
+
+    def go_on(self, layer: Layer) -> None:
+        """Behind the layer."""
+        self.x = layer(self.x, self.hidden_by)
+
+
+def mend(whole: Student, cut: Student, batches: Sequence[tuple[Tensor, Tensor]]) -> None:
+    """Fit the layers of `cut` again, in place.
+
+    Parameters
+    ----------
+    whole
+        the network before the cut, with as many layers.
+    cut
+        the network after it.
+    batches
+        token ids and masks, (n, tokens) each.
+
+    """
+    with torch.inference_mode():
+        taught, found = ([_Batch(student, ids, mask) for ids, mask in batches] for student in (whole, cut))
+        for old, new in zip(whole.each_layer(), cut.each_layer(), strict=True):
+            goals = [batch.inputs(old, [old.norm_1, old.norm_2]) for batch in taught]
+            for place, (linear, norm) in enumerate([(new.out, new.norm_1), (new.down, new.norm_2)]):
+                have = [batch.inputs(new, [linear, norm]) for batch in found]
+                _fit(linear, [(x, goal[place] - z) for goal, (x, z) in zip(goals, have, strict=True)])
+            for batches_of, layer in ((taught, old), (found, new)):
+                for batch in batches_of:
+                    batch.go_on(layer)
+
+
+def _fit(linear: nn.Linear, pairs: Sequence[tuple[Tensor, Tensor]]) -> None:
+    """Add to the map what is missing behind it: pairs of what it reads (t, inputs) and what is missing (t, hidden)."""
+    size = linear.in_features + 1
+    gram, missing = torch.zeros(size, size, dtype=torch.float64), torch.zeros(size, linear.out_features, dtype=torch.float64)
+    for x, y in pairs:
+        read = torch.cat([x, torch.ones(len(x), 1)], 1)  # the bias last
+        gram += (read.T @ read).double()
+        missing += (read.T @ y).double()
+    gram += RIDGE * gram.diagonal().mean() * torch.eye(size, dtype=torch.float64)
+    change = torch.linalg.solve(gram, missing).float()  # (inputs + 1, hidden)
+    linear.weight.add_(change[:-1].T)
+    linear.bias.add_(change[-1])
