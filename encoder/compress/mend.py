@@ -14,8 +14,11 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from encoder.student import Layer, Student
+from encoder.student import Layer, Model, Student
+from encoder.teacher import by_length, padded
 
+BATCH = 64
+SAMPLE = 512  # texts: some 30,000 tokens, twenty for every number that a row of a map has
 RIDGE = 1e-3  # a, as a share of the mean diagonal: keeps to the old weights where the texts say nothing
 
 
@@ -40,29 +43,44 @@ class _Batch:
         self.x = layer(self.x, self.hidden_by)
 
 
-def mend(whole: Student, cut: Student, batches: Sequence[tuple[Tensor, Tensor]]) -> None:
+def mend(whole: Student, cut: Student, batches: Sequence[tuple[Tensor, Tensor]], spans: Sequence[tuple[int, int]] | None = None) -> None:
     """Fit the layers of `cut` again, in place.
 
     Parameters
     ----------
     whole
-        the network before the cut, with as many layers.
+        the network before the cut.
     cut
         the network after it.
     batches
         token ids and masks, (n, tokens) each.
+    spans
+        for each layer of `cut`, the layer of `whole` that it came from and the last one that it stands for; None: one for one.
 
     """
+    old = whole.each_layer()
     with torch.inference_mode():
         taught, found = ([_Batch(student, ids, mask) for ids, mask in batches] for student in (whole, cut))
-        for old, new in zip(whole.each_layer(), cut.each_layer(), strict=True):
-            goals = [batch.inputs(old, [old.norm_1, old.norm_2]) for batch in taught]
-            for place, (linear, norm) in enumerate([(new.out, new.norm_1), (new.down, new.norm_2)]):
+        for new, (first, last) in zip(cut.each_layer(), spans or [(place, place) for place in range(len(old))], strict=True):
+            read = [batch.inputs(old[first], [old[first].norm_1]) for batch in taught]
+            for number in range(first, last):
+                for batch in taught:
+                    batch.go_on(old[number])
+            written = [batch.inputs(old[last], [old[last].norm_2]) for batch in taught]
+            for linear, norm, goals in ((new.out, new.norm_1, read), (new.down, new.norm_2, written)):
                 have = [batch.inputs(new, [linear, norm]) for batch in found]
-                _fit(linear, [(x, goal[place] - z) for goal, (x, z) in zip(goals, have, strict=True)])
-            for batches_of, layer in ((taught, old), (found, new)):
-                for batch in batches_of:
-                    batch.go_on(layer)
+                _fit(linear, [(x, goal - z) for [goal], (x, z) in zip(goals, have, strict=True)])
+            for batch in taught:
+                batch.go_on(old[last])
+            for batch in found:
+                batch.go_on(new)
+
+
+def reading(model: Model, texts: Sequence[str]) -> list[tuple[Tensor, Tensor]]:
+    """Batches of `SAMPLE` texts, evenly from all, as `mend` reads them."""
+    sample = list(texts[:: max(1, len(texts) // SAMPLE)])[:SAMPLE]
+    tokens = [encoding.ids for encoding in model.tokenizer.encode_batch_fast(sample)]
+    return [padded([tokens[row] for row in rows]) for rows in by_length(tokens, BATCH)]
 
 
 def _fit(linear: nn.Linear, pairs: Sequence[tuple[Tensor, Tensor]]) -> None:

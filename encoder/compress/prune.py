@@ -18,12 +18,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from encoder.compress.mend import mend
+from encoder.compress.mend import mend, reading
 from encoder.student import Layer, LayerShape, Model, Student
 from encoder.teacher import by_length, padded
 
 BATCH = 64
-MENDING = 512  # texts
 SAMPLE = 256  # texts: some 15,000 tokens, after which the order of importance hardly changes
 
 
@@ -58,8 +57,7 @@ def prune(model: Model, texts: Sequence[str], heads: int, units: int) -> Model:
         state |= {f"layers.{number}.{name}": value for name, value in _cut(layer, chosen_heads, chosen_units).items()}
     student = Student(msgspec.structs.replace(old.shape, layers=tuple(shapes)))
     student.load_state_dict(state)
-    tokens = [encoding.ids for encoding in model.tokenizer.encode_batch_fast(list(texts[:MENDING]))]
-    mend(old, student.eval(), [padded([tokens[row] for row in rows]) for rows in by_length(tokens, BATCH)])
+    mend(old, student.eval(), reading(model, texts))
     return model._replace(student=student)
 
 

@@ -52,7 +52,7 @@ def test_training_brings_the_student_nearer_to_the_teacher(config, tmp_path):
     for updates in (1, 150):
         made = train(CORPUS, msgspec.structs.replace(config, updates=updates), tmp_path / str(updates), labels=tmp_path / "labels")
         figures.append(judge(unit_vectors(load_model(made), CORPUS.texts).numpy(), CORPUS, taught)["recall@10"])
-    assert figures[1] > figures[0] + 0.1
+    assert figures[1] > figures[0] + 0.05
 
 
 def test_behaviour_moves_what_is_chosen_together(config, tmp_path):
