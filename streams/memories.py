@@ -19,7 +19,7 @@ Floats = NDArray[np.float64]
 IMPRESSIONS, CLICKS, CONVERSIONS, VALUE, EXAMINED = COLUMNS = range(5)
 LOOKS = [IMPRESSIONS, EXAMINED]
 SHORTEST_S = 60.0
-MAX_CELLS = 2_000_000  # (segment, item) pairs; beyond, memories would take more than the counts are worth and are left out
+MAX_CELLS = 800_000  # (segment, item) pairs, 50 ms a turn on the event loop; beyond, memories are left out
 
 
 class Memories:
@@ -37,7 +37,7 @@ class Memories:
         if self._sums is None:
             return
         if shape[0] * shape[1] > MAX_CELLS:
-            self._sums = None
+            self._sums, self._since = None, np.zeros((len(COLUMNS), 0, 0))
             return
         self._sums = _grown(self._sums, shape)
         self._since = _grown(self._since, shape)
