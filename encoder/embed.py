@@ -25,8 +25,9 @@ FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int64]
 Forward = Callable[[list[list[int]]], FloatArray]
 
-# Texts per matrix product: more makes better use of the caches up to some dozens, then the padding costs more than it gains.
-ONNX_BATCH = 64
+# Texts at a time. A few make matrices that are high enough; with more, what a layer writes no longer fits into a core's cache (64 take up
+# to twice as long as 4).
+ONNX_BATCH = 4
 STATIC_BATCH = 512
 TINY = 1e-12  # a norm below it has no direction
 
