@@ -36,7 +36,7 @@ Report = Callable[[str, int, int], None]  # what is done, so far, of how much
 
 
 # Found on films: the parts are of like size at the end of training, and behaviour weighs little beside the teacher.
-WEIGHTS = {"distill": 5.0, "relations": 1.0, "tokens": 1.0, "click": 0.05, "conversion": 0.05}
+WEIGHTS = {"distill": 5.0, "relations": 1.0, "tokens": 0.5, "click": 0.02, "conversion": 0.02}
 
 
 class TrainConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,15 +82,15 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True):
     teacher: str = ""
     start: str = ""
     steps: Sequence[str | Mapping[str, Any]] = (
-        {"step": "keep_layers", "keep": [0, 2, 5]},
-        {"step": "trim_vocabulary", "minimum": 1},
+        {"step": "trim_vocabulary", "minimum": 1, "drop_punctuation": False},
+        {"step": "prune", "heads": 5, "units": 384},
     )
     dim: int = 256
-    max_tokens: int = 128
+    max_tokens: int = 256
     weights: Mapping[str, float] = msgspec.field(default_factory=lambda: dict(WEIGHTS))
     updates: int = 4_000
-    batch: int = 128
-    behaviour_every: int = 4
+    batch: int = 64
+    behaviour_every: int = 8
     augmented: float = 3.0
     learning_rate: float = 5e-4
     seed: int = 0
