@@ -122,7 +122,7 @@ def _layer(graph: Graph, layer: Layer, x: str, mask: str, bits: int) -> str:
 
 
 def _add_and_norm(graph: Graph, x: str, change: str, norm: nn.LayerNorm) -> str:
-    # Not SkipLayerNormalization: ONNX Runtime 1.30 takes five times as long for it on a CPU as for the two by themselves.
+    # Not SkipLayerNormalization: ONNX Runtime 1.32 takes five times as long for it on a CPU as for the two by themselves.
     return graph.node("LayerNormalization", graph.node("Add", x, change), *_constants(graph, norm.weight, norm.bias), epsilon=EPSILON)
 
 

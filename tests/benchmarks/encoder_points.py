@@ -12,13 +12,9 @@ class Point(NamedTuple):
 
 FULL: list[str | dict[str, Any]] = [{"step": "quantize", "bits": 0}]
 
-# Behaviour weighs little: items that users chose one after the other come nearer, and the teacher's neighbours hardly move.
-WEIGHTS = {"distill": 5.0, "relations": 1.0, "tokens": 0.5, "click": 0.02, "conversion": 0.02}
-SHARED: dict[str, Any] = {"weights": WEIGHTS, "behaviour_every": 8, "batch": 64, "max_tokens": 256}
-
 POINTS = {
     # All six layers, each with less than half of the heads and a quarter of the units: at equal size better than fewer whole layers. Reads
-    # punctuation as the teacher does.
+    # punctuation and long texts as the teacher does; behaviour weighs little.
     "A": Point(
         {
             "steps": [
@@ -26,23 +22,26 @@ POINTS = {
                 {"step": "prune", "heads": 5, "units": 384},
             ],
             "updates": 2_200,
+            "batch": 64,
             "learning_rate": 5e-4,
-            **SHARED,
         },
         {"": ["quantize"], "float32": FULL},
     ),
-    # Four of six layers with a third of the heads and a sixth of the units; token vectors of a third; no punctuation.
+    # Two of six layers with half of the heads and a quarter of the units; token vectors of a third; no punctuation, the first 128 tokens.
     "B": Point(
         {
             "steps": [
-                {"step": "trim_vocabulary", "minimum": 2},
-                {"step": "keep_layers", "keep": [0, 1, 3, 5]},
-                {"step": "prune", "heads": 4, "units": 256},
+                {"step": "keep_layers", "keep": [0, 5]},
+                {"step": "prune", "heads": 6, "units": 384},
+                {"step": "trim_vocabulary", "minimum": 1},
                 {"step": "factorize", "width": 128},
             ],
-            "updates": 5_300,
-            "learning_rate": 8e-4,
-            **SHARED,
+            "updates": 9_000,
+            "batch": 64,
+            "learning_rate": 1e-3,
+            "max_tokens": 128,
+            "weights": {"distill": 5.0, "relations": 1.0, "tokens": 1.0, "click": 0.05, "conversion": 0.05},
+            "behaviour_every": 4,
         },
         {"": ["quantize"], "float32": FULL},
     ),
