@@ -3,13 +3,18 @@
     text = field. field. field.      field = part, part, part       (as `encoder.text.item_text` writes it)
 
 A new text keeps most fields of one text, takes some from another, leaves out and shuffles parts, and crosses the last words
-of the parts (first name of one, surname of the other). The teacher says what each is worth, so nothing has to be
+of the parts (first name of one, surname of the other). In half of the new texts some words give way to words of the teacher's
+vocabulary, with a piece behind them now and then, because items to come have names that no item has yet: what a token means that
+no text here has, a student can only learn so. The teacher says what each text is worth, so nothing has to be
 true, only likely. Only training texts are used, and so nothing of a held-out item leaks.
 """
 
+import json
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
+from tokenizers import Tokenizer
 
 # Shares, chosen so that about half of a new text stands as it was; they matter little (more makes the texts unlike items).
 DROP_FIELD = 0.12
@@ -18,9 +23,29 @@ FEWEST_PARTS = 0.3  # of a list of parts, kept
 SHUFFLE = 0.5
 CROSS_WORDS = 0.3
 LIST = 3  # from so many parts on a field is a list
+STRANGE_TEXTS, STRANGE_WORDS = 0.5, 0.15  # of the new texts, and of the words in these
+PIECE = 0.5  # of the strange words have a piece behind them
 
 
-def augment(texts: Sequence[str], n: int, rng: np.random.Generator) -> list[str]:
+class Strange(NamedTuple):
+    """Words, and pieces that a word can go on with; without words no text gets strange ones."""
+
+    words: Sequence[str] = ()
+    pieces: Sequence[str] = ()
+
+
+def strange(tokenizer: Tokenizer) -> Strange:
+    """What a WordPiece tokenizer has of its own; nothing for a tokenizer of another kind."""
+    inner = json.loads(tokenizer.to_str())["model"]
+    if inner["type"] != "WordPiece":
+        return Strange()
+    prefix = inner["continuing_subword_prefix"]
+    words = sorted(token for token in inner["vocab"] if token.isascii() and token.isalpha())
+    pieces = sorted(token[len(prefix) :] for token in inner["vocab"] if token.startswith(prefix))
+    return Strange(words, [piece for piece in pieces if piece.isascii() and piece.isalpha()])
+
+
+def augment(texts: Sequence[str], n: int, rng: np.random.Generator, others: Strange = Strange()) -> list[str]:  # noqa: B008 - a constant
     """Make `n` new texts of `texts`.
 
     Parameters
@@ -31,6 +56,8 @@ def augment(texts: Sequence[str], n: int, rng: np.random.Generator) -> list[str]
         how many; each has a random text as its base.
     rng
         decides everything.
+    others
+        words that the texts need not have.
 
     Returns
     -------
@@ -41,7 +68,8 @@ def augment(texts: Sequence[str], n: int, rng: np.random.Generator) -> list[str]
     made = []
     for _ in range(n):
         base, other = fields[rng.integers(len(fields))], fields[rng.integers(len(fields))]
-        made.append(_one(base, other, rng))
+        text = _one(base, other, rng)
+        made.append(_strange(text, others, rng) if others.words and rng.random() < STRANGE_TEXTS else text)
     return made
 
 
@@ -72,3 +100,14 @@ def _parts(field: str, rng: np.random.Generator) -> str:
         crossed = iter(last)
         parts = [f"{words[0]} {next(crossed)}" if len(words) > 1 else words[0] for words in split]
     return ", ".join(parts)
+
+
+def _strange(text: str, others: Strange, rng: np.random.Generator) -> str:
+    """The text with some words changed; what stands behind a word (a comma, a stop) stays."""
+    words = text.split(" ")
+    for place in np.flatnonzero(rng.random(len(words)) < STRANGE_WORDS):
+        word = others.words[int(rng.integers(len(others.words)))]
+        if others.pieces and rng.random() < PIECE:
+            word += others.pieces[int(rng.integers(len(others.pieces)))]
+        words[place] = word + words[place][len(words[place].rstrip(".,")) :]
+    return " ".join(words)

@@ -10,6 +10,7 @@ trimmed away) only the vector of the text does.
 """
 
 import hashlib
+import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -23,7 +24,7 @@ from encoder.batches import Behaviour, Chosen, Epochs
 from encoder.corpus import CLICK, CONVERSION, Corpus
 from encoder.labels import Labels
 from encoder.losses import Batch, Pairs, total
-from encoder.student import Model
+from encoder.student import Model, Stream
 from encoder.teacher import Teacher, padded
 
 if TYPE_CHECKING:
@@ -61,11 +62,13 @@ class Course:
         self._config = config
         self._labels, self._targets = labels, targets
         self._read = [np.array(e.ids, np.int64) for e in model.tokenizer.encode_batch_fast(list(texts))]
+        self._span = math.prod(layer.span for layer in model.student.shape.layers)  # tokens that stand in one of the student's states
         self._aligned = _aligned(model, teacher, self._read, labels)
         sample = np.array(labels.states[:VARIANCE_SAMPLE], np.float32)
         self._variance = float(sample.var(0).mean())
         self._epochs = Epochs(np.array([len(ids) for ids in self._read]), config.batch, config.seed)
         rows = corpus.training_rows()
+        self._real = len(rows)  # texts, those that are made up stand behind them
         # Another item's copy of a text has the same place as the text.
         place = {corpus.texts[row]: at for at, row in enumerate(rows)}
         self._place = np.array([place.get(text, -1) for text in corpus.texts])  # (n_items,) place in `texts`, -1 if held out
@@ -89,8 +92,8 @@ class Course:
         """Batches of texts that make one pass."""
         return self._epochs.per_epoch
 
-    def losses(self, model: Model, update: int, device: torch.device) -> tuple[Tensor, dict[str, float]]:
-        """The weighted loss of one update, and its parts."""
+    def losses(self, model: Model, update: int, device: torch.device, *, half: bool = False) -> tuple[Tensor, dict[str, float]]:
+        """The weighted loss of one update, and its parts; `half`: the network in bfloat16."""
         pairs: dict[str, Pairs] = {}
         turn, rest = divmod(update, self._config.behaviour_every)
         if self._behaviour and rest == self._config.behaviour_every - 1:
@@ -100,11 +103,14 @@ class Course:
             rows = self._epochs.rows(update)
         ids, mask = padded([self._read[row] for row in rows])
         ids, mask = ids.to(device), mask.to(device)
-        with torch.autocast(device.type, torch.bfloat16, enabled=self._config.half):
+        with torch.autocast(device.type, torch.bfloat16, enabled=half):
             output = model.student(ids, mask)
-        states = state_targets = None
+        states = state_targets = bank = own = None
         if self._config.weights.get("tokens"):
             states, state_targets = self._states(rows, output.states, mask)
+        if self._config.weights.get("neighbours"):
+            bank = self._targets[: self._real].to(device)
+            own = torch.from_numpy(np.where(rows < self._real, rows, -1)).to(device)
         batch = Batch(
             functional.normalize(output.vectors.float(), dim=1),
             self._targets[torch.from_numpy(rows)].to(device),
@@ -112,6 +118,8 @@ class Course:
             state_targets,
             self._variance,
             **pairs,
+            bank=bank,
+            own=own,
         )
         return total(batch, dict(self._config.weights))
 
@@ -123,15 +131,21 @@ class Course:
         return rows, Pairs(before.to(device), after.to(device), torch.from_numpy(chosen.log_q).to(device), after.to(device))
 
     def _states(self, rows: IntArray, states: Tensor, mask: Tensor) -> tuple[Tensor | None, Tensor | None]:
-        """States of the student and of the teacher, (t, hidden), over the texts of this batch that are aligned."""
+        """States of the student and of the teacher, (t, hidden), over the texts of this batch that are aligned.
+
+        Where the student has merged tokens the teacher's part is the mean of the same tokens.
+        """
         if states.shape[2] != self._labels.states.shape[1]:
             return None, None  # a student of another width has no states to compare
         found = [(at, where) for at, row in enumerate(rows) if (where := self._aligned(int(row))) is not None]
         if not found:
             return None, None
-        taught = np.concatenate([self._labels.states[where] for _, where in found]).astype(np.float32)
         chosen = torch.tensor([at for at, _ in found])
-        return states[chosen][mask[chosen].bool()], torch.from_numpy(taught).to(states.device)
+        taught = torch.zeros(len(found), mask.shape[1], states.shape[2])
+        for at, (_, where) in enumerate(found):
+            taught[at, : len(where)] = torch.from_numpy(self._labels.states[where]).float()
+        goal, weight = Stream(taught.to(states.device), mask[chosen].float()).merged(self._span)
+        return states[chosen][weight > 0], goal[weight > 0]
 
 
 def _aligned(model: Model, teacher: Teacher, read: Sequence[IntArray], labels: Labels) -> Callable[[int], IntArray | None]:

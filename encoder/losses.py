@@ -2,6 +2,7 @@
 
     distill      mean |s_i - t_i|^2                              s, t: unit vectors of student and teacher
     relations    KL(softmax_j(t_i t_j / tau) || softmax_j(s_i s_j / tau)), j != i: who is whose neighbour
+    neighbours   KL(softmax_j(t_i b_j / tau) || softmax_j(s_i b_j / tau)), j != i      b: the teacher's vectors of all texts
     tokens       mean |h - g|^2 / var(g)                         h, g: states of single tokens
     click        -log softmax_j(s_u s_j / tau - log q_j)[i]      u: an item the user clicked before item i
     conversion   the same on conversions
@@ -9,14 +10,15 @@
 
 The total is sum_k w_k L_k with the weights of the configuration; `click`, `conversion` and `uniformity` are the alpha,
 beta and gamma of the design. `distill` alone fits each text by itself; `relations` puts the error where it does not
-change the order of neighbours; `tokens` gives a text of 60 tokens 60 targets in place of one and is what makes few
-texts suffice. The negatives of `click` are the other items of the batch, drawn in proportion to their popularity q:
-without the correction by log q, popular items would be pushed away for being popular.
+change the order of neighbours. A batch hardly ever holds a text's nearest ones, so `neighbours` asks the same among all
+texts, whose vectors the teacher has said already. `tokens` gives a text of 60 tokens 60 targets in place of one and is
+what makes few texts suffice. The negatives of `click` are the other items of the batch, drawn in proportion to their
+popularity q: without the correction by log q, popular items would be pushed away for being popular.
 
 Hinton, Vinyals & Dean (2015), Distilling the Knowledge in a Neural Network. Park et al. (2019), Relational Knowledge
-Distillation. Jiao et al. (2020), TinyBERT. Yi et al. (2019), Sampling-Bias-Corrected Neural Modeling for Large Corpus
-Item Recommendations. Wang & Isola (2020), Understanding Contrastive Representation Learning through Alignment and
-Uniformity on the Hypersphere.
+Distillation. Fang et al. (2021), SEED: Self-supervised Distillation for Visual Representation. Jiao et al. (2020),
+TinyBERT. Yi et al. (2019), Sampling-Bias-Corrected Neural Modeling for Large Corpus Item Recommendations. Wang & Isola
+(2020), Understanding Contrastive Representation Learning through Alignment and Uniformity on the Hypersphere.
 """
 
 from collections.abc import Callable
@@ -50,7 +52,8 @@ class Batch(NamedTuple):
     """What one step of training sees. Everything but the students' part may be missing (None).
 
     Attributes: `vectors` (n, dim) unit rows of the student; `targets` (n, dim) of the teacher; `states`, `state_targets`
-    (t, hidden) of single tokens, with `state_variance`, the mean variance of the targets; `clicks`, `conversions`.
+    (t, hidden) of single tokens, with `state_variance`, the mean variance of the targets; `clicks`, `conversions`; `bank` (texts, dim)
+    unit rows of the teacher, with `own` (n,), the row of each text in it, -1 for one that has none.
     """
 
     vectors: Tensor
@@ -60,6 +63,8 @@ class Batch(NamedTuple):
     state_variance: float = 1.0
     clicks: Pairs | None = None
     conversions: Pairs | None = None
+    bank: Tensor | None = None
+    own: Tensor | None = None
 
 
 def distill(batch: Batch) -> Tensor:
@@ -69,10 +74,24 @@ def distill(batch: Batch) -> Tensor:
 
 def relations(batch: Batch) -> Tensor:
     """Divergence of the student's neighbourhoods from the teacher's, within the batch; in nats."""
-    itself = torch.eye(len(batch.vectors), dtype=torch.bool, device=batch.vectors.device)
-    taught = (batch.targets @ batch.targets.T / RELATION_TEMPERATURE).masked_fill(itself, -1e4)  # (n, n)
-    learned = (batch.vectors @ batch.vectors.T / RELATION_TEMPERATURE).masked_fill(itself, -1e4)  # (n, n)
-    return functional.kl_div(learned.log_softmax(1), taught.log_softmax(1), reduction="batchmean", log_target=True)
+    itself = torch.arange(len(batch.vectors), device=batch.vectors.device)
+    return _divergence(batch.targets @ batch.targets.T, batch.vectors @ batch.vectors.T, itself)
+
+
+def neighbours(batch: Batch) -> Tensor:
+    """Divergence of the student's neighbourhoods from the teacher's, among all texts of the bank; in nats. 0 without a bank."""
+    if batch.bank is None or batch.own is None:
+        return batch.vectors.new_zeros(())
+    return _divergence(batch.targets @ batch.bank.T, batch.vectors @ batch.bank.T, batch.own)
+
+
+def _divergence(taught: Tensor, learned: Tensor, itself: Tensor) -> Tensor:
+    """KL of cosines (n, others) as shares, mean over the texts; `itself` (n,) is the column that is the text, -1 for none."""
+    rows = torch.nonzero(itself >= 0)[:, 0]
+    at = rows, itself[rows]
+    lifted, found = (cosines / RELATION_TEMPERATURE for cosines in (taught, learned))
+    lifted[at], found[at] = -1e4, -1e4
+    return functional.kl_div(found.log_softmax(1), lifted.log_softmax(1), reduction="batchmean", log_target=True)
 
 
 def tokens(batch: Batch) -> Tensor:
@@ -111,6 +130,7 @@ def _next_item(vectors: Tensor, pairs: Pairs | None) -> Tensor:
 LOSSES: dict[str, Callable[[Batch], Tensor]] = {
     "distill": distill,
     "relations": relations,
+    "neighbours": neighbours,
     "tokens": tokens,
     "click": click,
     "conversion": conversion,

@@ -1,17 +1,20 @@
 """The student: a BERT-like transformer whose every layer may have its own number of heads and feed-forward units.
 
     x_0 = LN(U E[ids] + p)                                          U only where token vectors are narrower than the model
+    x_l <- mean of every `span` neighbours of x_l                   in front of layers that read fewer tokens than there were
     a_l = LN(x_l + W_o softmax(q k' / sqrt(head_dim)) v + b_o)      q, k, v = W_qkv x_l + b_qkv
     x_{l+1} = LN(a_l + W_2 gelu(W_1 a_l + b_1) + b_2)
     z = P [mean_t x_0, mean_t x_1, ..., mean_t x_L]                 (dim,), normalised by whoever compares
 
 The layers are those of BERT (post-norm), so that a teacher's weights can be taken over as they are; heads and units are counted
 per layer, so that pruning needs no masks. The projection reads the mean of every layer and not of the last alone: that costs one
-product per text, and what a text says word by word need not be carried through all layers. Gelu is the tanh form: the exact one
+product per text, and what a text says word by word need not be carried through all layers. A merged token counts as many times as
+it has tokens in it. Gelu is the tanh form: the exact one
 costs more and tells nobody anything. Wrong tool for teachers of another build (no absolute positions, pre-norm): distil a static
 table from those.
 
-Devlin et al. (2019), BERT: Pre-training of Deep Bidirectional Transformers for Language Understanding.
+Devlin et al. (2019), BERT: Pre-training of Deep Bidirectional Transformers for Language Understanding. Dai et al. (2020),
+Funnel-Transformer: Filtering out Sequential Redundancy for Efficient Language Processing.
 """
 
 from pathlib import Path
@@ -31,11 +34,12 @@ NEVER = -1e4  # added to a score: its share is then 0, in half precision too
 
 
 class LayerShape(msgspec.Struct, frozen=True):
-    """Sizes of one layer."""
+    """Sizes of one layer. `span`: how many neighbouring tokens are made one in front of it."""
 
     heads: int
     head_dim: int
     units: int
+    span: int = 1
 
 
 class StudentShape(msgspec.Struct, frozen=True):
@@ -49,8 +53,30 @@ class StudentShape(msgspec.Struct, frozen=True):
     factor: int = 0
 
 
+class Stream(NamedTuple):
+    """What goes from layer to layer: `x` (n, tokens, hidden), and `weight` (n, tokens), how many real tokens are in each, 0 for padding."""
+
+    x: Tensor
+    weight: Tensor
+
+    def merged(self, span: int) -> "Stream":
+        """Every `span` neighbours as one, their mean."""
+        if span == 1:
+            return self
+        lacking = -self.x.shape[1] % span
+        x = functional.pad(self.x * self.weight[..., None], (0, 0, 0, lacking)).unflatten(1, (-1, span)).sum(2)
+        weight = functional.pad(self.weight, (0, lacking)).unflatten(1, (-1, span)).sum(2)
+        return Stream(x / weight.clamp(min=1.0)[..., None], weight)
+
+    def mean(self) -> Tensor:
+        """Mean over the real tokens, (n, hidden) float32."""
+        with torch.autocast(self.x.device.type, enabled=False):
+            share = (self.weight / self.weight.sum(1, keepdim=True))[:, None, :]  # (n, 1, tokens)
+            return (share @ self.x.float())[:, 0]
+
+
 class Output(NamedTuple):
-    """`states` (n, tokens, hidden) of the last layer, `vectors` (n, dim) not normalised; both float32."""
+    """`states` (n, tokens, hidden) of the last layer, as many as it reads, `vectors` (n, dim) not normalised; both float32."""
 
     states: Tensor
     vectors: Tensor
@@ -70,16 +96,18 @@ class Layer(nn.Module):
         self.down = nn.Linear(shape.units, hidden)
         self.norm_2 = nn.LayerNorm(hidden, eps=EPSILON)
 
-    def forward(self, x: Tensor, hidden_by: Tensor) -> Tensor:
-        """(n, tokens, hidden) -> the same shape; `hidden_by` (n, 1, 1, tokens) is 0 where there is a token, else far below."""
+    def forward(self, stream: Stream) -> Stream:
+        """One layer further."""
+        x, weight = stream.merged(self.shape.span)
         n, tokens, _ = x.shape
         split = self.qkv(x).view(n, tokens, 3, self.shape.heads, self.shape.head_dim)
         q, k, v = split.permute(2, 0, 3, 1, 4)  # each (n, heads, tokens, head_dim)
+        hidden_by = (weight == 0).float()[:, None, None, :] * NEVER
         # Written out: on a CPU the backward pass of the fused attention takes half the time of a whole update.
         share = (q @ k.transpose(2, 3) * self.shape.head_dim**-0.5 + hidden_by).softmax(3)  # (n, heads, tokens, tokens)
         seen = share.to(v.dtype) @ v  # (n, heads, tokens, head_dim)
         a = self.norm_1(x + self.out(seen.transpose(1, 2).reshape(n, tokens, -1)))
-        return self.norm_2(a + self.down(functional.gelu(self.up(a), approximate="tanh")))
+        return Stream(self.norm_2(a + self.down(functional.gelu(self.up(a), approximate="tanh"))), weight)
 
 
 class Student(nn.Module):
@@ -99,30 +127,22 @@ class Student(nn.Module):
         """The layers, from the input on."""
         return [layer for layer in self.layers if isinstance(layer, Layer)]
 
-    def embed(self, ids: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """What the first layer reads: states (n, tokens, hidden), and which tokens are hidden, as `Layer.forward` takes it."""
+    def embed(self, ids: Tensor, mask: Tensor) -> Stream:
+        """What the first layer reads."""
         x = self.tokens(ids)  # (n, tokens, factor or hidden)
         if self.widen is not None:
             x = self.widen(x)
-        x = self.norm(x + self.positions[: ids.shape[1]])
-        return x, (1.0 - mask[:, None, None, :].float()) * NEVER
+        return Stream(self.norm(x + self.positions[: ids.shape[1]]), mask.float())
 
     def forward(self, ids: Tensor, mask: Tensor) -> Output:
         """Token ids and mask, both (n, tokens), to states and vectors."""
-        x, hidden_by = self.embed(ids, mask)
-        share = (mask / mask.sum(1, keepdim=True))[:, None, :]  # (n, 1, tokens)
-        means = [self._mean(x, share)]
+        stream = self.embed(ids, mask)
+        means = [stream.mean()]
         for layer in self.layers:
-            x = layer(x, hidden_by)
-            means.append(self._mean(x, share))
-        with torch.autocast(x.device.type, enabled=False):  # bfloat16 is too coarse for what neighbours differ by
-            return Output(x.float(), self.project(torch.cat(means, 1)))
-
-    @staticmethod
-    def _mean(x: Tensor, share: Tensor) -> Tensor:
-        """Mean over the tokens, (n, hidden) float32."""
-        with torch.autocast(x.device.type, enabled=False):
-            return (share @ x.float())[:, 0]
+            stream = layer(stream)
+            means.append(stream.mean())
+        with torch.autocast(stream.x.device.type, enabled=False):  # bfloat16 is too coarse for what neighbours differ by
+            return Output(stream.x.float(), self.project(torch.cat(means, 1)))
 
 
 class Model(NamedTuple):

@@ -23,7 +23,7 @@ import torch
 from encoder.adopt import adopt
 from encoder.aim import aim
 from encoder.artifact import Artifact, Card, load
-from encoder.augment import augment
+from encoder.augment import augment, strange
 from encoder.checkpoint import LOG, Checkpoint
 from encoder.compress import NETWORK_STEPS, parse
 from encoder.corpus import Corpus
@@ -36,7 +36,7 @@ Report = Callable[[str, int, int], None]  # what is done, so far, of how much
 
 
 # Found on films: the parts are of like size at the end of training, and behaviour weighs little beside the teacher.
-WEIGHTS = {"distill": 5.0, "relations": 1.0, "tokens": 0.5, "click": 0.02, "conversion": 0.02}
+WEIGHTS = {"distill": 5.0, "relations": 1.0, "neighbours": 2.0, "tokens": 0.5, "click": 0.02, "conversion": 0.02}
 
 
 class TrainConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -140,6 +140,8 @@ def train(
     """
     if config.threads:
         torch.set_num_threads(config.threads)
+    device = _device(config.device)
+    half = config.half and (device.type != "cpu" or half_pays())
     began = time.perf_counter()
     texts = [corpus.texts[row] for row in corpus.training_rows()]
     if not texts:
@@ -148,17 +150,17 @@ def train(
     teacher = load_teacher(config.teacher or packaged_teacher())
     model = first_student(teacher, texts, config, report)  # 1
     rng = np.random.default_rng(config.seed)
-    read = texts + augment(texts, round(config.augmented * len(texts)), rng)  # 2
+    read = texts + augment(texts, round(config.augmented * len(texts)), rng, strange(teacher.tokenizer))  # 2
     taught = label(
         teacher,
         read,
         labels or out.parent / "labels",
-        half=config.half,
+        half=half,
         progress=lambda done, all_of: report("teacher's labels", done, all_of),
     )
     model, goal = aim(model, torch.from_numpy(taught.vectors), texts, config.dim)  # 3
     course = Course(model, corpus, read, teacher, taught, goal, config)
-    losses = _learn(course, model, config, out, report)  # 4
+    losses = _learn(course, model, config, out, device, half, report)  # 4
     name = Path(teacher.name).name if Path(teacher.name).is_dir() else teacher.name
     step = {"step": "train", "seconds": round(time.perf_counter() - began, 1), **msgspec.to_builtins(config)}
     card = Card(metrics={f"loss_{part}": value for part, value in losses.items()}, steps=[step], teacher=name)
@@ -181,13 +183,14 @@ def first_student(teacher: Teacher, texts: Sequence[str], config: TrainConfig, r
     return model
 
 
-def _learn(course: Course, model: Model, config: TrainConfig, out: Path, report: Report) -> dict[str, float]:
+def _learn(
+    course: Course, model: Model, config: TrainConfig, out: Path, device: torch.device, half: bool, report: Report
+) -> dict[str, float]:
     """Step 4 of the module's docstring; the losses of the last updates on average."""
     from torch.utils.tensorboard import SummaryWriter  # pulls in much, and only training writes a log
 
-    device = _device(config.device)
     student = model.student.to(device).train()
-    optimiser = torch.optim.AdamW(student.parameters(), lr=config.learning_rate, betas=(0.9, 0.98), weight_decay=0.01)
+    optimiser = torch.optim.AdamW(student.parameters(), lr=config.learning_rate, betas=(0.9, 0.98), weight_decay=0.01, fused=True)
     checkpoint, key = Checkpoint(out), _key(config, course)
     done = 0
     if (saved := checkpoint.load(key)) is not None:
@@ -199,7 +202,7 @@ def _learn(course: Course, model: Model, config: TrainConfig, out: Path, report:
         for update in range(done, config.updates):
             for group in optimiser.param_groups:
                 group["lr"] = config.learning_rate * _share(update / config.updates)
-            loss, parts = course.losses(model, update, device)
+            loss, parts = course.losses(model, update, device, half=half)
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
             torch.nn.utils.clip_grad_norm_(student.parameters(), LARGEST_STEP)
@@ -228,6 +231,20 @@ def _device(name: str) -> torch.device:
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     return torch.device(name)
+
+
+def half_pays() -> bool:
+    """Whether this CPU multiplies bfloat16 faster than float32; one without instructions for tiles may take longer for it."""
+    seconds = []
+    for dtype in (torch.float32, torch.bfloat16):
+        rows, columns = torch.ones(4096, 384, dtype=dtype), torch.ones(384, 1536, dtype=dtype)
+        tried = []
+        for _ in range(5):
+            began = time.perf_counter()
+            _ = rows @ columns
+            tried.append(time.perf_counter() - began)
+        seconds.append(min(tried))
+    return seconds[1] < seconds[0]
 
 
 def _key(config: TrainConfig, course: Course) -> str:

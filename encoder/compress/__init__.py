@@ -3,11 +3,12 @@
 Steps on a network (kind `transformer`), after which training mends what was lost:
     keep_layers        fewer layers
     prune              fewer heads and feed-forward units
+    merge              neighbouring tokens read as one
     trim_vocabulary    fewer tokens, no punctuation
     factorize          narrow token vectors
     project            fewer dimensions
 Steps that end in an artifact that serves:
-    quantize           ONNX with 8-bit or 4-bit weights
+    quantize           ONNX with 8-bit weights
     static             a table of token vectors
 """
 
@@ -22,6 +23,7 @@ import msgspec
 from encoder.artifact import Artifact, Card, link_files, load, writing
 from encoder.compress.factorize import factorize
 from encoder.compress.keep_layers import keep_layers
+from encoder.compress.merge import merge
 from encoder.compress.project import project
 from encoder.compress.prune import prune
 from encoder.compress.quantize import quantize
@@ -45,6 +47,7 @@ def on_network(change: Callable[..., Model]) -> Step:
 NETWORK_STEPS: dict[str, Callable[..., Model]] = {
     "keep_layers": keep_layers,
     "prune": prune,
+    "merge": merge,
     "trim_vocabulary": trim_vocabulary,
     "factorize": factorize,
     "project": project,

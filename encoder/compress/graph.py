@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 FUSED = "com.microsoft"
-OPSET = 18
-IR_VERSION = 9  # of the file; what OPSET 18 needs, so that older runtimes read it too
+OPSET = 23  # the first with an operator for attention; ONNX Runtime 1.23 and later
+IR_VERSION = 11  # of the file; what OPSET 23 needs
 
 
 class Graph:

@@ -22,25 +22,24 @@ SAMPLE = 512  # texts: some 30,000 tokens, twenty for every number that a row of
 RIDGE = 1e-3  # a, as a share of the mean diagonal: keeps to the old weights where the texts say nothing
 
 
-class _Batch:
-    """Some texts on their way through a network, `x` (n, tokens, hidden) in front of a layer."""
+class Batch:
+    """Some texts on their way through a network, `stream` in front of a layer."""
 
     def __init__(self, student: Student, ids: Tensor, mask: Tensor) -> None:
-        self.real = mask.bool()  # (n, tokens)
-        self.x, self.hidden_by = student.embed(ids, mask)
+        self.stream = student.embed(ids, mask)
 
     def inputs(self, layer: Layer, modules: Sequence[nn.Module]) -> list[Tensor]:
         """What these parts of the layer read at every real token, (t, inputs) each."""
         caught: list[Tensor] = []
-        hooks = [module.register_forward_pre_hook(lambda _, args: caught.append(args[0][self.real])) for module in modules]
-        layer(self.x, self.hidden_by)
+        hooks = [module.register_forward_pre_hook(lambda _, args: caught.append(args[0])) for module in modules]
+        real = layer(self.stream).weight > 0  # (n, tokens)
         for hook in hooks:
             hook.remove()
-        return caught
+        return [x[real] for x in caught]
 
     def go_on(self, layer: Layer) -> None:
         """Behind the layer."""
-        self.x = layer(self.x, self.hidden_by)
+        self.stream = layer(self.stream)
 
 
 def mend(whole: Student, cut: Student, batches: Sequence[tuple[Tensor, Tensor]], spans: Sequence[tuple[int, int]] | None = None) -> None:
@@ -60,7 +59,7 @@ def mend(whole: Student, cut: Student, batches: Sequence[tuple[Tensor, Tensor]],
     """
     old = whole.each_layer()
     with torch.inference_mode():
-        taught, found = ([_Batch(student, ids, mask) for ids, mask in batches] for student in (whole, cut))
+        taught, found = ([Batch(student, ids, mask) for ids, mask in batches] for student in (whole, cut))
         for new, (first, last) in zip(cut.each_layer(), spans or [(place, place) for place in range(len(old))], strict=True):
             read = [batch.inputs(old[first], [old[first].norm_1]) for batch in taught]
             for number in range(first, last):

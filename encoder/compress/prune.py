@@ -17,10 +17,10 @@ from collections.abc import Sequence
 
 import msgspec
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from encoder.compress.mend import RIDGE, mend, reading
-from encoder.student import Layer, LayerShape, Model, Student
+from encoder.compress.mend import RIDGE, Batch, mend, reading
+from encoder.student import Layer, Model, Student
 
 
 def prune(model: Model, texts: Sequence[str], heads: int, units: int) -> Model:
@@ -50,7 +50,7 @@ def prune(model: Model, texts: Sequence[str], heads: int, units: int) -> Model:
     for number, (layer, (by_out, by_down)) in enumerate(zip(old.each_layer(), _grams(old, batches), strict=True)):
         chosen_heads = kept(layer.out.weight, by_out, layer.shape.head_dim, heads)
         chosen_units = kept(layer.down.weight, by_down, 1, units)
-        shapes.append(LayerShape(len(chosen_heads), layer.shape.head_dim, len(chosen_units)))
+        shapes.append(msgspec.structs.replace(layer.shape, heads=len(chosen_heads), units=len(chosen_units)))
         state |= {f"layers.{number}.{name}": value for name, value in _cut(layer, chosen_heads, chosen_units).items()}
     student = Student(msgspec.structs.replace(old.shape, layers=tuple(shapes)))
     student.load_state_dict(state)
@@ -108,20 +108,12 @@ def _cut(layer: Layer, heads: Tensor, units: Tensor) -> dict[str, Tensor]:
 
 def _grams(student: Student, batches: Sequence[tuple[Tensor, Tensor]]) -> list[tuple[Tensor, Tensor]]:
     """Per layer, the sums of x x' over what its W_o and its W_2 read at the tokens of the batches."""
-    layers = student.each_layer()
-    read_by = [linear for layer in layers for linear in (layer.out, layer.down)]
-    sums: dict[nn.Module, Tensor] = {linear: torch.zeros(2 * (linear.in_features,)) for linear in read_by}
-    real = torch.zeros(0)  # (n, tokens) of the batch being read
-
-    def add(linear: nn.Module, args: tuple[Tensor, ...]) -> None:
-        read = args[0][real]  # (t, inputs)
-        sums[linear] += read.T @ read
-
-    hooks = [linear.register_forward_pre_hook(add) for linear in sums]
+    sums = [tuple(torch.zeros(2 * (linear.in_features,)) for linear in (layer.out, layer.down)) for layer in student.each_layer()]
     with torch.inference_mode():
         for ids, mask in batches:
-            real = mask.bool()
-            student(ids, mask)
-    for hook in hooks:
-        hook.remove()
-    return [(sums[layer.out], sums[layer.down]) for layer in layers]
+            batch = Batch(student, ids, mask)
+            for layer, grams in zip(student.each_layer(), sums, strict=True):
+                for gram, read in zip(grams, batch.inputs(layer, [layer.out, layer.down]), strict=True):
+                    gram += read.T @ read  # (inputs, inputs)
+                batch.go_on(layer)
+    return [(by_out, by_down) for by_out, by_down in sums]

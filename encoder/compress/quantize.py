@@ -2,16 +2,20 @@
 
     W ~= s_n Q_n,  Q = round(W / s) in [-127, 127],  s_n = max_k |W_kn| / 127          one scale for each column n
     y  = (s_x s_n) (round(x / s_x) - z) Q_n + b                                        x: 8 bits, its range from the batch
-    E_t ~= s_t Q_t                                                                     token vectors: one scale for each row
+    E_t ~= s_t Q_t                                                                     token vectors: one scale for each row,
+                                                                                       with 4 bits one for every 32 numbers of it
 
 Products of the layers run on 8-bit integers, which a CPU with VNNI does four times as fast as float32. Norms, softmax, gelu,
 pooling and the projection are computed in float32: they cost little, and rounding what is projected costs neighbours. The
-weights of the projection and of the positions take 8 bits on disk only. With `bits=0` everything is float32.
+weights of the projection and of the positions take 8 bits on disk only. With `bits=0` everything is float32. Token vectors of 4 bits
+take half the room. The table is the largest part of a small encoder, and on films a whole vocabulary of 4 bits keeps more neighbours
+than one of 8 bits without the tokens that no text has.
 
 Jacob et al. (2018), Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only Inference. Zafrir
 et al. (2019), Q8BERT.
 """
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -27,10 +31,12 @@ from encoder.student import EPSILON, Layer, Student, load_model
 
 FloatArray = NDArray[np.float32]
 HIGHEST = 127
-BITS = (0, 8)
+BITS, TOKEN_BITS = (0, 8), (4, 8)
+BLOCK = 32  # numbers of a 4-bit row that share a scale; 16 is the least that ONNX Runtime takes
+HIGHEST_4 = 7
 
 
-def quantize(artifact: Artifact, texts: Sequence[str], out: Path, bits: int = 8) -> Artifact:
+def quantize(artifact: Artifact, texts: Sequence[str], out: Path, bits: int = 8, token_bits: int = 8) -> Artifact:
     """Write a `transformer` artifact as an `onnx` one.
 
     Parameters
@@ -43,39 +49,89 @@ def quantize(artifact: Artifact, texts: Sequence[str], out: Path, bits: int = 8)
         folder of the result.
     bits
         8, or 0 for float32.
+    token_bits
+        8, or 4, of the token vectors; with `bits` 0 they too are float32.
 
     Raises
     ------
     ValueError
-        another number of bits, or an artifact that is not a network.
+        another number of bits, 4 bits for token vectors of an odd width, or an artifact that is not a network.
 
     """
-    if bits not in BITS:
-        msg = f"expected bits among {', '.join(map(str, BITS))}, found {bits}"
+    if bits not in BITS or token_bits not in TOKEN_BITS:
+        wanted = f"bits among {', '.join(map(str, BITS))} and token_bits among {', '.join(map(str, TOKEN_BITS))}"
+        msg = f"expected {wanted}, found {bits} and {token_bits}"
         raise ValueError(msg)
     model = load_model(artifact)
     with writing(out, ArtifactConfig("onnx", artifact.dim, artifact.config.max_tokens), artifact.card) as folder:
         model.tokenizer.save(str(folder / TOKENIZER), pretty=False)
-        (folder / WEIGHTS["onnx"]).write_bytes(to_onnx(model.student, bits))
+        (folder / WEIGHTS["onnx"]).write_bytes(to_onnx(model.student, bits, token_bits))
     return load(out)
 
 
-def to_onnx(student: Student, bits: int) -> bytes:
+def to_onnx(student: Student, bits: int, token_bits: int = 8) -> bytes:
     """The student as the bytes of an ONNX file; the same equations as in `encoder.student`, in the same order."""
     graph = Graph()
-    x = _token_vectors(graph, student, bits)  # (batch, tokens, hidden)
-    mask = graph.node("Cast", "attention_mask", to=TensorProto.INT32)
-    one = graph.constant(np.array([1], np.int64))
-    weights = graph.node("Unsqueeze", graph.node("Cast", "attention_mask", to=TensorProto.FLOAT), one)  # (batch, 1, tokens)
+    ids, mask = _padded(graph, _span(student))
+    x = _token_vectors(graph, student, ids, bits and token_bits)  # (batch, tokens, hidden)
+    weight = graph.node("Cast", mask, to=TensorProto.FLOAT)  # (batch, tokens), how many tokens stand in each
+    seen_by = _seen_by(graph, weight)
     # Sums and not means: all have the same factor, and the rows are normalised.
-    sums = [graph.node("MatMul", weights, x)]  # each (batch, 1, hidden)
+    sums = [_sum(graph, x, weight)]  # each (batch, 1, hidden)
     for layer in student.each_layer():
-        x = _layer(graph, layer, x, mask, bits)
-        sums.append(graph.node("MatMul", weights, x))
-    pooled = graph.node("Squeeze", graph.node("Concat", *sums, axis=2), one)  # (batch, hidden x (layers + 1))
+        if layer.shape.span > 1:
+            x, weight = _merged(graph, x, weight, layer.shape.span, student.shape.hidden)
+            seen_by = _seen_by(graph, weight)
+        x = _layer(graph, layer, x, seen_by, bits)
+        sums.append(_sum(graph, x, weight))
+    pooled = graph.node("Squeeze", graph.node("Concat", *sums, axis=2), _axes(graph, 1))  # (batch, hidden x (layers + 1))
     z = graph.node("MatMul", pooled, _stored(graph, _array(student.project.weight), bits, turned=True))
     unit = graph.node("LpNormalization", z, axis=1, p=2)
     return graph.model(["input_ids", "attention_mask"], unit, student.shape.dim)
+
+
+def _span(student: Student) -> int:
+    """Tokens that stand in one of the last layer's."""
+    return math.prod(layer.shape.span for layer in student.each_layer())
+
+
+def _seen_by(graph: Graph, weight: str) -> str:
+    """Which token reads which, (batch, 1, tokens, tokens): every one all real ones."""
+    real = graph.node("Greater", weight, graph.constant(np.array(0, np.float32)))  # (batch, tokens)
+    # subtle: padding reads everything; what it makes of it is never used, and a row that reads nothing would be no number at all.
+    padding = graph.node("Unsqueeze", graph.node("Not", real), _axes(graph, 1, 3))
+    return graph.node("Or", graph.node("Unsqueeze", real, _axes(graph, 1, 2)), padding)
+
+
+def _padded(graph: Graph, span: int) -> tuple[str, str]:
+    """Ids and mask, (batch, tokens) with a number of tokens that can be divided by `span`."""
+    if span == 1:
+        return "input_ids", "attention_mask"
+    tokens = graph.node("Shape", "input_ids", start=1, end=2)
+    lacking = graph.node("Mod", graph.node("Neg", tokens), graph.constant(np.array([span], np.int64)))
+    pads = graph.node("Concat", graph.constant(np.zeros(3, np.int64)), lacking, axis=0)
+    return graph.node("Pad", "input_ids", pads), graph.node("Pad", "attention_mask", pads)
+
+
+def _merged(graph: Graph, x: str, weight: str, span: int, hidden: int) -> tuple[str, str]:
+    """Every `span` neighbours as one; see `encoder.student.Stream`."""
+    two, last = _axes(graph, 2), _axes(graph, -1)
+    heavy = graph.node("Mul", x, graph.node("Unsqueeze", weight, last))
+    apart = graph.node("Reshape", heavy, graph.constant(np.array([0, -1, span, hidden], np.int64)))
+    sums = graph.node("ReduceSum", apart, two, keepdims=0)  # (batch, tokens / span, hidden)
+    parts = graph.node("Reshape", weight, graph.constant(np.array([0, -1, span], np.int64)))
+    weight = graph.node("ReduceSum", parts, two, keepdims=0)  # (batch, tokens / span)
+    number = graph.node("Unsqueeze", graph.node("Max", weight, graph.constant(np.array(1, np.float32))), last)
+    return graph.node("Div", sums, number), weight
+
+
+def _sum(graph: Graph, x: str, weight: str) -> str:
+    """Over the real tokens, (batch, 1, hidden)."""
+    return graph.node("MatMul", graph.node("Unsqueeze", weight, _axes(graph, 1)), x)
+
+
+def _axes(graph: Graph, *axes: int) -> str:
+    return graph.constant(np.array(axes, np.int64))
 
 
 def by_row(table: FloatArray) -> tuple[NDArray[np.int8], FloatArray]:
@@ -85,20 +141,47 @@ def by_row(table: FloatArray) -> tuple[NDArray[np.int8], FloatArray]:
     return np.clip(np.round(table / scale), -HIGHEST, HIGHEST).astype(np.int8), scale.astype(np.float32)
 
 
-def _token_vectors(graph: Graph, student: Student, bits: int) -> str:
+def by_block(table: FloatArray) -> tuple[NDArray[np.uint8], NDArray[np.float16]]:
+    """4-bit numbers, two in a byte, the first one low, and a scale for every 32: (n, width) -> (n, width / 2), (n, ceil(width / 32)).
+
+    Raises
+    ------
+    ValueError
+        an odd width.
+
+    """
+    width = table.shape[1]
+    if width % 2:
+        msg = f"expected token vectors of an even width, found {width}; take 8 bits"
+        raise ValueError(msg)
+    blocks = np.pad(table, ((0, 0), (0, -width % BLOCK))).reshape(len(table), -1, BLOCK)
+    scales = (np.abs(blocks).max(2) / HIGHEST_4).astype(np.float16)  # (n, blocks)
+    scales[scales == 0] = 1.0
+    whole = np.clip(np.round(blocks / scales[..., None].astype(np.float32)), -HIGHEST_4 - 1, HIGHEST_4) + HIGHEST_4 + 1
+    numbers = whole.astype(np.uint8).reshape(len(table), -1)[:, :width]
+    return numbers[:, ::2] | (numbers[:, 1::2] << 4), scales
+
+
+def _token_vectors(graph: Graph, student: Student, ids: str, bits: int) -> str:
     table = _array(student.tokens.weight)  # (vocabulary, factor or hidden)
-    if bits:
+    if bits == TOKEN_BITS[0]:
+        packed, scales = by_block(table)
+        wanted = graph.constant(packed), ids, graph.constant(scales)
+        half = graph.node("GatherBlockQuantized", *wanted, fused=True, gather_axis=0, quantize_axis=1, block_size=BLOCK, bits=bits)
+        x = graph.node("Cast", half, to=TensorProto.FLOAT)
+    elif bits:
         rows, scale = by_row(table)
-        whole = graph.node("Cast", graph.node("Gather", graph.constant(rows), "input_ids"), to=TensorProto.FLOAT)
-        x = graph.node("Mul", whole, graph.node("Gather", graph.constant(scale), "input_ids"))
+        whole = graph.node("Cast", graph.node("Gather", graph.constant(rows), ids), to=TensorProto.FLOAT)
+        x = graph.node("Mul", whole, graph.node("Gather", graph.constant(scale), ids))
     else:
-        x = graph.node("Gather", graph.constant(table), "input_ids")
+        x = graph.node("Gather", graph.constant(table), ids)
     if student.widen is not None:
         x = _linear(graph, x, student.widen, bits)
-    places = graph.node("Unsqueeze", _stored(graph, _array(student.positions), bits), graph.constant(np.array([0], np.int64)))
-    tokens = graph.node("Shape", "input_ids", start=1, end=2)
-    zero, one = graph.constant(np.array([0], np.int64)), graph.constant(np.array([1], np.int64))
-    x = graph.node("Add", x, graph.node("Slice", places, zero, tokens, one))
+    span = _span(student)
+    positions = np.pad(_array(student.positions), ((0, -len(student.positions) % span), (0, 0)))  # room for padding up to a whole span
+    places = graph.node("Unsqueeze", _stored(graph, positions, bits), _axes(graph, 0))
+    tokens = graph.node("Shape", ids, start=1, end=2)
+    x = graph.node("Add", x, graph.node("Slice", places, _axes(graph, 0), tokens, _axes(graph, 1)))
     norm = student.norm
     return graph.node("LayerNormalization", x, *_constants(graph, norm.weight, norm.bias), epsilon=EPSILON)
 
@@ -113,9 +196,10 @@ def _stored(graph: Graph, table: FloatArray, bits: int, *, turned: bool = False)
     return graph.node("Mul", graph.node("Cast", graph.constant(rows), to=TensorProto.FLOAT), graph.constant(scale))
 
 
-def _layer(graph: Graph, layer: Layer, x: str, mask: str, bits: int) -> str:
+def _layer(graph: Graph, layer: Layer, x: str, seen_by: str, bits: int) -> str:
     q, k, v = graph.nodes("Split", 3, _linear(graph, x, layer.qkv, bits), axis=-1, num_outputs=3)
-    seen = graph.node("MultiHeadAttention", q, k, v, "", mask, fused=True, num_heads=layer.shape.heads)
+    # Not MultiHeadAttention of `com.microsoft`: ONNX Runtime 1.32 takes up to twice as long for it on a CPU.
+    seen = graph.node("Attention", q, k, v, seen_by, q_num_heads=layer.shape.heads, kv_num_heads=layer.shape.heads)
     a = _add_and_norm(graph, x, _linear(graph, seen, layer.out, bits), layer.norm_1)
     raised = graph.node("FastGelu", _linear(graph, a, layer.up, bits), fused=True)
     return _add_and_norm(graph, a, _linear(graph, raised, layer.down, bits), layer.norm_2)

@@ -3,8 +3,9 @@
     V' = special tokens + single characters + {v : texts with v >= minimum}
 
 A word that loses its token is split into smaller ones that stayed, down to single characters, and so nothing becomes
-unreadable. Punctuation is taken away before the text is split: in a list of names every fifth token is a comma, which
-costs as much time as a word and says little. Works on WordPiece and Unigram tokenizers, whose tokens stand for
+unreadable. With a minimum of 0 only those go that no text in these letters can have: of other scripts, and placeholders. That is for
+catalogues whose new items bring new names. Punctuation is taken away before the text is split: in a list of names every fifth token is
+a comma, which costs as much time as a word and says little. Works on WordPiece and Unigram tokenizers, whose tokens stand for
 themselves; a byte-pair tokenizer cannot lose a token without losing all that is merged from it.
 
 Abdaoui, Pradel & Sigel (2020), Load What You Need: Smaller Versions of Multilingual BERT.
@@ -22,6 +23,7 @@ from tokenizers import Tokenizer
 from encoder.student import Model, Student
 
 CHARACTERS = "abcdefghijklmnopqrstuvwxyz0123456789"  # kept alone and as continuation: any lower-case word can be spelt
+PLACEHOLDERS = ("[unused", "<unused", "<extra_id")  # of tokenizers that left room for more
 TRIMMED = ("WordPiece", "Unigram")
 
 
@@ -35,7 +37,7 @@ def trim_vocabulary(model: Model, texts: Sequence[str], minimum: int = 1, drop_p
     texts
         of the catalogue; held-out ones should not be among them.
     minimum
-        larger keeps fewer tokens and splits more rare words.
+        larger keeps fewer tokens and splits more rare words; 0 keeps every token made of characters that the texts have.
     drop_punctuation
         whether the tokenizer reads punctuation as a blank.
 
@@ -62,9 +64,13 @@ def trim_vocabulary(model: Model, texts: Sequence[str], minimum: int = 1, drop_p
     always = {token["content"] for token in described["added_tokens"]}
     always |= {start + character for character in CHARACTERS for start in ("", prefix)}
     always |= {str(described["model"].get("unk_token"))}
-    kept = sorted(
-        number for token, number in vocabulary.items() if counts[number] >= minimum or token in always or number == _unknown(described)
-    )
+    letters = {character for token, number in vocabulary.items() if counts[number] and token not in always for character in token}
+    common = {number for token, number in vocabulary.items() if token in always or number == _unknown(described)}
+    if minimum == 0:
+        made = {number for token, number in vocabulary.items() if letters.issuperset(token) and not token.startswith(PLACEHOLDERS)}
+    else:
+        made = {number for number, texts_with in counts.items() if texts_with >= minimum}
+    kept = sorted(common | made)
     new = {old: place for place, old in enumerate(kept)}
     _renumber(described, new)
     tokenizer = Tokenizer.from_str(json.dumps(described))

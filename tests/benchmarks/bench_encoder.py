@@ -30,7 +30,7 @@ from rich.console import Console
 from rich.table import Table
 
 from encoder.artifact import Artifact, load, with_card
-from encoder.augment import augment
+from encoder.augment import augment, strange
 from encoder.compress import compress
 from encoder.corpus import Corpus
 from encoder.embed import Embedder
@@ -38,7 +38,7 @@ from encoder.evaluate import judge
 from encoder.films import films
 from encoder.labels import label
 from encoder.teacher import Teacher, load_teacher, packaged_teacher
-from encoder.train import TrainConfig, train
+from encoder.train import TrainConfig, half_pays, train
 from tests.benchmarks.encoder_points import POINTS, Point
 
 HERE = Path(__file__).parent
@@ -125,9 +125,10 @@ def teacher_vectors(corpus: Corpus, teacher: Teacher, *, reuse: bool) -> np.ndar
     training = corpus.training_rows()
     texts = [corpus.texts[row] for row in training]
     config = TrainConfig()
-    read = texts + augment(texts, round(config.augmented * len(texts)), np.random.default_rng(config.seed))
+    rng = np.random.default_rng(config.seed)
+    read = texts + augment(texts, round(config.augmented * len(texts)), rng, strange(teacher.tokenizer))
     vectors = np.zeros((len(corpus), teacher.dim), np.float32)
-    vectors[training] = label(teacher, read, PLACE / "labels", half=config.half).vectors[: len(training)]
+    vectors[training] = label(teacher, read, PLACE / "labels", half=config.half and half_pays()).vectors[: len(training)]
     exact = exact_rows(corpus)
     vectors[exact] = teacher.embed([corpus.texts[at] for at in exact])
     np.save(file, vectors)

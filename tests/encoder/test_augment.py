@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+from tokenizers import Tokenizer, models
 
-from encoder.augment import augment
+from encoder.augment import Strange, augment, strange
+from tests.encoder.tiny import wordpiece
 
 TEXTS = ["Blue (1990). Drama, Comedy, War. Ada Lin. Bo Mor, Cy Nor, Di Ros, Eve Tam.", "Red (1991). War. Fay Lin, Ada Mor, Bo Nor."]
 
@@ -35,3 +37,25 @@ def test_inputs_stay_as_they_are():
     before = list(TEXTS)
     augment(TEXTS, 50, np.random.default_rng(0))
     assert before == TEXTS
+
+
+def test_strange_words_stand_in_some_texts_and_leave_the_form():
+    others = Strange(["zork", "quib"], ["ly"])
+    made = augment(TEXTS, 400, np.random.default_rng(0), others)
+    new = words(made) - words(TEXTS)
+    assert new == {"zork", "quib", "zorkly", "quibly"}
+    assert 0.3 < np.mean([bool(new & words([text])) for text in made]) < 0.6
+    assert all(text.endswith(".") for text in made)
+
+
+def test_strange_words_are_those_of_the_vocabulary():
+    others = strange(wordpiece())
+    vocabulary = wordpiece().get_vocab()
+    assert others.words
+    assert set(others.words) <= set(vocabulary)
+    assert {f"##{piece}" for piece in others.pieces} <= set(vocabulary)
+    assert all(word.isalpha() for word in (*others.words, *others.pieces))
+
+
+def test_a_tokenizer_of_another_kind_has_none():
+    assert strange(Tokenizer(models.BPE({"a": 0}, []))) == Strange()

@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from encoder.losses import BEHAVIOUR_TEMPERATURE, LOSSES, Batch, Pairs, total
+from encoder.losses import BEHAVIOUR_TEMPERATURE, LOSSES, RELATION_TEMPERATURE, Batch, Pairs, total
 
 E1, E2, E3 = torch.eye(3)
 
@@ -24,7 +24,8 @@ def some(seed=0, n=6, dim=4):
     targets = torch.nn.functional.normalize(torch.randn(n, dim, generator=generator), dim=1)
     states, taught = torch.randn(9, 3, generator=generator), torch.randn(9, 3, generator=generator)
     pairs = Pairs(torch.tensor([0, 1, 2]), torch.tensor([3, 4, 5]), torch.log(torch.tensor([0.2, 0.1, 0.05])), torch.tensor([7, 8, 9]))
-    return Batch(vectors, targets, states, taught, 1.0, pairs, pairs)
+    bank = torch.cat([targets, torch.nn.functional.normalize(torch.randn(5, dim, generator=generator), dim=1)])
+    return Batch(vectors, targets, states, taught, 1.0, pairs, pairs, bank, torch.tensor([0, 1, 2, 3, -1, -1]))
 
 
 @pytest.mark.parametrize("name", LOSSES)
@@ -50,6 +51,22 @@ def test_relations_are_zero_for_a_rotated_student():
     turned = seen.targets @ torch.linalg.qr(torch.randn(4, 4, generator=torch.Generator().manual_seed(1)))[0]
     assert LOSSES["relations"](seen._replace(vectors=turned)).item() == pytest.approx(0.0, abs=1e-5)
     assert LOSSES["relations"](seen).item() > 0.1
+
+
+def test_neighbours_are_those_of_the_teacher_among_all_texts():
+    """Of two others the teacher says the first (cosine 1), the student the second: both are all but sure, and 1 / tau nats apart."""
+    bank = torch.stack([E1, E2, E3])
+    seen = batch([E2], [E1], bank=bank, own=torch.tensor([2]))
+    assert LOSSES["neighbours"](seen).item() == pytest.approx(1 / RELATION_TEMPERATURE, rel=1e-3)
+    assert LOSSES["neighbours"](seen._replace(vectors=seen.targets)).item() == pytest.approx(0.0, abs=1e-5)
+
+
+def test_a_text_is_not_its_own_neighbour():
+    """Without itself only one other is left, which has all the share, whatever the student says; with it the two are alike to this one."""
+    bank = torch.stack([E1, E2])
+    assert LOSSES["neighbours"](batch([E3], [E1], bank=bank, own=torch.tensor([0]))).item() == pytest.approx(0.0, abs=1e-6)
+    assert LOSSES["neighbours"](batch([E3], [E1], bank=bank, own=torch.tensor([-1]))).item() == pytest.approx(math.log(2), rel=1e-3)
+    assert LOSSES["neighbours"](batch([E3], [E1])).item() == 0.0
 
 
 def test_tokens_are_in_units_of_the_variance():

@@ -116,6 +116,21 @@ def test_held_out_items_decide_nothing(config, tmp_path):
     assert train(blind, config, tmp_path / "blind", labels=tmp_path / "labels").version == seeing.version
 
 
+def test_half_precision_is_left_out_where_it_does_not_pay(config, tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "half_pays", lambda: False)
+    made = [
+        train(CORPUS, msgspec.structs.replace(config, half=half), tmp_path / str(half), labels=tmp_path / "labels") for half in (False, True)
+    ]
+    first, second = (load_model(artifact).student.state_dict() for artifact in made)
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_half_precision_trains_too(config, tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "half_pays", lambda: True)
+    made = train(CORPUS, msgspec.structs.replace(config, half=True), tmp_path / "a", labels=tmp_path / "labels")
+    assert np.isfinite(unit_vectors(load_model(made), CORPUS.texts).numpy()).all()
+
+
 def test_training_goes_on_from_an_artifact(config, tmp_path):
     first = train(CORPUS, config, tmp_path / "first", labels=tmp_path / "labels")
     again = train(
@@ -129,7 +144,7 @@ def test_the_card_says_how_it_was_made_and_a_log_is_left(config, tmp_path):
     made = train(CORPUS, config, tmp_path / "a", labels=tmp_path / "labels")
     assert made.card.steps[0]["step"] == "train"
     assert made.card.steps[0]["updates"] == 20
-    assert {"loss_distill", "loss_relations", "loss_tokens", "loss_click", "loss_conversion"} == made.card.metrics.keys()
+    assert {"loss_distill", "loss_relations", "loss_neighbours", "loss_tokens", "loss_click", "loss_conversion"} == made.card.metrics.keys()
     log = Checkpoint(tmp_path / "a").folder / "log"
     assert any(path.name.startswith("events.out.tfevents") for path in log.iterdir())
 

@@ -19,12 +19,14 @@ TEXTS = corpus().texts
 OPTIONS = {
     "keep_layers": {"keep": [0, 2]},
     "prune": {"heads": 2, "units": 16},
+    "merge": {"before": 1},
     "trim_vocabulary": {"minimum": 2},
     "factorize": {"width": 8},
     "project": {"dim": 12},
     "quantize": {},
     "static": {"passes": 2},
 }
+FASTER_ONLY = {"merge"}  # as many weights as before, for fewer tokens
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +51,7 @@ def test_a_step_makes_a_smaller_complete_artifact_and_leaves_its_input(whole, tm
     made = compress(whole, [{"step": name, **OPTIONS[name]}], tmp_path / "out", TEXTS)
     assert digest(whole.path) == before
     assert load(tmp_path / "out").is_complete()
-    assert made.model_bytes < whole.model_bytes
+    assert made.model_bytes < whole.model_bytes + (100 if name in FASTER_ONLY else 0)
     assert made.card.teacher == "tiny"
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
@@ -65,7 +67,7 @@ def test_a_chain_reports_every_step_and_serves(whole, tmp_path):
     made = compress(whole, chain, tmp_path / "out", TEXTS)
     assert [report["step"] for report in made.card.steps] == [*NETWORK_STEPS, "quantize"]
     for report in made.card.steps:
-        assert report["bytes_after"] < report["bytes_before"]
+        assert report["bytes_after"] < report["bytes_before"] + (100 if report["step"] in FASTER_ONLY else 0)
         assert report["seconds"] >= 0
     rows = Embedder(made).embed(TEXTS[:20])
     assert rows.shape == (20, 12)

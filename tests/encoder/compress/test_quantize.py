@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from encoder.artifact import Card
 from encoder.compress.factorize import factorize
+from encoder.compress.merge import merge
 from encoder.compress.project import unit_vectors
 from encoder.compress.prune import prune
-from encoder.compress.quantize import by_row, quantize, to_onnx
+from encoder.compress.quantize import by_block, by_row, quantize, to_onnx
 from encoder.embed import Embedder
 from encoder.student import save_model
 from encoder.teacher import padded
@@ -22,17 +23,20 @@ from tests.encoder.tiny import corpus
 TEXTS = corpus(40).texts
 
 
-def run(model, bits, texts=TEXTS):
-    session = onnxruntime.InferenceSession(to_onnx(model.student, bits), providers=["CPUExecutionProvider"])
+def run(model, bits, texts=TEXTS, token_bits=8):
+    session = onnxruntime.InferenceSession(to_onnx(model.student, bits, token_bits), providers=["CPUExecutionProvider"])
     ids, mask = padded([encoding.ids for encoding in model.tokenizer.encode_batch(list(texts))])
     return session.run(None, {"input_ids": ids.numpy(), "attention_mask": mask.numpy()})[0]
 
 
-@pytest.fixture(params=["whole", "pruned", "narrow"])
+@pytest.fixture(params=["whole", "pruned", "narrow", "merged", "merged twice"])
 def variant(request, model):
     """Each shape that a graph can have."""
     if request.param == "pruned":
         return prune(model, TEXTS, 2, 24)
+    if request.param.startswith("merged"):
+        merged = merge(model, TEXTS, 1)
+        return merge(merged, TEXTS, 2, 3) if request.param == "merged twice" else merged
     return factorize(model, TEXTS, 8) if request.param == "narrow" else model
 
 
@@ -44,9 +48,18 @@ def test_8_bits_are_near(variant):
     assert (run(variant, 8) * unit_vectors(variant, TEXTS).numpy()).sum(1).min() > 0.98
 
 
-def test_padding_and_company_change_nothing_in_float32(model):
-    together = run(model, 0)
-    alone = np.concatenate([run(model, 0, [text]) for text in TEXTS])
+def test_token_vectors_of_4_bits_are_near(variant):
+    assert (run(variant, 8, token_bits=4) * unit_vectors(variant, TEXTS).numpy()).sum(1).min() > 0.96
+
+
+def test_4_bits_of_an_odd_width_are_refused():
+    with pytest.raises(ValueError, match="even width, found 3"):
+        by_block(np.ones((2, 3), np.float32))
+
+
+def test_padding_and_company_change_nothing_in_float32(variant):
+    together = run(variant, 0)
+    alone = np.concatenate([run(variant, 0, [text]) for text in TEXTS])
     np.testing.assert_allclose(together, alone, atol=1e-5)
 
 
@@ -63,6 +76,8 @@ def test_other_bits_are_refused(model, tmp_path, bits):
     artifact = save_model(model, tmp_path / "a", Card())
     with pytest.raises(ValueError, match="among 0, 8"):
         quantize(artifact, (), tmp_path / "b", bits)
+    with pytest.raises(ValueError, match="among 4, 8"):
+        quantize(artifact, (), tmp_path / "b", token_bits=bits)
 
 
 @given(st.lists(st.lists(st.floats(-1e3, 1e3, width=32), min_size=3, max_size=3), min_size=1, max_size=6))
@@ -71,6 +86,17 @@ def test_rows_are_right_to_half_a_step(rows):
     whole, scale = by_row(table)
     assert whole.dtype == np.int8
     assert (np.abs(whole * scale - table) <= scale / 2 * (1 + 1e-3) + 1e-30).all()
+
+
+@given(st.lists(st.floats(-1e3, 1e3, width=32), min_size=40, max_size=40))
+def test_blocks_of_4_bits_are_right_to_half_a_step(row):
+    table = np.array([row], np.float32)
+    packed, scales = by_block(table)
+    assert packed.shape == (1, 20)
+    assert scales.shape == (1, 2)
+    numbers = np.stack([packed & 15, packed >> 4], 2).reshape(1, 40).astype(np.float32) - 8
+    scale = np.repeat(scales.astype(np.float32), 32, 1)[:, :40]
+    assert (np.abs(numbers * scale - table) <= scale * 0.51 + 1e-6).all()
 
 
 def test_a_row_of_zeros_stays_zero():

@@ -33,6 +33,15 @@ def test_a_word_that_went_is_spelt_and_never_unknown(model):
     assert spelt == ["b", "##o", "##m", "##o", "##r"]  # in one
 
 
+def test_with_a_minimum_of_0_only_what_no_such_text_can_have_goes():
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[unused7]", "red", "##der", "deer", "mist", "鹿", "##é"]
+    tokenizer = Tokenizer(models.WordPiece({word: number for number, word in enumerate(words)}, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.add_special_tokens(words[:4])
+    kept = trim_vocabulary(of(tokenizer), ["redder", "red [7]"], minimum=0, drop_punctuation=False).tokenizer.get_vocab()
+    assert set(kept) == {*words[:4], "red", "##der", "deer"}
+
+
 def test_punctuation_stays_on_request(model):
     kept = trim_vocabulary(model, TEXTS, drop_punctuation=False)
     assert kept.tokenizer.encode("adalin, bomor.").tokens == ["[CLS]", "adalin", ",", "bomor", ".", "[SEP]"]
