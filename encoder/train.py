@@ -82,7 +82,7 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True):
     teacher: str = ""
     start: str = ""
     steps: Sequence[str | Mapping[str, Any]] = (
-        {"step": "trim_vocabulary", "minimum": 1, "drop_punctuation": False},
+        {"step": "trim_vocabulary", "minimum": 0, "drop_punctuation": False},
         {"step": "prune", "heads": 5, "units": 384},
     )
     dim: int = 256

@@ -36,7 +36,7 @@ BLOCK = 32  # numbers of a 4-bit row that share a scale; 16 is the least that ON
 HIGHEST_4 = 7
 
 
-def quantize(artifact: Artifact, texts: Sequence[str], out: Path, bits: int = 8, token_bits: int = 8) -> Artifact:
+def quantize(artifact: Artifact, texts: Sequence[str], out: Path, bits: int = 8, token_bits: int = 4) -> Artifact:
     """Write a `transformer` artifact as an `onnx` one.
 
     Parameters
@@ -50,7 +50,7 @@ def quantize(artifact: Artifact, texts: Sequence[str], out: Path, bits: int = 8,
     bits
         8, or 0 for float32.
     token_bits
-        8, or 4, of the token vectors; with `bits` 0 they too are float32.
+        4 or 8, of the token vectors; with `bits` 0 they too are float32.
 
     Raises
     ------
@@ -69,7 +69,7 @@ def quantize(artifact: Artifact, texts: Sequence[str], out: Path, bits: int = 8,
     return load(out)
 
 
-def to_onnx(student: Student, bits: int, token_bits: int = 8) -> bytes:
+def to_onnx(student: Student, bits: int, token_bits: int = 4) -> bytes:
     """The student as the bytes of an ONNX file; the same equations as in `encoder.student`, in the same order."""
     graph = Graph()
     ids, mask = _padded(graph, _span(student))

@@ -12,7 +12,6 @@ class Point(NamedTuple):
 
 FULL: list[str | dict[str, Any]] = [{"step": "quantize", "bits": 0}]
 
-SERVES: list[str | dict[str, Any]] = [{"step": "quantize", "token_bits": 4}]
 # Every token that a film's text can have: new films bring new names.
 WORDS = {"step": "trim_vocabulary", "minimum": 0, "drop_punctuation": False}
 
@@ -24,7 +23,7 @@ POINTS = {
             "updates": 4_800,
             "learning_rate": 1e-3,
         },
-        {"": SERVES, "float32": FULL},
+        {"": ["quantize"], "float32": FULL},
     ),
     # Three layers with a third of the heads and a fifth of the units, which read every two tokens as one; token vectors of a third.
     "B": Point(
@@ -39,6 +38,6 @@ POINTS = {
             "updates": 14_000,
             "learning_rate": 1e-3,
         },
-        {"": SERVES, "float32": FULL},
+        {"": ["quantize"], "float32": FULL},
     ),
 }
