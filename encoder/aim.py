@@ -24,14 +24,14 @@ ROTATION_SAMPLE = 1_000  # texts; the rotation has dim^2 / 2 degrees of freedom 
 
 
 def aim(model: Model, vectors: Tensor, texts: Sequence[str], dim: int) -> tuple[Model, Tensor]:
-    """The student with `dim` dimensions, and the teacher's vectors in its coordinates.
+    """The student with `dim` dimensions, and its axes among the teacher's.
 
     Parameters
     ----------
     model
         the student before training.
     vectors
-        (n, teacher's dim) unit rows; the first of them are those of `texts`.
+        (n, teacher's dim) unit rows, those of `texts`.
     texts
         real ones, to find the coordinates with.
     dim
@@ -39,7 +39,7 @@ def aim(model: Model, vectors: Tensor, texts: Sequence[str], dim: int) -> tuple[
 
     Returns
     -------
-    The model, and targets (n, dim), unit rows.
+    The model, and B (teacher's dim, dim), for `targets`.
 
     Raises
     ------
@@ -47,18 +47,23 @@ def aim(model: Model, vectors: Tensor, texts: Sequence[str], dim: int) -> tuple[
         a student that has other dimensions than asked for and than the teacher.
 
     """
-    real, has = vectors[: len(texts)], model.student.shape.dim
-    directions = torch.linalg.svd(real, full_matrices=False)[2][:dim].T  # (teacher's dim, dim)
+    has = model.student.shape.dim
+    directions = torch.linalg.svd(vectors, full_matrices=False)[2][:dim].T  # (teacher's dim, dim)
     if has != dim <= directions.shape[1] and has == vectors.shape[1]:
         # A student cut from the teacher speaks the teacher's language: its projection is the same V_d, and R the identity.
         cut = Student(msgspec.structs.replace(model.student.shape, dim=dim))
         cut.load_state_dict(model.student.state_dict() | {"project.weight": directions.T @ model.student.project.weight.detach()})
-        return model._replace(student=cut), functional.normalize(vectors @ directions, dim=1)
+        return model._replace(student=cut), directions
     if has != dim or directions.shape[1] < dim:
         wanted = f"a student of {dim} dimensions or of the teacher's {vectors.shape[1]}, and at least {dim} texts"
         msg = f"expected {wanted}, found {has} dimensions and {len(texts)} texts"
         raise ValueError(msg)
     sample = np.linspace(0, len(texts) - 1, min(ROTATION_SAMPLE, len(texts))).astype(int)
     said = unit_vectors(model, [texts[row] for row in sample])  # (m, dim)
-    left, _, right = torch.linalg.svd((real[torch.from_numpy(sample)] @ directions).T @ said)
-    return model, functional.normalize(vectors @ directions @ (left @ right), dim=1)
+    left, _, right = torch.linalg.svd((vectors[torch.from_numpy(sample)] @ directions).T @ said)
+    return model, directions @ (left @ right)
+
+
+def targets(vectors: Tensor, axes: Tensor) -> Tensor:
+    """The teacher's unit vectors (n, teacher's dim) along the student's axes: (n, dim), unit rows."""
+    return functional.normalize(vectors @ axes, dim=1)

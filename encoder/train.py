@@ -1,8 +1,8 @@
 """Training: a small student learns from a large teacher, and from what users did.
 
     1. take the teacher over as a student and cut it down by the configured steps;
-    2. let the teacher label all training texts and some made-up ones (kept on disk, shared by students);
-    3. turn the teacher's vectors into the student's coordinates (`encoder.aim`);
+    2. let the teacher label all training texts and some made-up ones (kept on disk, shared by students), now and then new ones;
+    3. find the student's coordinates for the teacher's vectors (`encoder.aim`);
     4. for each update: a batch of texts, every few updates one of behaviour pairs; step on the weighted losses;
     5. write the artifact.
 
@@ -10,6 +10,7 @@ Interrupted training goes on at the last checkpoint and ends with the weights th
 have had anyway, bit for bit on one thread. Nothing of a held-out item is read: neither text nor event.
 """
 
+import functools
 import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -21,14 +22,14 @@ import numpy as np
 import torch
 
 from encoder.adopt import adopt
-from encoder.aim import aim
+from encoder.aim import aim, targets
 from encoder.artifact import Artifact, Card, load
 from encoder.augment import augment, strange
 from encoder.checkpoint import LOG, Checkpoint
 from encoder.compress import NETWORK_STEPS, parse
 from encoder.corpus import Corpus
 from encoder.course import Course
-from encoder.labels import label
+from encoder.labels import Labels, label
 from encoder.student import Model, load_model, save_model
 from encoder.teacher import Teacher, load_teacher, packaged_teacher
 
@@ -64,6 +65,9 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True):
         every how many updates a batch is one of behaviour. Larger follows the teacher more closely.
     augmented
         made-up texts for every training text.
+    renew_every
+        updates after which texts are made up anew, and read by the teacher; 0: never. New texts teach more about new items than another
+        pass over old ones, and cost the teacher's time.
     learning_rate
         at its height, after the first updates; it falls to zero in a straight line.
     seed
@@ -92,6 +96,7 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True):
     batch: int = 64
     behaviour_every: int = 8
     augmented: float = 3.0
+    renew_every: int = 0
     learning_rate: float = 5e-4
     seed: int = 0
     half: bool = True
@@ -149,17 +154,20 @@ def train(
         raise ValueError(msg)
     teacher = load_teacher(config.teacher or packaged_teacher())
     model = first_student(teacher, texts, config, report)  # 1
-    rng = np.random.default_rng(config.seed)
-    read = texts + augment(texts, round(config.augmented * len(texts)), rng, strange(teacher.tokenizer))  # 2
-    taught = label(
-        teacher,
-        read,
-        labels or out.parent / "labels",
-        half=half,
-        progress=lambda done, all_of: report("teacher's labels", done, all_of),
-    )
-    model, goal = aim(model, torch.from_numpy(taught.vectors), texts, config.dim)  # 3
-    course = Course(model, corpus, read, teacher, taught, goal, config)
+
+    def labelled(number: int) -> tuple[list[str], Labels]:  # 2
+        rng = np.random.default_rng(config.seed + number)
+        read = texts + augment(texts, round(config.augmented * len(texts)), rng, strange(teacher.tokenizer))
+        where = labels or out.parent / "labels"
+        return read, label(teacher, read, where, half=half, progress=lambda done, of: report("teacher's labels", done, of))
+
+    model, axes = aim(model, torch.from_numpy(labelled(0)[1].vectors[: len(texts)]), texts, config.dim)  # 3
+
+    @functools.lru_cache(maxsize=1)
+    def course(number: int) -> Course:
+        read, taught = labelled(number)
+        return Course(model, corpus, read, teacher, taught, targets(torch.from_numpy(taught.vectors), axes), config)
+
     losses = _learn(course, model, config, out, device, half, report)  # 4
     name = Path(teacher.name).name if Path(teacher.name).is_dir() else teacher.name
     step = {"step": "train", "seconds": round(time.perf_counter() - began, 1), **msgspec.to_builtins(config)}
@@ -184,14 +192,14 @@ def first_student(teacher: Teacher, texts: Sequence[str], config: TrainConfig, r
 
 
 def _learn(
-    course: Course, model: Model, config: TrainConfig, out: Path, device: torch.device, half: bool, report: Report
+    course: Callable[[int], Course], model: Model, config: TrainConfig, out: Path, device: torch.device, half: bool, report: Report
 ) -> dict[str, float]:
     """Step 4 of the module's docstring; the losses of the last updates on average."""
     from torch.utils.tensorboard import SummaryWriter  # pulls in much, and only training writes a log
 
     student = model.student.to(device).train()
     optimiser = torch.optim.AdamW(student.parameters(), lr=config.learning_rate, betas=(0.9, 0.98), weight_decay=0.01, fused=True)
-    checkpoint, key = Checkpoint(out), _key(config, course)
+    checkpoint, key = Checkpoint(out), _key(config, course(0))
     done = 0
     if (saved := checkpoint.load(key)) is not None:
         student.load_state_dict(saved["model"])
@@ -202,7 +210,8 @@ def _learn(
         for update in range(done, config.updates):
             for group in optimiser.param_groups:
                 group["lr"] = config.learning_rate * _share(update / config.updates)
-            loss, parts = course.losses(model, update, device, half=half)
+            now = course(update // config.renew_every if config.renew_every else 0)
+            loss, parts = now.losses(model, update, device, half=half)
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
             torch.nn.utils.clip_grad_norm_(student.parameters(), LARGEST_STEP)

@@ -21,6 +21,7 @@ POINTS = {
         {
             "steps": [WORDS, {"step": "keep_layers", "keep": [0, 1, 3, 5]}, {"step": "prune", "heads": 5, "units": 384}],
             "updates": 4_800,
+            "renew_every": 2_400,
             "learning_rate": 1e-3,
         },
         {"": ["quantize"], "float32": FULL},
@@ -36,6 +37,7 @@ POINTS = {
                 {"step": "merge", "before": 0},
             ],
             "updates": 14_000,
+            "renew_every": 7_000,
             "learning_rate": 1e-3,
         },
         {"": ["quantize"], "float32": FULL},

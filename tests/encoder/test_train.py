@@ -116,12 +116,30 @@ def test_held_out_items_decide_nothing(config, tmp_path):
     assert train(blind, config, tmp_path / "blind", labels=tmp_path / "labels").version == seeing.version
 
 
+def test_texts_are_made_up_anew(config, tmp_path):
+    """Renewed after 10 of 20 updates: other weights, two sets of labels, and the same weights after an interruption in the second half."""
+
+    def stop(what, done, all_of):
+        if what == "training" and done == 17:
+            raise KeyboardInterrupt
+
+    once = train(CORPUS, config, tmp_path / "once", labels=tmp_path / "labels")
+    renewed = msgspec.structs.replace(config, renew_every=10)
+    twice = train(CORPUS, renewed, tmp_path / "twice", labels=tmp_path / "labels")
+    assert twice.version != once.version
+    assert len(list((tmp_path / "labels").iterdir())) == 2
+    with pytest.raises(KeyboardInterrupt):
+        train(CORPUS, renewed, tmp_path / "cut", labels=tmp_path / "labels", report=stop)
+    assert train(CORPUS, renewed, tmp_path / "cut", labels=tmp_path / "labels").version == twice.version
+
+
 def test_half_precision_is_left_out_where_it_does_not_pay(config, tmp_path, monkeypatch):
     monkeypatch.setattr(module, "half_pays", lambda: False)
-    made = [
-        train(CORPUS, msgspec.structs.replace(config, half=half), tmp_path / str(half), labels=tmp_path / "labels") for half in (False, True)
-    ]
-    first, second = (load_model(artifact).student.state_dict() for artifact in made)
+    wanted, asked = (msgspec.structs.replace(config, half=half) for half in (False, True))
+    first, second = (
+        load_model(train(CORPUS, each, tmp_path / str(each.half), labels=tmp_path / "labels")).student.state_dict()
+        for each in (wanted, asked)
+    )
     assert all(torch.equal(first[name], second[name]) for name in first)
 
 
