@@ -1,7 +1,7 @@
 """The encoder's frontier: size, speed and quality of students of all-MiniLM-L6-v2 on 17,470 films, beside model2vec.
 
-Everything is made from scratch, in about an hour on two idle cores: labels of the teacher, then each point of `POINTS` (half an
-hour for A, a quarter for B). Interrupted training goes on where it was. `--reuse` takes what lies under build/bench/encoder;
+Everything is made from scratch, in some two hours on two idle cores: labels of the teacher, then each point of `POINTS` with a second
+set of labels. Interrupted training goes on where it was. `--reuse` takes what lies under build/bench/encoder;
 `--points A` makes only that one; `--updates A=330,B=950` trains shorter; `--threads N` (default 2) is for training. Speeds are CPU
 seconds at one thread, teacher and students by turns in this same run: on a machine that does nothing else that is the same as
 wall time, and on a busy one it still is fair. A batch of the teacher is sorted by length and padded no further than needed, and has the
