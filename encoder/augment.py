@@ -34,18 +34,21 @@ class Strange(NamedTuple):
     pieces: Sequence[str] = ()
 
 
+NOTHING = Strange()
+
+
 def strange(tokenizer: Tokenizer) -> Strange:
     """What a WordPiece tokenizer has of its own; nothing for a tokenizer of another kind."""
     inner = json.loads(tokenizer.to_str())["model"]
     if inner["type"] != "WordPiece":
-        return Strange()
+        return NOTHING
     prefix = inner["continuing_subword_prefix"]
     words = sorted(token for token in inner["vocab"] if token.isascii() and token.isalpha())
     pieces = sorted(token[len(prefix) :] for token in inner["vocab"] if token.startswith(prefix))
     return Strange(words, [piece for piece in pieces if piece.isascii() and piece.isalpha()])
 
 
-def augment(texts: Sequence[str], n: int, rng: np.random.Generator, others: Strange = Strange()) -> list[str]:  # noqa: B008 - a constant
+def augment(texts: Sequence[str], n: int, rng: np.random.Generator, others: Strange = NOTHING) -> list[str]:
     """Make `n` new texts of `texts`.
 
     Parameters
