@@ -55,7 +55,8 @@ def label(
     folder
         where label sets live; this one gets a folder of its own inside.
     half
-        compute in bfloat16: three times faster on a CPU that has it, at a cosine of 0.9999 to full precision.
+        compute in bfloat16: three times faster on some CPUs, slower on others (`encoder.train.half_pays`), at a cosine of 0.9999 to full
+        precision.
     progress
         called with the number of batches finished and of all batches.
 

@@ -15,7 +15,7 @@ import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import numpy as np
@@ -66,8 +66,7 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True):
     augmented
         made-up texts for every training text.
     renew_every
-        updates after which texts are made up anew, and read by the teacher; 0: never. New texts teach more about new items than another
-        pass over old ones, and cost the teacher's time.
+        updates after which texts are made up anew, and read by the teacher, which takes its time; 0: never.
     learning_rate
         at its height, after the first updates; it falls to zero in a straight line.
     seed
@@ -96,7 +95,7 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True):
     batch: int = 64
     behaviour_every: int = 8
     augmented: float = 3.0
-    renew_every: int = 0
+    renew_every: Annotated[int, msgspec.Meta(ge=0)] = 0
     learning_rate: float = 5e-4
     seed: int = 0
     half: bool = True
@@ -243,7 +242,7 @@ def _device(name: str) -> torch.device:
 
 
 def half_pays() -> bool:
-    """Whether this CPU multiplies bfloat16 faster than float32; one without instructions for tiles may take longer for it."""
+    """Whether this CPU multiplies bfloat16 faster than float32; some that have instructions for it take longer."""
     seconds = []
     for dtype in (torch.float32, torch.bfloat16):
         rows, columns = torch.ones(4096, 384, dtype=dtype), torch.ones(384, 1536, dtype=dtype)

@@ -9,7 +9,7 @@ size at which the teacher is fastest, as a student's does and is.
 
 Recall is among held-out films, which training never sees; NDCG is on likes after the cutoff (`encoder.evaluate`). The
 teacher's vectors are float32 for held-out films and for those with behaviour; for other films, which count only as neighbours in
-the whole catalogue, the bfloat16 labels stand in (cosine 0.9999).
+the whole catalogue, the labels stand in, which are bfloat16 where that is faster (cosine 0.9999).
 """
 
 import argparse
@@ -58,7 +58,7 @@ def run(options: list[str]) -> dict[str, Any]:
     parser.add_argument("--updates", default="", help="another length of training for some points: A=330,B=950")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--no-peer", action="store_true")
-    parser.add_argument("--no-float32", action="store_true", help="leave out what 8 bits are compared with")
+    parser.add_argument("--no-float32", action="store_true", help="leave out what the served bits are compared with")
     parser.add_argument("--no-catalogue", action="store_true", help="embed only what the other figures need")
     args = parser.parse_args(options)
     PLACE.mkdir(parents=True, exist_ok=True)
@@ -91,7 +91,7 @@ def run(options: list[str]) -> dict[str, Any]:
 
 
 def make(name: str, point: Point, corpus: Corpus, threads: int, updates: int | None, *, reuse: bool) -> dict[str, Artifact]:
-    """The artifacts of one point: what serves, and for a network the same in float32, to show what 8 bits cost."""
+    """The artifacts of one point: what serves, and for a network the same in float32, to show what few bits cost."""
     trained = PLACE / name
     texts = [corpus.texts[row] for row in corpus.training_rows()]
     if not (reuse and (trained / "manifest.json").is_file()):

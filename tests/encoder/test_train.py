@@ -133,6 +133,11 @@ def test_texts_are_made_up_anew(config, tmp_path):
     assert train(CORPUS, renewed, tmp_path / "cut", labels=tmp_path / "labels").version == twice.version
 
 
+def test_a_plan_cannot_renew_before_it_began():
+    with pytest.raises(msgspec.ValidationError, match=r"renew_every"):
+        msgspec.convert({"renew_every": -1}, TrainConfig)
+
+
 def test_half_precision_is_left_out_where_it_does_not_pay(config, tmp_path, monkeypatch):
     monkeypatch.setattr(module, "half_pays", lambda: False)
     wanted, asked = (msgspec.structs.replace(config, half=half) for half in (False, True))
