@@ -2,11 +2,14 @@
 
     text = field. field. field.      field = part, part, part       (as `encoder.text.item_text` writes it)
 
-A new text keeps most fields of one text, takes some from another, leaves out and shuffles parts, and crosses the last words
-of the parts (first name of one, surname of the other). In half of the new texts some words give way to words of the teacher's
-vocabulary, with a piece behind them now and then, because items to come have names that no item has yet: what a token means that
-no text here has, a student can only learn so. The teacher says what each text is worth, so nothing has to be
-true, only likely. Only training texts are used, and so nothing of a held-out item leaks.
+Half of the new texts are mixed of two: each part of a list, and each field that is no list, comes from one of them, and the
+length and the order stay those of an item. The other half keeps most fields of one text, takes some from another, leaves out
+and shuffles parts, and crosses the last words of the parts (first name of one, surname of the other).
+
+In half of the new texts some words give way to strange ones, because items to come have names that no item has yet: words of the
+teacher's vocabulary, with a piece behind them now and then, since what a token means that no text here has can only be learned
+so; and the front of one word with the end of another, which look like names. The teacher says what each text is worth, so
+nothing has to be true, only likely. Only training texts are used, and so nothing of a held-out item leaks.
 """
 
 import json
@@ -17,6 +20,8 @@ import numpy as np
 from tokenizers import Tokenizer
 
 # Shares, chosen so that about half of a new text stands as it was; they matter little (more makes the texts unlike items).
+MIXED = 0.5  # of the new texts are as long as real ones
+LARGEST_SHARE = 0.7  # of such a text that another lends; the share is drawn for each text
 DROP_FIELD = 0.12
 SWAP_FIELD = 0.18
 FEWEST_PARTS = 0.3  # of a list of parts, kept
@@ -24,7 +29,8 @@ SHUFFLE = 0.5
 CROSS_WORDS = 0.3
 LIST = 3  # from so many parts on a field is a list
 STRANGE_TEXTS, STRANGE_WORDS = 0.5, 0.15  # of the new texts, and of the words in these
-PIECE = 0.5  # of the strange words have a piece behind them
+CROSSED = 0.5  # of the strange words are made of two words of the texts
+PIECE = 0.5  # of the others have a piece behind them
 
 
 class Strange(NamedTuple):
@@ -68,12 +74,32 @@ def augment(texts: Sequence[str], n: int, rng: np.random.Generator, others: Stra
 
     """
     fields = [text.removesuffix(".").split(". ") for text in texts]
+    own = sorted({word for text in texts for word in text.replace(",", "").replace(".", "").split() if word.isalpha()})
     made = []
     for _ in range(n):
         base, other = fields[rng.integers(len(fields))], fields[rng.integers(len(fields))]
-        text = _one(base, other, rng)
-        made.append(_strange(text, others, rng) if others.words and rng.random() < STRANGE_TEXTS else text)
+        text = _mixed(base, other, rng) if rng.random() < MIXED else _one(base, other, rng)
+        made.append(_strange(text, others, own, rng) if others.words and rng.random() < STRANGE_TEXTS else text)
     return made
+
+
+def _mixed(base: list[str], other: list[str], rng: np.random.Generator) -> str:
+    """A text with some of its parts exchanged for those that the other has in the same place; a sorted list stays sorted."""
+    share = rng.uniform(0, LARGEST_SHARE)
+    fields = []
+    for place, field in enumerate(base):
+        parts = field.split(", ")
+        if place >= len(other):
+            pass
+        elif len(parts) < LIST:
+            field = other[place] if rng.random() < share else field
+        else:
+            lent = other[place].split(", ")
+            ordered = sorted(parts) == parts
+            parts = list(dict.fromkeys(lent[int(rng.integers(len(lent)))] if rng.random() < share else part for part in parts))
+            field = ", ".join(sorted(parts) if ordered else parts)
+        fields.append(field)
+    return ". ".join(fields) + "."
 
 
 def _one(base: list[str], other: list[str], rng: np.random.Generator) -> str:
@@ -105,12 +131,22 @@ def _parts(field: str, rng: np.random.Generator) -> str:
     return ", ".join(parts)
 
 
-def _strange(text: str, others: Strange, rng: np.random.Generator) -> str:
+def _strange(text: str, others: Strange, own: Sequence[str], rng: np.random.Generator) -> str:
     """The text with some words changed; what stands behind a word (a comma, a stop) stays."""
     words = text.split(" ")
     for place in np.flatnonzero(rng.random(len(words)) < STRANGE_WORDS):
-        word = others.words[int(rng.integers(len(others.words)))]
-        if others.pieces and rng.random() < PIECE:
-            word += others.pieces[int(rng.integers(len(others.pieces)))]
-        words[place] = word + words[place][len(words[place].rstrip(".,")) :]
+        new = _crossed(own, rng) if own and rng.random() < CROSSED else _other(others, rng)
+        words[place] = new + words[place][len(words[place].rstrip(".,")) :]
     return " ".join(words)
+
+
+def _crossed(own: Sequence[str], rng: np.random.Generator) -> str:
+    """The front half of one word and the back half of another."""
+    front, back = own[int(rng.integers(len(own)))], own[int(rng.integers(len(own)))]
+    return front[: (len(front) + 1) // 2] + back[len(back) // 2 :].lower()
+
+
+def _other(others: Strange, rng: np.random.Generator) -> str:
+    """A word of the vocabulary, perhaps with a piece behind it."""
+    word = others.words[int(rng.integers(len(others.words)))]
+    return word + others.pieces[int(rng.integers(len(others.pieces)))] if others.pieces and rng.random() < PIECE else word

@@ -18,20 +18,19 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from .discount import discount, weigh
-from .events import Click, Context, Impression, seconds
-from .partition import COUNTED_IMPRESSION, CountKey, Partition
+from .discount import discount
+from .events import Click, seconds
+from .partition import Partition
 from .rows import (
     CLICKED,
     CONVERTED,
     SEEN,
-    WAITING,
     WAITING_CLICK,
     WAITING_CONVERSION,
     Seen,
     SlateRow,
 )
-from .segments import DEFAULT_SEGMENT, context_segment
+from .segments import DEFAULT_SEGMENT
 
 MAX_SLATE_ITEMS = 1000  # a slate has 100 at most; one slate_id for everything would make a row that no record can hold
 OVERFULL = f"expected at most {MAX_SLATE_ITEMS} items with one slate_id, found more: is it unique per slate?"
@@ -54,69 +53,11 @@ class Rules(NamedTuple):
     half_life_s: float | None = None
 
 
-def count_impressions(partition: Partition, events: Iterable[Impression], rules: Rules, now_s: float) -> None:
-    """Count a run of impressions of one partition, in order.
-
-    `now_s` bounds stream time: one event from a clock that runs ahead must not make the partition forget everything.
-    """
-    plain = rules.half_life_s is None and set(rules.examination) == {1.0}
-    current, row, items, until_s = "", None, {}, 0.0
-    stream_s = partition.stream_s.get(IMPRESSIONS, 0.0)
-    horizon_s = _horizon(partition)
-    lives_s = 2 * rules.attribution_window_s
-    shown: list[CountKey] = []
-    names = partition.names
-    for event in events:
-        ts = event.ts
-        if type(ts) is not float:
-            ts = seconds(ts)
-        if ts > stream_s:
-            stream_s = ts if ts <= now_s else max(stream_s, now_s)
-        from_s = ts if ts > horizon_s else horizon_s
-        if event.slate_id != current or row is None:
-            current = event.slate_id
-            row = _open(partition, current, from_s + lives_s, rules)
-            items, until_s = row.items, row.expires_s - lives_s
-        item_id = event.item_id
-        item_id = names.setdefault(item_id, item_id)
-        seen = items.get(item_id)
-        if seen is None:
-            if len(items) >= MAX_SLATE_ITEMS:
-                partition.refuse(event, OVERFULL)
-                continue
-            items[item_id] = ts
-        elif not isinstance(seen, Seen) or seen.bits & SEEN:
-            partition.tally[DUPLICATE, _segment_of(row, seen)] += 1
-            continue
-        else:
-            seen.bits |= SEEN
-            seen.seen_s = ts
-        segment = event.segment or _segment(row, event.context, rules)
-        if segment != row.segment:
-            _note_segment(row, item_id, names.setdefault(segment, segment))
-        else:
-            segment = row.segment  # whose hash is known
-        if plain:
-            shown.append((segment, item_id))
-        else:
-            count = partition.count((segment, item_id))
-            count.impressions += 1.0
-            weigh(count, event.position, min(ts, now_s), rules.examination, rules.half_life_s)
-            partition.tally[COUNTED_IMPRESSION, segment] += 1
-        if seen is not None and isinstance(seen, Seen) and seen.bits & WAITING:
-            _settle(partition, row, item_id, seen, rules, now_s)
-        if from_s > until_s:
-            row.expires_s = _rounded(from_s + lives_s, rules)
-            until_s = row.expires_s - lives_s
-    partition.shown.update(shown)
-    partition.stream_s[IMPRESSIONS] = stream_s
-
-
 def count_clicks(partition: Partition, events: Iterable[Click], rules: Rules, now_s: float) -> None:
     """Count a run of clicks and conversions of one partition, in order; what cannot be judged yet waits. `now_s` as above."""
     lives_s = 2 * rules.attribution_window_s
     stream_s = partition.stream_s.get(CLICKS, 0.0)
-    horizon_s = _horizon(partition)
+    horizon_s = horizon(partition)
     tally = partition.tally
     for event in events:
         ts = event.ts
@@ -124,11 +65,13 @@ def count_clicks(partition: Partition, events: Iterable[Click], rules: Rules, no
             ts = seconds(ts)
         if ts > stream_s:
             stream_s = max(stream_s, min(ts, now_s))
-        row = _open(partition, event.slate_id, max(ts, horizon_s) + lives_s, rules)
-        if event.item_id not in row.items and len(row.items) >= MAX_SLATE_ITEMS:
+        row = open_row(partition, event.slate_id, max(ts, horizon_s) + lives_s, rules)
+        item_id = event.item_id
+        item_id = partition.names.setdefault(item_id, item_id)
+        if len(row.items) >= MAX_SLATE_ITEMS and item_id not in row.items:
             partition.refuse(event, OVERFULL)
             continue
-        seen = _entry(row, partition.names.setdefault(event.item_id, event.item_id))
+        seen = entry(row, item_id)
         conversion = event.kind == COUNTED_CONVERSION
         segment = seen.segment or row.segment or ""
         if seen.bits & (CONVERTED if conversion else CLICKED):
@@ -138,18 +81,18 @@ def count_clicks(partition: Partition, events: Iterable[Click], rules: Rules, no
         if verdict == WAITED:
             tally[DUPLICATE if seen.bits & (WAITING_CONVERSION if conversion else WAITING_CLICK) else WAITED, segment] += 1
             _wait(row, seen, conversion, ts, event.value)
-            _extend(row, max(ts, horizon_s) + lives_s, rules)
+            extend(row, max(ts, horizon_s) + lives_s, rules)
         elif verdict == LATE:
             tally[LATE, segment] += 1
         else:
-            _count_feedback(partition, row, event.item_id, seen, conversion, ts, event.value, rules, now_s)
+            _count_feedback(partition, row, item_id, seen, conversion, ts, event.value, rules, now_s)
     partition.stream_s[CLICKS] = stream_s
 
 
 def serve(partition: Partition, slate_id: str, segment: str, policy: str, ts: float, rules: Rules, now_s: float) -> None:
     """Note that this project made a slate: its segment holds for impressions that do not name one. `ts`: of the request."""
     partition.stream_s[REQUESTS] = max(partition.stream_s.get(REQUESTS, 0.0), min(ts, now_s))
-    row = _open(partition, slate_id, max(ts, _horizon(partition)) + 2 * rules.attribution_window_s, rules)
+    row = open_row(partition, slate_id, max(ts, horizon(partition)) + 2 * rules.attribution_window_s, rules)
     if row.policy is None:
         row.policy = policy
         if row.segment is None:
@@ -159,29 +102,12 @@ def serve(partition: Partition, slate_id: str, segment: str, policy: str, ts: fl
 # ---- the parts
 
 
-def _horizon(partition: Partition) -> float:
+def horizon(partition: Partition) -> float:
     """The newest time seen: a row made by an older event lives from here on, not from its own time."""
     return max(partition.watermark_s, *partition.stream_s.values(), 0.0)
 
 
-def _segment(row: SlateRow, context: Context | None, rules: Rules) -> str:
-    """The segment of an impression that does not name one: the slate's if this project made it, else what the context makes."""
-    return row.segment if row.policy is not None and row.segment else context_segment(context, rules.segment_fields)
-
-
-def _note_segment(row: SlateRow, item_id: str, segment: str) -> None:
-    """Most slates have one segment: it is kept once, and with an item where the item's differs."""
-    if row.segment is None:
-        row.segment = segment
-    else:
-        _entry(row, item_id).segment = segment
-
-
-def _segment_of(row: SlateRow, seen: float | Seen) -> str:
-    return (seen.segment if isinstance(seen, Seen) else None) or row.segment or ""
-
-
-def _entry(row: SlateRow, item_id: str) -> Seen:
+def entry(row: SlateRow, item_id: str) -> Seen:
     """What the slate's row knows of an item, in the form that can say more than the time of its impression."""
     seen = row.items.get(item_id)
     if not isinstance(seen, Seen):
@@ -189,7 +115,8 @@ def _entry(row: SlateRow, item_id: str) -> Seen:
     return seen
 
 
-def _open(partition: Partition, slate_id: str, expires_s: float, rules: Rules) -> SlateRow:
+def open_row(partition: Partition, slate_id: str, expires_s: float, rules: Rules) -> SlateRow:
+    """The row of a slate, marked as changed; a new one lives until `expires_s`."""
     row = partition.dirty_slates.get(slate_id)
     if row is not None:
         return row
@@ -201,7 +128,8 @@ def _open(partition: Partition, slate_id: str, expires_s: float, rules: Rules) -
     return row
 
 
-def _extend(row: SlateRow, expires_s: float, rules: Rules) -> None:
+def extend(row: SlateRow, expires_s: float, rules: Rules) -> None:
+    """Let a row live until `expires_s` at least."""
     if expires_s > row.expires_s:
         row.expires_s = _rounded(expires_s, rules)
 
@@ -235,7 +163,7 @@ def _wait(row: SlateRow, seen: Seen, conversion: bool, ts: float, value: float) 
         seen.bits |= WAITING_CLICK
 
 
-def _settle(partition: Partition, row: SlateRow, item_id: str, seen: Seen, rules: Rules, now_s: float) -> None:
+def settle(partition: Partition, row: SlateRow, item_id: str, seen: Seen, rules: Rules, now_s: float) -> None:
     """Judge again what waits for this item; clicks first, since a conversion may need one."""
     for conversion, bit in ((False, WAITING_CLICK), (True, WAITING_CONVERSION)):
         waiting = seen.waiting_conversion if conversion else seen.waiting_click
@@ -284,9 +212,9 @@ def _count_feedback(
     count.value += value
     count.fresh_value += share * value
     partition.tally[COUNTED_CONVERSION if conversion else COUNTED_CLICK, segment] += 1
-    _extend(row, seen.seen_s + rules.conversion_window_s + rules.attribution_window_s, rules)
+    extend(row, seen.seen_s + rules.conversion_window_s + rules.attribution_window_s, rules)
     if not conversion and not row.clicked:
         row.clicked = True
         for other_id, other in row.items.items() if row.waits else ():  # conversions that needed a click
             if isinstance(other, Seen) and other.bits & WAITING_CONVERSION:
-                _settle(partition, row, other_id, other, rules, now_s)
+                settle(partition, row, other_id, other, rules, now_s)

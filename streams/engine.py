@@ -15,13 +15,14 @@ from bandits.config import SlateConfig
 from bandits.learner import MEMORIES
 
 from .arrivals import Arrivals
-from .attribution import CLICKS, IMPRESSIONS, REJECTED, REQUESTS, Rules, count_clicks, count_impressions
+from .attribution import CLICKS, IMPRESSIONS, REJECTED, REQUESTS, Rules, count_clicks
 from .catalogue import CatalogueView
 from .changelogs import ensure_changelogs
 from .chunk import Chunk
 from .config import Settings, worker_name
 from .connect import connect
 from .events import decode_click, decode_impression
+from .impressions import count_impressions
 from .ingest import Place, dead_letter, decode_chunk, item_fault
 from .metrics import Metrics
 from .names import app_id, changelog_topics
@@ -44,7 +45,7 @@ log = logging.getLogger(__name__)
 
 PREFETCHED = 200_000  # records of counts that librdkafka reads ahead, within 64 MiB
 REQUESTS_AT_ONCE = 500  # a request waits for the others of its chunk
-MAX_IN_FLIGHT = 2  # chunks of counts that agents have not finished: more would only wait in memory
+MAX_IN_FLIGHT = 8  # chunks of counts that agents have not finished: more would only wait in memory
 EXIT_STATUS = 70  # EX_SOFTWARE: the supervisor starts a new process, which restores what the log says
 
 
@@ -65,6 +66,7 @@ class Engine:
         self.source: Mapping[str, str] = {names.impressions: IMPRESSIONS, names.clicks: CLICKS, names.slate_requests: REQUESTS}
         self.topics = frozenset(self.source)
         self._requests_topic = names.slate_requests
+        self._follows = {names.clicks: names.impressions}
         transactions = Transactions(client, f"{app_id(settings)}-{worker_name(settings)}")
         sources = Sources(client, {source: topic for topic, source in self.source.items()})
         self.store = Store(
@@ -153,7 +155,7 @@ class Engine:
         for reader, wanted in ((self._bulk, self.topics - {self._requests_topic}), (self._prompt, {self._requests_topic})):
             source = {topic: self.source[topic] for topic in wanted}
             positions = {(topic, n): self.store.position(source[topic], n) for topic in wanted for n in self.store.partitions}
-            await reader.assign(session, source, positions)
+            await reader.assign(session, source, positions, self._follows if reader is self._bulk else None)
         return [Lane(self._prompt, lambda _in_flight: self._views_are_read()), Lane(self._bulk, self._may_read_counts)]
 
     async def before_revocation(self) -> None:

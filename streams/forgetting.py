@@ -23,22 +23,27 @@ def watermark(partition: Partition, behind: Iterable[str], idle_s: float) -> flo
 
 
 def forget(partition: Partition, watermark_s: float, most: int) -> int:
-    """Drop up to `most` slates whose row has lived long enough; returns how many index entries were looked at.
+    """Drop slates whose row has lived long enough; returns how many were looked at: about `most` if there are more.
 
     Entries that were looked at leave the disk with the next flush; until then the partition remembers where it stands.
     """
     partition.watermark_s = max(partition.watermark_s, watermark_s)
     looked_at = 0
-    for index_key, slate_id in partition.disk.expired(watermark_s, most, partition.looked_at):
-        looked_at += 1
+    for index_key, slate_ids in partition.disk.expired(watermark_s, most, partition.looked_at):
+        looked_at += len(slate_ids)
         partition.looked_at = index_key
         partition.expiries.append(index_key)
-        row = partition.slate(slate_id)
-        if row is None or row.expires_s >= watermark_s:
-            continue  # gone already, or it lives longer than this entry says
-        for seen in row.items.values():
-            if isinstance(seen, Seen) and (orphans := (seen.bits & WAITING).bit_count()):
-                partition.tally[ORPHAN, seen.segment or row.segment or ""] += orphans
-        partition.tally[FORGOTTEN, row.segment or ""] += 1
-        partition.put_slate(slate_id, None)
+        for slate_id in slate_ids:
+            _forget(partition, slate_id, watermark_s)
     return looked_at
+
+
+def _forget(partition: Partition, slate_id: str, watermark_s: float) -> None:
+    row = partition.slate(slate_id)
+    if row is None or row.expires_s >= watermark_s:
+        return  # gone already, or it lives longer than this entry says
+    for seen in row.items.values():
+        if isinstance(seen, Seen) and (orphans := (seen.bits & WAITING).bit_count()):
+            partition.tally[ORPHAN, seen.segment or row.segment or ""] += orphans
+    partition.tally[FORGOTTEN, row.segment or ""] += 1
+    partition.put_slate(slate_id, None)

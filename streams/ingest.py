@@ -1,8 +1,8 @@
 """Ingest: the records of a chunk to events; what cannot be used becomes a dead letter and the rest goes on."""
 
-import operator
 from typing import Any, NamedTuple, TypeVar
 
+from confluent_kafka import Message
 from msgspec import Struct
 
 from .attribution import REJECTED
@@ -11,8 +11,6 @@ from .events import MAX_QUOTED_BYTES, DeadLetter, Decode, EventError, decode_ite
 from .partition import Partition, Rejected
 
 Event = TypeVar("Event", bound=Struct)
-
-_KEY, _VALUE = operator.methodcaller("key"), operator.methodcaller("value")
 
 
 class Place(NamedTuple):
@@ -48,8 +46,8 @@ def decode_chunk(partition: Partition, chunk: Chunk, decode: Decode[Event], max_
 
 
 def _quick(records: list[Any], decode: Decode[Event], max_bytes: int) -> list[Event] | None:
-    values = list(map(_VALUE, records))
-    if not all(map(_KEY, records)) or max(map(len, values), default=0) > max_bytes:
+    values: list[Any] = list(map(Message.value, records))
+    if not all(map(Message.key, records)) or max(map(len, values), default=0) > max_bytes:
         return None
     return list(map(decode.quick, values))
 

@@ -5,7 +5,7 @@ untouched through a whole rotation, and rotations follow a completed flush: what
 """
 
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -79,7 +79,7 @@ class Partition:
         self.dirty_counts: dict[CountKey, CountRow] = {}
         # subtle: one string for each item id and segment; copies that live as long as slates scatter what is short-lived over all memory
         self.names: dict[str, str] = {}
-        self.shown: Counter[CountKey] = Counter()  # impressions that are not in the rows yet: see `add_shown`
+        self.shown: defaultdict[str, Counter[str]] = defaultdict(Counter)  # by segment and item: see `add_shown`
         self.dirty_slates: dict[str, SlateRow | None] = {}
         self.expiries: list[bytes] = []
         self.rejected: list[Rejected] = []
@@ -99,12 +99,13 @@ class Partition:
         return row
 
     def add_shown(self) -> None:
-        """Bring `shown` into the rows: one step for all impressions of a key, where each is worth 1."""
-        for key, shown in self.shown.items():
-            row = self.count(key)
-            row.impressions += shown
-            row.examined += shown
-            self.tally[COUNTED_IMPRESSION, key[0]] += shown
+        """Bring impressions that were counted in `shown` into the rows: one step for all impressions of a key, where each is worth 1."""
+        for segment, items in self.shown.items():
+            for item_id, shown in items.items():
+                row = self.count((segment, item_id))
+                row.impressions += shown
+                row.examined += shown
+            self.tally[COUNTED_IMPRESSION, segment] += items.total()
         self.shown.clear()
 
     def slate(self, slate_id: str) -> SlateRow | None:

@@ -3,24 +3,26 @@
 `fetch.queue.backoff.ms` is 5: as shipped, librdkafka sleeps 1 s whenever its queue is full. A reader for requests polls and then takes
 what is there (`consume(n, 0)`): `consume(n, t)` alone holds one record back for the whole t. A reader for counts waits `BULK_WAIT_S`
 for larger chunks.
+
+A topic can follow another one: clicks are handed out when the impressions of their partition have been read up to the same time (the
+records' own timestamps). An old log would otherwise give clicks long before their impressions, since the broker sends bytes and not time,
+and every slate would be written twice.
 """
 
 import asyncio
 import itertools
-import operator
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from .chunk import Chunk
+from .following import Following
 
 BULK_WAIT_S = 0.02  # larger chunks are worth 15% of the throughput
 PROMPT_WAIT_S = 0.1  # of a poll that finds nothing; a record ends it at once
 _PASSING = {"_ALL_BROKERS_DOWN", "_TRANSPORT", "_TIMED_OUT", "_RESOLVE", "NOT_LEADER_FOR_PARTITION", "LEADER_NOT_AVAILABLE"}
-
-_TOPIC, _PARTITION, _ERROR = operator.methodcaller("topic"), operator.methodcaller("partition"), operator.methodcaller("error")
 
 Place = tuple[str, int]  # (topic, partition)
 
@@ -51,12 +53,16 @@ class Reader:
         self._source: dict[str, str] = {}
         self._positions: dict[Place, int] = {}
         self._reached: dict[Place, int] = {}  # the consumer's own positions, which go past markers of transactions
+        self._following = Following({}, chunk_records)
         self._session = -1
 
-    async def assign(self, session: int, source: Mapping[str, str], positions: Mapping[Place, int]) -> None:
-        """Read these partitions from here on; `source` maps topics to sources."""
+    async def assign(
+        self, session: int, source: Mapping[str, str], positions: Mapping[Place, int], follows: Mapping[str, str] | None = None
+    ) -> None:
+        """Read these partitions from here on; `source` maps topics to sources, `follows` topics to those that they follow."""
         self._source, self._positions, self._session = dict(source), dict(positions), session
         self._reached = dict(positions)
+        self._following = Following(follows or {}, self._records)
         self.topics = frozenset(source)
         places = [TopicPartition(topic, number, at) for (topic, number), at in positions.items()]
         await self._call(self._consumer.assign, places)
@@ -70,11 +76,11 @@ class Reader:
             For an error that does not pass by itself.
         """
         session = self._session
-        records, reached = await self._call(self._read, list(self._positions))
+        records, reached, ends = await self._call(self._read, list(self._positions), self._following)
         if session != self._session:
             return []
         chunks = []
-        for (topic, number), own in by_place(records).items():
+        for (topic, number), own in self._following.ready(by_place(records), reached, ends).items():
             start = self._positions[topic, number]
             if own[0].offset() < start:  # an older assignment leaked
                 own = [record for record in own if record.offset() >= start]
@@ -84,7 +90,7 @@ class Reader:
             self._positions[topic, number] = end
             chunks.append(Chunk(self._source[topic], topic, number, own, start, end, session))
         # subtle: only now, with the records handed over: the consumer's position passes them while they are on their way here
-        self._reached = reached
+        self._reached = reached | {place: self._positions[place] for place in self._following.held}
         return chunks
 
     def behind(self, number: int, applied: Mapping[str, int], ends: Mapping[str, int]) -> list[str]:
@@ -123,16 +129,22 @@ class Reader:
         await self._call(self._consumer.close)
         self._thread.shutdown()
 
-    def _read(self, places: list[Place]) -> tuple[list[Any], dict[Place, int]]:
+    def _read(self, places: list[Place], following: Following) -> tuple[list[Any], dict[Place, int], dict[Place, int]]:
+        """Records, the consumer's positions, and the ends of the partitions that held records wait for."""
+        following.hold_back(self._consumer)
         if self._prompt:
             first = self._consumer.poll(PROMPT_WAIT_S)
             records = [] if first is None else [first, *self._consumer.consume(self._records - 1, 0)]
         else:
             records = self._consumer.consume(self._records, BULK_WAIT_S)
-        if any(map(_ERROR, records)):
+        full = len(records) == self._records
+        if any(map(Message.error, records)):
             records = [record for record in records if _good(record)]
+        if full:  # more is waiting: where the ends are does not matter yet, and each question hands the interpreter lock to and fro
+            return records, self._reached, {}
         reached = self._consumer.position([TopicPartition(*place) for place in places])
-        return records, {(each.topic, each.partition): each.offset for each in reached}
+        ends = {place: self._consumer.get_watermark_offsets(TopicPartition(*place), cached=True)[1] for place in following.waited_for()}
+        return records, {(each.topic, each.partition): each.offset for each in reached}, ends
 
     async def _call(self, call: Any, *args: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self._thread, call, *args)
@@ -141,8 +153,10 @@ class Reader:
 def by_place(records: list[Any]) -> dict[Place, list[Any]]:
     """The records of each partition, in their order. They come in long runs, which are found without a Python call for each record."""
     found: dict[Place, list[Any]] = {}
-    topics, at = list(map(_TOPIC, records)), 0
-    for number, run in itertools.groupby(map(_PARTITION, records)):
+    topics: list[Any] = list(map(Message.topic, records))
+    numbers: Iterator[Any] = map(Message.partition, records)
+    at = 0
+    for number, run in itertools.groupby(numbers):
         end = at + len(list(run))
         for topic, part in itertools.groupby(topics[at:end]):
             size = len(list(part))

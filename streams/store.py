@@ -27,11 +27,11 @@ from .names import app_id
 from .partition import Changes, Partition, stored_positions
 from .restore import Changelogs, Stopped, restore
 from .sources import Sources
-from .transaction import BY_KEY, Ended, Owner, Record, Refused, Transactions, Undone
+from .transaction import BY_KEY, Ended, Owner, Refused, Rows, Transactions, Undone
 
 log = logging.getLogger(__name__)
 
-FORGET_AT_ONCE = 1000  # slates per step: a few milliseconds of the event loop
+FORGET_AT_ONCE = 1000  # slates per step, and those of the entry that reaches it: a few milliseconds of the event loop
 SLOW_FLUSH_S = 2.0  # while a flush takes longer than this, nothing more is read: what is not durable stays bounded
 
 
@@ -115,7 +115,7 @@ class Store:
         """Drop slates whose time is over; `behind(n)` names the sources of partition n that have records left to read."""
         for number in list(self.partitions):
             looked_at = FORGET_AT_ONCE
-            while looked_at == FORGET_AT_ONCE:
+            while looked_at >= FORGET_AT_ONCE:
                 partition = self.partitions.get(number)
                 # subtle: during a flush the index on disk still holds entries that its batch will drop
                 if partition is None or self.ready_generation is None or self._flush_began is not None:
@@ -172,7 +172,7 @@ class Store:
             (self.sources.topic(source), number): offset for number, each in changes.items() for source, offset in each.offsets.items()
         }
         self._before_commit()
-        reached = self._transactions.commit(self._records(changes), offsets, self._owner)  # 1, 2, 3, 4
+        reached = self._transactions.commit(self._rows(changes), offsets, self._owner)  # 1, 2, 3, 4
         for number, each in changes.items():  # 5
             batch = self._disks[number].batch()
             for key, value in each.counts:
@@ -186,15 +186,12 @@ class Store:
                     batch.put_offset(self._identity[name], reached[name, number] + 1)
             batch.write()
 
-    def _records(self, changes: Mapping[int, Changes]) -> Iterable[Record]:
+    def _rows(self, changes: Mapping[int, Changes]) -> Iterable[Rows]:
         counts, slates = self._changelog_names
         for number, each in changes.items():
-            for key, value in each.counts:
-                yield Record(counts, number, key, value)
-            for key, slate in each.slates:
-                yield Record(slates, number, key, slate)
-            for rejected in each.rejected:
-                yield Record(self._dead_letters, BY_KEY, rejected.key, rejected.value)
+            yield Rows(counts, number, each.counts)
+            yield Rows(slates, number, each.slates)
+            yield Rows(self._dead_letters, BY_KEY, each.rejected)
 
     # ---- ownership
 

@@ -6,7 +6,7 @@ Ids are kept, not vectors: a new release changes every vector and loses nothing.
 partition; after a restart or a move it starts empty and fills with the next clicks.
 """
 
-from collections import OrderedDict, deque
+import itertools
 from collections.abc import Iterable
 
 import numpy as np
@@ -25,20 +25,17 @@ class Tastes:
 
     def __init__(self, users_kept: int = USERS_KEPT) -> None:
         self._users_kept = users_kept
-        self._clicked: OrderedDict[str, deque[str]] = OrderedDict()
+        self._clicked: dict[str, tuple[str, ...]] = {}  # the user whose last click is oldest stands first
 
     def clicked(self, clicks: Iterable[Click]) -> Iterable[Click]:
         """Note the clicks that pass through."""
+        clicked = self._clicked
         for click in clicks:
-            kept = self._clicked.get(click.user_id)
-            if kept is None:
-                kept = self._clicked[click.user_id] = deque(maxlen=CLICKS_KEPT)
-                if len(self._clicked) > self._users_kept:
-                    self._clicked.popitem(last=False)
-            else:
-                self._clicked.move_to_end(click.user_id)
-            kept.append(click.item_id)
+            before = clicked.pop(click.user_id, None)
+            clicked[click.user_id] = (click.item_id,) if before is None else (*before[1 - CLICKS_KEPT :], click.item_id)
             yield click
+        for user_id in list(itertools.islice(clicked, max(0, len(clicked) - self._users_kept))):
+            del clicked[user_id]
 
     def vector(self, user_id: str, matrix: NDArray[np.float32] | None, items: Index) -> NDArray[np.float32] | None:
         """(d,) unit vector by the rows of `matrix` (n_items, d); None for a user without clicks, or without vectors."""

@@ -15,7 +15,7 @@ TRANSACTION_TIMEOUT_S; also karafka/waterdrop issue 501).
 
 import struct
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
@@ -45,13 +45,12 @@ class Ended(Exception):
     """Only a new process can go on."""
 
 
-class Record(NamedTuple):
-    """What is produced in a transaction."""
+class Rows(NamedTuple):
+    """Records of one partition, in order."""
 
     topic: str
     partition: int  # BY_KEY: the producer's partitioner decides
-    key: bytes | None
-    value: bytes | None
+    rows: Sequence[tuple[bytes | None, bytes | None]]  # key, value
 
 
 class Owner(NamedTuple):
@@ -122,7 +121,7 @@ class Transactions:
                     raise Ended(msg) from None
         self._producer, self._spoilt = producer, False
 
-    def commit(self, records: Iterable[Record], offsets: Mapping[tuple[str, int], int], owner: Owner) -> dict[tuple[str, int], int]:
+    def commit(self, changes: Iterable[Rows], offsets: Mapping[tuple[str, int], int], owner: Owner) -> dict[tuple[str, int], int]:
         """Steps 1 to 4 of a flush; returns the last offset written per (topic, partition).
 
         Raises
@@ -147,7 +146,7 @@ class Transactions:
 
         try:
             producer.begin_transaction()  # 1
-            _produce(producer, records, delivered)  # 2
+            _produce(producer, changes, delivered)  # 2
             # subtle: all rows must be in the log before 3, or a new owner could measure the log's end without them
             if producer.flush(DEADLINE_S) > 0 or failed:
                 reason = failed[0].str() if failed else f"not written within {DEADLINE_S:g} s"
@@ -186,23 +185,18 @@ class Transactions:
             raise Ended(msg) from None
 
 
-def _produce(producer: Producer, records: Iterable[Record], delivered: Any) -> None:
-    """Queue the records; only the last of each (topic, partition) reports its offset, since a partition keeps the order."""
-    last: dict[tuple[str, int], Record] = {}
-    for record in records:
-        place = record.topic, record.partition
-        held = last.get(place)
-        if held is not None:
-            _queue(producer, held, None)
-        last[place] = record
-    for record in last.values():
-        _queue(producer, record, delivered)
+def _produce(producer: Producer, changes: Iterable[Rows], delivered: Any) -> None:
+    """Queue the records; of each partition's only the last reports its offset, since a partition keeps the order."""
+    for topic, partition, rows in changes:
+        last = len(rows) - 1
+        for number, (key, value) in enumerate(rows):
+            _queue(producer, topic, value, key, partition, delivered if number == last else None)
 
 
-def _queue(producer: Producer, record: Record, delivered: Any) -> None:
+def _queue(producer: Producer, *record: Any) -> None:
     while True:
         try:
-            producer.produce(record.topic, record.value, record.key, record.partition, on_delivery=delivered)
+            producer.produce(*record)
             return
         except BufferError:  # the queue is full: let the broker catch up
             producer.poll(0.05)

@@ -91,7 +91,10 @@ class Consumer(driver.Consumer):
             if message.generation_id == generation:  # else: read again from the committed offset
                 yield tp, message
         for lane in lanes:
-            for chunk in self._take(lane):
+            chunks = self._take(lane)
+            if chunks and lane.may_read(lane.in_flight + len(chunks)):
+                self._start_reading(lane)  # in its thread, while agents count what has come
+            for chunk in chunks:
                 if self._lanes is not lanes:
                     return  # unread from the store's point of view: read again, by whoever owns the partition then
                 tp = TP(chunk.topic, chunk.partition)

@@ -5,11 +5,11 @@ replaces a partition's row changes the sum by the difference. With a half-life, 
 """
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import KafkaError, KafkaException, Message
 from numpy.typing import NDArray
 
 from bandits.counts import Counts
@@ -69,9 +69,14 @@ class CountsView:
         # subtle: a half-life of the policy file is what its operator wants to forget by; else change is looked for
         self._memories = Memories(memories, (16, 256)) if memories and half_life_s is None else None
 
-    def apply(self, records: Iterable[Any]) -> None:
+    def apply(self, records: Sequence[Message]) -> None:
         """Records of the counts changelog, in order (confluent-kafka messages)."""
-        rows = {(r.partition(), r.key()): r.value() for r in records if r.key()[:1] == COUNTS_PREFIX and r.value() is not None}
+        columns = map(Message.partition, records), map(Message.key, records), map(Message.value, records)
+        rows = {
+            (partition, key): value
+            for partition, key, value in zip(*columns, strict=True)
+            if value is not None and key is not None and partition is not None and key.startswith(COUNTS_PREFIX)
+        }
         if rows:
             self._add(rows, time.time())
 

@@ -25,6 +25,16 @@ def test_texts_differ_and_end_as_items_do():
     assert all(text.endswith(".") and len(text) > 1 for text in made)
 
 
+def test_some_texts_are_mixed_of_two_and_a_sorted_list_stays_sorted():
+    one, other = ["Ann Bee", "Cat Doe", "Eve Fox", "Gil Hay"], ["Art Boe", "Cox Dan", "Eli Fin", "Gus Hut"]
+    made = augment([f"One. {', '.join(one)}.", f"Two. {', '.join(other)}."], 400, np.random.default_rng(0))
+    casts = [text.removesuffix(".").split(". ")[-1].split(", ") for text in made]
+    mixed = [cast for cast in casts if set(cast) & set(one) and set(cast) & set(other)]
+    assert len(mixed) > 20
+    assert all(cast == sorted(cast) and set(cast) <= {*one, *other} for cast in mixed)
+    assert max(map(len, mixed)) == len(one)
+
+
 def test_same_seed_makes_the_same():
     assert augment(TEXTS, 20, np.random.default_rng(3)) == augment(TEXTS, 20, np.random.default_rng(3))
 
@@ -43,7 +53,11 @@ def test_strange_words_stand_in_some_texts_and_leave_the_form():
     others = Strange(["zork", "quib"], ["ly"])
     made = augment(TEXTS, 400, np.random.default_rng(0), others)
     new = words(made) - words(TEXTS)
-    assert new == {"zork", "quib", "zorkly", "quibly"}
+    halves = {word for word in new if word[0].isupper()}
+    assert new - halves == {"zork", "quib", "zorkly", "quibly"}
+    own = sorted(word for word in words(TEXTS) if word.isalpha())
+    assert halves
+    assert halves <= {front[: (len(front) + 1) // 2] + back[len(back) // 2 :].lower() for front in own for back in own}
     assert 0.3 < np.mean([bool(new & words([text])) for text in made]) < 0.6
     assert all(text.endswith(".") for text in made)
 

@@ -103,7 +103,7 @@ def disk_before_commit() -> None:
         writes[:] = [write]
         offsets = {(self.sources.topic(source), n): offset for n, each in changes.items() for source, offset in each.offsets.items()}
         self._before_commit()
-        self._transactions.commit(self._records(changes), offsets, self._owner)
+        self._transactions.commit(self._rows(changes), offsets, self._owner)
 
     Store._commit = commit  # type: ignore[method-assign]
 

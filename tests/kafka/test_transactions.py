@@ -14,7 +14,7 @@ from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-def
 from streams.disk import Disk
 from streams.restore import Changelogs, Stuck, restore, topic_ids
 from streams.rows import CountRow, encode_count, encode_count_key
-from streams.transaction import Ended, Owner, Record, Refused, Transactions, Undone, check_group_metadata
+from streams.transaction import Ended, Owner, Refused, Rows, Transactions, Undone, check_group_metadata
 from tests.kafka.audit import committed_records
 from tests.kafka.fleet import CALL_TIMEOUT_S, wait_for
 
@@ -47,7 +47,7 @@ class Place:
 
     def flush(self, transactions: Transactions, value: bytes, owner: Owner, partition: int = 0) -> dict[tuple[str, int], int]:
         """One flush of one row."""
-        return transactions.commit([Record(self.log, partition, b"row", value)], {(self.source, 0): 1}, owner)
+        return transactions.commit([Rows(self.log, partition, [(b"row", value)])], {(self.source, 0): 1}, owner)
 
     def values(self) -> list[bytes | None]:
         """What readers of committed records see."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
+
+from confluent_kafka import Message
 
 from streams.attribution import Rules
 from streams.chunk import Chunk
@@ -18,43 +20,20 @@ WINDOW_S, CONVERSION_WINDOW_S = 100.0, 1000.0
 RULES = Rules(WINDOW_S, CONVERSION_WINDOW_S)
 NOW_S = 1_000_000.0  # later than every event of the tests, unless a test is about that
 START_S = 500_000.0
+AT_MS = 1_700_000_000_000
 
 
-class FakeRecord(NamedTuple):
-    """What the engine uses of a confluent-kafka message."""
-
-    value_: bytes | None
-    key_: bytes | None = b"user"
-    topic_: str = "impressions"
-    partition_: int = 0
-    offset_: int = 0
-
-    def value(self) -> bytes | None:
-        return self.value_
-
-    def key(self) -> bytes | None:
-        return self.key_
-
-    def topic(self) -> str:
-        return self.topic_
-
-    def partition(self) -> int:
-        return self.partition_
-
-    def offset(self) -> int:
-        return self.offset_
-
-    def timestamp(self) -> tuple[int, int]:
-        return 1, 1_700_000_000_000
-
-    def error(self) -> None:
-        return None
+def record(
+    value: bytes | None, key: bytes | None = b"user", topic: str = "impressions", partition: int = 0, offset: int = 0, at_ms: int = AT_MS
+) -> Message:
+    """A record as confluent-kafka hands it out."""
+    return Message(topic=topic, partition=partition, offset=offset, key=key, value=value, timestamp=(1, at_ms))
 
 
 def chunk_of(values: Iterable[bytes | None], source: str = "impressions", key: bytes | None = b"user", start: int = 0) -> Chunk:
     """A chunk of partition 0, read in session 0."""
-    records = [FakeRecord(value, key, source, 0, start + at) for at, value in enumerate(values)]
-    return Chunk(source, source, 0, list(records), start, start + len(records), 0)
+    records = [record(value, key, source, 0, start + at) for at, value in enumerate(values)]
+    return Chunk(source, source, 0, records, start, start + len(records), 0)
 
 
 def impression(slate: str = "s", item: str = "i", at_s: float = 0.0, **rest: Any) -> Impression:

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from streams.attribution import MAX_SLATE_ITEMS, OVERFULL, REQUESTS, Rules, count_clicks, count_impressions, serve
+from streams.attribution import MAX_SLATE_ITEMS, OVERFULL, REQUESTS, Rules, count_clicks, serve
 from streams.events import Click, Impression, decode_click, decode_impression
+from streams.impressions import count_impressions
 from streams.partition import Partition
 from streams.rows import WAITING, Seen
 

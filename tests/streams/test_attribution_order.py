@@ -13,9 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streams.attribution import count_clicks, count_impressions
+from streams.attribution import count_clicks
 from streams.disk import Disk
 from streams.events import Click, Impression
+from streams.impressions import count_impressions
 from streams.partition import Partition
 
 from .making import CONVERSION_WINDOW_S, NOW_S, RULES, START_S, WINDOW_S, empty, flush, totals

@@ -9,7 +9,7 @@ import pytest
 from streams.catalogue import NO_GROUP, CatalogueView
 from streams.view import Index
 
-from .making import FakeRecord
+from .making import record
 
 
 def put(view: CatalogueView, item: str, at_s: float = 5.0, **fields: object) -> None:
@@ -74,13 +74,13 @@ def test_a_record_that_cannot_be_read_changes_nothing(value: bytes) -> None:
     view = CatalogueView(Index())
     put(view, "a", title="good")
     version = view.version
-    view.apply([FakeRecord(value, b"a", "items"), FakeRecord(value, None, "items")])
+    view.apply([record(value, b"a", "items"), record(value, None, "items")])
     assert view.version == version
     assert view.described["a"].title == "good"
 
 
 def test_records_are_applied_with_their_time_and_partition() -> None:
     view = CatalogueView(Index())
-    view.apply([FakeRecord(b'{"item_id":"a"}', b"a", "items", 3)])
+    view.apply([record(b'{"item_id":"a"}', b"a", "items", 3)])
     assert view.partition == {"a": 3}
     assert view.catalogue((), None).first_seen_s.tolist() == [1_700_000_000.0]

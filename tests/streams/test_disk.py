@@ -24,7 +24,7 @@ def put(disk: Disk, **slates: float) -> None:
 
 
 def names(disk: Disk, watermark_s: float, most: int = 100, after: bytes | None = None) -> list[str]:
-    return [name for _key, name in disk.expired(watermark_s, most, after)]
+    return [name for _key, names in disk.expired(watermark_s, most, after) for name in names]
 
 
 def test_nothing_of_a_batch_is_there_before_it_is_written_and_all_of_it_after(tmp_path: Path) -> None:
@@ -71,7 +71,7 @@ def test_expired_gives_the_oldest_first_up_to_the_watermark_and_no_more_than_ask
 def test_expired_goes_on_beyond_a_key(tmp_path: Path) -> None:
     disk = Disk(tmp_path / "d")
     put(disk, a=1.0, b=2.0, c=3.0)
-    key, _name = next(disk.expired(10.0, 1))
+    key, _names = next(disk.expired(10.0, 1))
     assert names(disk, 10.0, after=key) == ["b", "c"]
     assert names(disk, 10.0, most=1, after=key) == ["b"]
 
@@ -81,7 +81,7 @@ def test_a_row_that_lives_longer_has_both_entries_until_the_old_one_is_dropped(t
     put(disk, s=1.0)
     put(disk, s=5.0)
     assert names(disk, 10.0) == ["s", "s"]
-    key, _name = next(disk.expired(10.0, 1))
+    key, _names = next(disk.expired(10.0, 1))
     batch = disk.batch()
     batch.drop_expiry(key)
     batch.write()

@@ -9,14 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.attribution import MAX_SLATE_ITEMS, count_impressions
+from streams.attribution import MAX_SLATE_ITEMS
 from streams.chunk import Chunk
 from streams.disk import Disk
 from streams.events import MAX_QUOTED_BYTES, DeadLetter, decode_click, decode_dead_letter, decode_impression, encode
+from streams.impressions import count_impressions
 from streams.ingest import Place, dead_letter, decode_chunk, item_fault
 from streams.partition import Partition
 
-from .making import NOW_S, RULES, FakeRecord, chunk_of, empty, impression, partition_on
+from .making import NOW_S, RULES, chunk_of, empty, impression, partition_on, record
 
 MAX_BYTES = 1000
 GOOD = encode(impression())
@@ -106,7 +107,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Disk:
 @given(st.lists(st.tuples(st.sampled_from([GOOD, encode(impression("t", "j"))]) | st.binary(max_size=30), st.binary(max_size=3))))
 def test_every_record_is_an_event_or_a_dead_letter(shared: Disk, content: list[tuple[bytes, bytes]]) -> None:
     partition = Partition(0, empty(shared), 10)
-    records = [FakeRecord(value, key, "clicks", 0, at) for at, (value, key) in enumerate(content)]
+    records = [record(value, key, "clicks", 0, at) for at, (value, key) in enumerate(content)]
     chunk = Chunk("clicks", "clicks", 0, list(records), 0, len(records), 0)
     events = decode_chunk(partition, chunk, decode_click, MAX_BYTES, NOW_S)
     offsets = [letter.offset for letter in letters(partition)]

@@ -14,17 +14,17 @@ from hypothesis import strategies as st
 from streams.chunk import Chunk
 from streams.reader import Reader, by_place
 
-from .making import FakeRecord
+from . import making
 from .topics_on import make_topic, produce
 
 
 @given(st.lists(st.tuples(st.sampled_from(["t", "u"]), st.integers(0, 2))))
 def test_records_are_split_by_place_in_their_order(places: list[tuple[str, int]]) -> None:
-    records = [FakeRecord(b"", b"", topic, partition, offset) for offset, (topic, partition) in enumerate(places)]
+    records = [making.record(b"", b"", topic, partition, offset) for offset, (topic, partition) in enumerate(places)]
     found = by_place(list(records))
     assert found.keys() == set(places)
     for place, own in found.items():
-        assert own == [record for record in records if (record.topic_, record.partition_) == place]
+        assert own == [record for record in records if (record.topic(), record.partition()) == place]
 
 
 local = pytest.mark.local

@@ -15,7 +15,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from streams.disk import Disk
 from streams.restore import Changelogs, Stopped, Stuck, restore, topic_ids
 from streams.rows import CountRow, SlateRow, encode_count, encode_count_key, encode_slate
-from streams.transaction import BY_KEY, Owner, Record, Transactions
+from streams.transaction import BY_KEY, Owner, Rows, Transactions
 
 from .topics_on import make_topic, produce
 
@@ -93,7 +93,7 @@ def test_each_disk_gets_the_last_value_of_its_partition(log: Log) -> None:
     assert log.read == 6
     assert [log.disks[number].get(KEY) for number in (0, 1)] == [count(2), count(50)]
     assert log.disks[0].get(b"Ss") == SLATE
-    assert [name for _key, name in log.disks[0].expired(100.0, 10)] == ["s"]
+    assert [names for _key, names in log.disks[0].expired(100.0, 10)] == [["s"]]
     assert log.disks[1].get(b"Sgone") is None
 
 
@@ -112,7 +112,7 @@ def test_rows_of_a_transaction_are_read_with_its_marker_passed(log: Log) -> None
     transactions = Transactions(log.client, f"t-{uuid.uuid4().hex}")
     transactions.start()
     owner = Owner(f"g-{uuid.uuid4().hex}", -1, "")
-    transactions.commit([Record(log.counts, 0, KEY, count(9)), Record(log.slates, BY_KEY, b"s", SLATE)], {}, owner)
+    transactions.commit([Rows(log.counts, 0, [(KEY, count(9))]), Rows(log.slates, BY_KEY, [(b"s", SLATE)])], {}, owner)
     assert log.restore() == []
     assert log.disks[0].get(KEY) == count(9)
 

@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 
 from streams import store as store_module
-from streams.attribution import count_impressions
 from streams.chunk import Chunk
+from streams.impressions import count_impressions
 from streams.metrics import Metrics
 from streams.partition import Rejected
 from streams.rows import POSITIONS_KEY, decode_positions
 from streams.sources import Sources
 from streams.store import Store
-from streams.transaction import BY_KEY, Ended, Owner, Record, Refused, Undone
+from streams.transaction import BY_KEY, Ended, Owner, Refused, Rows, Undone
 
 from .making import NOW_S, RULES, chunk_of, impression, settings
 
@@ -41,7 +41,7 @@ class FakeTransactions:
     """Commits go to a list, or fail with `failure`; `gate` holds them back."""
 
     def __init__(self) -> None:
-        self.commits: list[tuple[list[Record], dict[tuple[str, int], int], Owner]] = []
+        self.commits: list[tuple[list[Rows], dict[tuple[str, int], int], Owner]] = []
         self.failure: Exception | None = None
         self.gate = threading.Event()
         self.gate.set()
@@ -49,12 +49,12 @@ class FakeTransactions:
     def start(self) -> None:
         """Nothing to take."""
 
-    def commit(self, records: Iterable[Record], offsets: Mapping[tuple[str, int], int], owner: Owner) -> dict[tuple[str, int], int]:
+    def commit(self, changes: Iterable[Rows], offsets: Mapping[tuple[str, int], int], owner: Owner) -> dict[tuple[str, int], int]:
         self.gate.wait(10)
         if self.failure is not None:
             raise self.failure
-        self.commits.append((list(records), dict(offsets), owner))
-        return {(record.topic, record.partition): 7 for record in self.commits[-1][0]}
+        self.commits.append((list(changes), dict(offsets), owner))
+        return {(each.topic, each.partition): 7 for each in self.commits[-1][0] if each.rows}
 
 
 class World:
@@ -113,13 +113,15 @@ def test_a_flush_commits_rows_positions_dead_letters_and_offsets_under_the_owner
         await world.store.flush()
 
     asyncio.run(run())
-    ((records, offsets, owner),) = world.transactions.commits
+    ((changes, offsets, owner),) = world.transactions.commits
     assert owner == Owner("slatestream", 3, "member-3")
     assert offsets == {("p.impressions", 0): 5, ("p.clicks", 0): 0, ("p.slate-requests", 0): 0}
-    assert [record.topic for record in records] == ["counts-log"] * 6 + ["slates-log", "dead-letters"]
-    assert records[5].key == POSITIONS_KEY
-    assert decode_positions(records[5].value or b"").offsets == {"impressions": 5, "clicks": 0, "slate-requests": 0}
-    assert records[-1] == Record("dead-letters", BY_KEY, b"k", b"letter")
+    counts, slates, letters, *_others = changes
+    assert [(each.topic, len(each.rows)) for each in (counts, slates)] == [("counts-log", 6), ("slates-log", 1)]
+    key, value = counts.rows[5]
+    assert key == POSITIONS_KEY
+    assert decode_positions(value or b"").offsets == {"impressions": 5, "clicks": 0, "slate-requests": 0}
+    assert letters == Rows("dead-letters", BY_KEY, [(b"k", b"letter")])
     assert world.metrics.registry.get_sample_value("slatestream_flushes_total") == 1
 
 

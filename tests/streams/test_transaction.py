@@ -13,8 +13,8 @@ from streams.transaction import (
     BY_KEY,
     Ended,
     Owner,
-    Record,
     Refused,
+    Rows,
     Transactions,
     Undone,
     check_group_metadata,
@@ -49,7 +49,7 @@ def test_a_commit_writes_records_and_offsets_and_tells_how_far_each_partition_go
     owner = Owner(f"g-{uuid.uuid4().hex}", -1, "")
     transactions = Transactions(client, f"t-{uuid.uuid4().hex}")
     transactions.start()
-    records = [Record(log, 0, b"a", b"1"), Record(log, 1, b"b", b"2"), Record(log, 0, b"a", None), Record(log, BY_KEY, b"k", b"3")]
+    records = [Rows(log, 0, [(b"a", b"1")]), Rows(log, 1, [(b"b", b"2")]), Rows(log, 0, [(b"a", None)]), Rows(log, BY_KEY, [(b"k", b"3")])]
     reached = transactions.commit(records, {(source, 0): 5}, owner)
     assert reached[log, 0] in {1, 2}  # the record by key is on one of the two
     assert sum(reached.values()) == 2
@@ -58,7 +58,7 @@ def test_a_commit_writes_records_and_offsets_and_tells_how_far_each_partition_go
     (place,) = consumer.committed([TopicPartition(source, 0)], timeout=20)
     consumer.close()
     assert place.offset == 5
-    again = transactions.commit([Record(log, 0, b"c", b"4")], {(source, 0): 6}, owner)
+    again = transactions.commit([Rows(log, 0, [(b"c", b"4")])], {(source, 0): 6}, owner)
     assert again[log, 0] > reached[log, 0]
 
 
@@ -91,7 +91,7 @@ def commit(producer: Scripted) -> dict[tuple[str, int], int]:
     transactions = Transactions({}, "id")
     scripted: Any = producer
     transactions._producer = scripted
-    return transactions.commit([Record("log", 0, b"k", b"v")], {("source", 0): 1}, OWNER)
+    return transactions.commit([Rows("log", 0, [(b"k", b"v")])], {("source", 0): 1}, OWNER)
 
 
 def test_the_steps_come_in_their_order_and_rows_are_in_the_log_before_the_offsets() -> None:

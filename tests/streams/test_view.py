@@ -6,13 +6,14 @@ from collections.abc import Iterable
 
 import numpy as np
 import pytest
+from confluent_kafka import Message
 from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.rows import POSITIONS_KEY, CountRow, RowError, encode_count, encode_count_key
 from streams.view import REBASE_HALF_LIVES, CountsView, Index
 
-from .making import FakeRecord
+from . import making
 
 
 def row(impressions: float, clicks: float = 0.0, value: float = 0.0) -> bytes:
@@ -22,8 +23,8 @@ def row(impressions: float, clicks: float = 0.0, value: float = 0.0) -> bytes:
     return encode_count(made, discounted=False)
 
 
-def record(partition: int, segment: str, item: str, value: bytes | None) -> FakeRecord:
-    return FakeRecord(value, encode_count_key(segment, item), "changelog", partition)
+def record(partition: int, segment: str, item: str, value: bytes | None) -> Message:
+    return making.record(value, encode_count_key(segment, item), "changelog", partition)
 
 
 def table(view: CountsView) -> dict[tuple[str, str], tuple[float, float]]:
@@ -50,7 +51,7 @@ def test_a_newer_row_replaces_what_its_partition_said_before() -> None:
 
 def test_positions_and_tombstones_are_no_counts() -> None:
     view = CountsView(Index())
-    view.apply([FakeRecord(b"\x01whatever", POSITIONS_KEY), record(0, "x", "a", None)])
+    view.apply([making.record(b"\x01whatever", POSITIONS_KEY), record(0, "x", "a", None)])
     assert (table(view), view.version) == ({}, 0)
 
 
