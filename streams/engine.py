@@ -45,7 +45,7 @@ log = logging.getLogger(__name__)
 
 PREFETCHED = 200_000  # records of counts that librdkafka reads ahead, within 64 MiB
 REQUESTS_AT_ONCE = 500  # a request waits for the others of its chunk
-MAX_IN_FLIGHT = 8  # chunks of counts that agents have not finished: more would only wait in memory
+MAX_IN_FLIGHT = 8  # chunks of counts that agents have not finished, and reads under way: more would only wait in memory
 EXIT_STATUS = 70  # EX_SOFTWARE: the supervisor starts a new process, which restores what the log says
 
 

@@ -8,9 +8,7 @@ Of each partition `MOST_HELD` records wait in memory at most; then it is paused.
 import time
 from collections import deque
 from collections.abc import Mapping
-from typing import Any
-
-from confluent_kafka import Consumer, TopicPartition
+from typing import Any, NamedTuple
 
 MOST_HELD = 10_000  # records of one partition; a resumed one is fetched again from where it stood
 PATIENCE_S = 5.0
@@ -19,8 +17,16 @@ Place = tuple[str, int]  # (topic, partition)
 Records = dict[Place, list[Any]]
 
 
+class Wish(NamedTuple):
+    """What the next read is asked to do: partitions to pause and to resume, and leaders whose ends decide about what is held."""
+
+    pause: list[Place]
+    resume: list[Place]
+    leaders: list[Place]
+
+
 class Following:
-    """What is held of one assignment. The methods belong to the event loop and its reader by turns, never to both at once."""
+    """What is held of one assignment. It lives on the event loop; the reader's thread gets a `Wish`."""
 
     def __init__(self, follows: Mapping[str, str], most: int) -> None:
         self.held: dict[Place, deque[Any]] = {}
@@ -66,19 +72,12 @@ class Following:
                 del self.held[place]
         return found
 
-    def waited_for(self) -> set[Place]:
-        """Leaders that records are held for: their ends decide."""
-        return {self._leader(place) for place in self.held}
-
-    def hold_back(self, consumer: Consumer) -> None:
-        """Pause what has enough waiting, resume what has little."""
-        full = {place for place, waiting in self.held.items() if len(waiting) >= MOST_HELD}
-        if pause := full - self._paused:
-            consumer.pause([TopicPartition(*place) for place in pause])
-        little = {place for place in self._paused if len(self.held.get(place, ())) < MOST_HELD // 2}
-        if little:
-            consumer.resume([TopicPartition(*place) for place in little])
-        self._paused = (self._paused | pause) - little
+    def wish(self) -> Wish:
+        """For the next read: pause what has enough waiting, resume what has little."""
+        pause = [place for place, waiting in self.held.items() if len(waiting) >= MOST_HELD and place not in self._paused]
+        resume = [place for place in self._paused if len(self.held.get(place, ())) < MOST_HELD // 2]
+        self._paused = (self._paused | set(pause)) - set(resume)
+        return Wish(pause, resume, [self._leader(place) for place in self.held])
 
     def _leader(self, place: Place) -> Place:
         return self._follows[place[0]], place[1]

@@ -1,8 +1,9 @@
 """Impressions: counted slate by slate, since they come so; what is unusual in a slate is looked at one by one. See `attribution`."""
 
 import itertools
+import operator
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from .attribution import DUPLICATE, IMPRESSIONS, MAX_SLATE_ITEMS, OVERFULL, Rules, entry, extend, horizon, open_row, settle
 from .discount import weigh
@@ -20,41 +21,39 @@ def count_impressions(partition: Partition, events: Sequence[Impression], rules:
     plain = rules.half_life_s is None and set(rules.examination) == {1.0}
     horizon_s = horizon(partition)
     lives_s = 2 * rules.attribution_window_s
+    names = partition.names
+    shown: defaultdict[str, list[str]] = defaultdict(list)
     slates = [event.slate_id for event in events]
     times = [ts if type(ts := event.ts) is float else seconds(ts) for event in events]
     segments = [event.segment for event in events]
     items = [event.item_id for event in events]
-    items = list(map(partition.names.setdefault, items, items))
-    shown: defaultdict[str, list[str]] = defaultdict(list)
-    end = 0
-    for slate_id, same in itertools.groupby(slates):
-        begin, end = end, end + len(list(same))
+    items = list(map(names.setdefault, items, items))
+    changes = itertools.compress(itertools.count(1), map(operator.ne, slates, slates[1:]))
+    for begin, end in itertools.pairwise([0, *changes, len(slates)] if slates else []):
         own, own_times = items[begin:end], times[begin:end]
-        row = open_row(partition, slate_id, max(own_times[0], horizon_s) + lives_s, rules)
+        row = open_row(partition, slates[begin], max(own_times[0], horizon_s) + lives_s, rules)
+        known = row.items
         found: dict[str, float | Seen] = dict(zip(own, own_times, strict=True))
         segment = None
-        if plain and len(found) == end - begin and _all_new(row.items, found):
+        if plain and len(found) == end - begin <= MAX_SLATE_ITEMS - len(known) and (not known or known.keys().isdisjoint(found)):
             segment = _one_segment(row, segments[begin:end], events, begin, rules)
-        if segment is not None:
-            row.segment = segment = partition.names.setdefault(segment, segment)
-            if row.items:
-                row.items.update(found)
-            else:
-                row.items = found
-            shown[segment] += own
-            extend(row, max(max(own_times), horizon_s) + lives_s, rules)
-        else:
+        if segment is None:
             for event, item_id, ts in zip(events[begin:end], own, own_times, strict=True):
                 if _count(partition, row, event, item_id, ts, plain, rules, now_s):
                     extend(row, max(ts, horizon_s) + lives_s, rules)
-    for segment, names in shown.items():
-        partition.shown[segment].update(names)
+            continue
+        row.segment = segment = names.setdefault(segment, segment)
+        if known:
+            known.update(found)
+        else:
+            row.items = found
+        shown[segment] += own
+        latest_s = max(horizon_s, max(own_times))
+        if latest_s + lives_s > row.expires_s:
+            extend(row, latest_s + lives_s, rules)
+    for segment, own in shown.items():
+        partition.shown[segment].update(own)
     partition.stream_s[IMPRESSIONS] = max(partition.stream_s.get(IMPRESSIONS, 0.0), min(max(times, default=0.0), now_s))
-
-
-def _all_new(known: Mapping[str, float | Seen], found: Mapping[str, float | Seen]) -> bool:
-    """Whether a slate knows nothing of any of these items yet, and has room for them."""
-    return len(known) + len(found) <= MAX_SLATE_ITEMS and (not known or known.keys().isdisjoint(found))
 
 
 def _one_segment(row: SlateRow, segments: Sequence[str | None], events: Sequence[Impression], begin: int, rules: Rules) -> str | None:

@@ -11,14 +11,14 @@ and every slate would be written twice.
 
 import asyncio
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from .chunk import Chunk
-from .following import Following
+from .following import Following, Wish
 
 BULK_WAIT_S = 0.02  # larger chunks are worth 15% of the throughput
 PROMPT_WAIT_S = 0.1  # of a poll that finds nothing; a record ends it at once
@@ -64,8 +64,7 @@ class Reader:
         self._reached = dict(positions)
         self._following = Following(follows or {}, self._records)
         self.topics = frozenset(source)
-        places = [TopicPartition(topic, number, at) for (topic, number), at in positions.items()]
-        await self._call(self._consumer.assign, places)
+        await self._call(self._assign, [TopicPartition(topic, number, at) for (topic, number), at in positions.items()])
 
     async def read(self) -> list[Chunk]:
         """The next chunks, one per partition at most; none after a while without records.
@@ -76,7 +75,7 @@ class Reader:
             For an error that does not pass by itself.
         """
         session = self._session
-        records, reached, ends = await self._call(self._read, list(self._positions), self._following)
+        records, reached, ends = await self._call(self._read, list(self._positions), self._following.wish())
         if session != self._session:
             return []
         chunks = []
@@ -129,9 +128,16 @@ class Reader:
         await self._call(self._consumer.close)
         self._thread.shutdown()
 
-    def _read(self, places: list[Place], following: Following) -> tuple[list[Any], dict[Place, int], dict[Place, int]]:
+    def _assign(self, places: list[TopicPartition]) -> None:
+        self._consumer.assign(places)
+        self._consumer.resume(places)  # subtle: what was paused in an earlier assignment stays paused in the next one
+
+    def _read(self, places: list[Place], wish: Wish) -> tuple[list[Any], dict[Place, int], dict[Place, int]]:
         """Records, the consumer's positions, and the ends of the partitions that held records wait for."""
-        following.hold_back(self._consumer)
+        if wish.pause:
+            self._consumer.pause(_partitions(wish.pause))
+        if wish.resume:
+            self._consumer.resume(_partitions(wish.resume))
         if self._prompt:
             first = self._consumer.poll(PROMPT_WAIT_S)
             records = [] if first is None else [first, *self._consumer.consume(self._records - 1, 0)]
@@ -142,12 +148,16 @@ class Reader:
             records = [record for record in records if _good(record)]
         if full:  # more is waiting: where the ends are does not matter yet, and each question hands the interpreter lock to and fro
             return records, self._reached, {}
-        reached = self._consumer.position([TopicPartition(*place) for place in places])
-        ends = {place: self._consumer.get_watermark_offsets(TopicPartition(*place), cached=True)[1] for place in following.waited_for()}
+        reached = self._consumer.position(_partitions(places))
+        ends = {place: self._consumer.get_watermark_offsets(TopicPartition(*place), cached=True)[1] for place in wish.leaders}
         return records, {(each.topic, each.partition): each.offset for each in reached}, ends
 
     async def _call(self, call: Any, *args: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self._thread, call, *args)
+
+
+def _partitions(places: Iterable[Place]) -> list[TopicPartition]:
+    return [TopicPartition(*place) for place in places]
 
 
 def by_place(records: list[Any]) -> dict[Place, list[Any]]:

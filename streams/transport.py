@@ -8,6 +8,7 @@ Faust's gap tracking and per-message acknowledgement are off for chunks (a third
 """
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Any, Protocol
 
@@ -18,6 +19,7 @@ from .chunk import Chunk
 from .reader import Reader
 
 IDLE_S = 0.02  # between looks at a flow that is closed
+READS_AHEAD = 2  # of a reader, so that its thread need not wait for the event loop, nor the loop for it
 
 
 class ChunkFlow(Protocol):
@@ -39,13 +41,30 @@ class ChunkFlow(Protocol):
 
 
 class Lane:
-    """A reader in a session; `may_read` says whether it may go on, given how many of its chunks agents have not finished."""
+    """A reader in a session.
+
+    `may_read` says whether it may go on, given how many of its chunks agents have not finished and how many reads are under way.
+    """
 
     def __init__(self, reader: Reader, may_read: Callable[[int], bool]) -> None:
         self.reader = reader
         self.may_read = may_read
         self.in_flight = 0
-        self.pending: asyncio.Future[list[Chunk]] | None = None
+        self.pending: deque[asyncio.Future[list[Chunk]]] = deque()  # reads under way, which end in this order
+
+    def start_reading(self) -> None:
+        """Keep the reader's thread at work while agents count what has come."""
+        while len(self.pending) < READS_AHEAD and self.may_read(self.in_flight + len(self.pending)):
+            self.pending.append(asyncio.ensure_future(self.reader.read()))
+
+    def take(self) -> list[Chunk]:
+        """What has been read."""
+        chunks: list[Chunk] = []
+        while self.pending and self.pending[0].done():
+            chunks += self.pending.popleft().result()
+        self.in_flight += len(chunks)
+        self.start_reading()
+        return chunks
 
 
 class RebalanceListener(driver.ConsumerRebalanceListener):
@@ -91,14 +110,10 @@ class Consumer(driver.Consumer):
             if message.generation_id == generation:  # else: read again from the committed offset
                 yield tp, message
         for lane in lanes:
-            chunks = self._take(lane)
-            if chunks and lane.may_read(lane.in_flight + len(chunks)):
-                self._start_reading(lane)  # in its thread, while agents count what has come
-            for chunk in chunks:
+            for chunk in lane.take():
                 if self._lanes is not lanes:
                     return  # unread from the store's point of view: read again, by whoever owns the partition then
                 tp = TP(chunk.topic, chunk.partition)
-                lane.in_flight += 1
                 self._read_offset[tp] = None  # Faust must not drop what it takes for old: the store knows better
                 yield tp, self._message(chunk, tp)
 
@@ -116,7 +131,9 @@ class Consumer(driver.Consumer):
 
     async def _some_read(self, lanes: list[Lane], timeout: float) -> None:
         """Wait until a lane or the plain topics have something, or for a moment."""
-        waiting = [self._start_reading(lane) for lane in lanes if lane.pending is not None or lane.may_read(lane.in_flight)]
+        for lane in lanes:
+            lane.start_reading()
+        waiting: list[asyncio.Future[Any]] = [lane.pending[0] for lane in lanes if lane.pending]
         # subtle: also with no plain partition here: aiokafka leaves the group if nobody has polled it for its max_poll_interval
         waiting.append(self._start_plain(timeout))
         await asyncio.wait(waiting, timeout=IDLE_S, return_when=asyncio.FIRST_COMPLETED)
@@ -125,17 +142,6 @@ class Consumer(driver.Consumer):
         if self._plain is None or not self._plain.done():
             return []
         done, self._plain = self._plain, None
-        return done.result()
-
-    def _start_reading(self, lane: Lane) -> asyncio.Future[Any]:
-        if lane.pending is None:
-            lane.pending = asyncio.ensure_future(lane.reader.read())
-        return lane.pending
-
-    def _take(self, lane: Lane) -> list[Chunk]:
-        if lane.pending is None or not lane.pending.done():
-            return []
-        done, lane.pending = lane.pending, None
         return done.result()
 
     def _start_plain(self, timeout: float) -> asyncio.Future[Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
 import pytest
 from confluent_kafka import Message, Producer
@@ -12,7 +11,7 @@ from hypothesis import strategies as st
 
 from streams import following as following_module
 from streams.chunk import Chunk
-from streams.following import PATIENCE_S, Following
+from streams.following import PATIENCE_S, Following, Wish
 from streams.reader import Reader
 
 from .making import AT_MS, record
@@ -56,7 +55,7 @@ def test_partitions_wait_for_their_own_impressions_only(following: Following) ->
     found = following.ready({CLICKS: at(CLICKS, 5), other: at(other, 5), IMPRESSIONS: at(IMPRESSIONS, 9)}, {}, {})
     assert set(found) == {IMPRESSIONS, CLICKS}
     assert list(following.held) == [other]
-    assert following.waited_for() == {("impressions", 1)}
+    assert following.wish().leaders == [("impressions", 1)]
 
 
 @pytest.mark.parametrize(("end", "reached", "free"), [(7, 7, True), (0, 0, True), (7, 6, False), (-1, 7, False)])
@@ -87,33 +86,16 @@ def test_topics_that_follow_none_pass_as_they_are() -> None:
     assert Following({}, 1).ready(records, {}, {}) is records
 
 
-class Paused:
-    """What a consumer was told."""
-
-    def __init__(self) -> None:
-        self.said: list[tuple[str, int]] = []
-
-    def pause(self, places: list[Any]) -> None:
-        self.said += [("pause", place.partition) for place in places]
-
-    def resume(self, places: list[Any]) -> None:
-        self.said += [("resume", place.partition) for place in places]
-
-
 def test_a_partition_with_enough_waiting_is_paused_until_half_of_it_is_gone(following: Following, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(following_module, "MOST_HELD", 4)
-    consumer: Any = Paused()
     following.ready({CLICKS: at(CLICKS, 1, 2, 3, 4)}, {}, {})
-    following.hold_back(consumer)
-    following.hold_back(consumer)
-    assert consumer.said == [("pause", 0)]
+    assert following.wish() == Wish([CLICKS], [], [IMPRESSIONS])
+    assert following.wish() == Wish([], [], [IMPRESSIONS])  # said once
     following.ready({IMPRESSIONS: at(IMPRESSIONS, 2)}, {}, {})
-    following.hold_back(consumer)
-    assert consumer.said == [("pause", 0)]
+    assert following.wish() == Wish([], [], [IMPRESSIONS])
     following.ready({IMPRESSIONS: at(IMPRESSIONS, 3)}, {}, {})
-    following.hold_back(consumer)
-    following.hold_back(consumer)
-    assert consumer.said == [("pause", 0), ("resume", 0)]
+    assert following.wish() == Wish([], [CLICKS], [IMPRESSIONS])
+    assert following.wish() == Wish([], [], [IMPRESSIONS])
 
 
 @given(st.lists(st.tuples(st.sampled_from(["impressions", "clicks"]), st.integers(0, 1), st.integers(0, 9)), max_size=40), st.data())
@@ -173,3 +155,31 @@ def test_an_old_log_is_read_in_the_order_of_time_across_topics(local_broker: str
             assert numbers[-1] <= seen_until
     for topic, step in ((impressions, 1), (clicks, 5)):
         assert [int(each.value()) for chunk in chunks if chunk.topic == topic for each in chunk.records] == list(range(0, 1000, step))
+
+
+@pytest.mark.local
+def test_what_was_paused_flows_in_the_next_session(local_broker: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A rebalance comes while clicks are held and paused."""
+    monkeypatch.setattr(following_module, "MOST_HELD", 20)
+    impressions, clicks = make_topic(local_broker, "impressions"), make_topic(local_broker, "clicks")
+    producer = Producer({"bootstrap.servers": local_broker, "batch.num.messages": 1})
+    producer.produce(impressions, b"i", b"k", 0, timestamp=AT_MS)
+    for number in range(100):
+        producer.produce(clicks, b"%d" % number, b"k", 0, timestamp=AT_MS + 1 + number)
+    assert producer.flush(20) == 0
+
+    async def run() -> None:
+        reader = Reader({"bootstrap.servers": local_broker}, "test", 30, prompt=False, prefetch=10_000)
+        topics, follows = {impressions: "impressions", clicks: "clicks"}, {clicks: impressions}
+        try:
+            await reader.assign(1, topics, {(impressions, 0): 1, (clicks, 0): 0}, {clicks: "another topic"})
+            for _ in range(10):
+                assert await reader.read() == []
+            await reader.assign(2, topics, {(impressions, 0): 0, (clicks, 0): 0}, follows)
+            found = 0
+            while found < 101:
+                found += sum(len(chunk.records) for chunk in await reader.read())
+        finally:
+            await reader.close()
+
+    asyncio.run(asyncio.wait_for(run(), 60))
