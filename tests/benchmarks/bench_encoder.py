@@ -55,7 +55,7 @@ def run(options: list[str]) -> dict[str, Any]:
     parser = argparse.ArgumentParser(prog="bench encoder")
     parser.add_argument("--reuse", action="store_true")
     parser.add_argument("--points", default=",".join(POINTS))
-    parser.add_argument("--updates", default="", help="another length of training for some points: A=330,B=950")
+    parser.add_argument("--updates", default="", help="another length of each training of some points: A=330,B=950")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--no-peer", action="store_true")
     parser.add_argument("--no-float32", action="store_true", help="leave out what the served bits are compared with")
@@ -92,11 +92,14 @@ def run(options: list[str]) -> dict[str, Any]:
 
 def make(name: str, point: Point, corpus: Corpus, threads: int, updates: int | None, *, reuse: bool) -> dict[str, Artifact]:
     """The artifacts of one point: what serves, and for a network the same in float32, to show what few bits cost."""
-    trained = PLACE / name
     texts = [corpus.texts[row] for row in corpus.training_rows()]
-    if not (reuse and (trained / "manifest.json").is_file()):
-        config = TrainConfig(**point.train | ({"updates": updates} if updates else {}), threads=threads)
-        train(corpus, config, trained, labels=PLACE / "labels", report=progress(name))
+    start, trained = "", PLACE
+    for number, keywords in enumerate(point.train):
+        trained = PLACE / f"{name}-{number}"
+        if not (reuse and (trained / "manifest.json").is_file()):
+            config = TrainConfig(**keywords | ({"updates": updates} if updates else {}), start=start, threads=threads)
+            train(corpus, config, trained, labels=PLACE / "labels", report=progress(name))
+        start = str(trained)
     made = {}
     for ending, steps in point.finish.items():
         made[f"{name} {ending}".strip()] = compress(load(trained), steps, PLACE / f"{name}-{ending or 'serves'}", texts)

@@ -1,12 +1,16 @@
 """The points of the encoder's frontier: how each student is cut, trained and finished."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 
 class Point(NamedTuple):
-    """`train`: keywords of `TrainConfig`; `finish`: steps that make it serve, by what stands behind the name in the table."""
+    """`train`: keywords of `TrainConfig` for one training after the other, each going on with the student of the last.
 
-    train: dict[str, Any]
+    `finish`: steps that make it serve, by what stands behind the name in the table.
+    """
+
+    train: Sequence[dict[str, Any]]
     finish: dict[str, list[str | dict[str, Any]]]
 
 
