@@ -37,7 +37,7 @@ def add_tasks(app: faust.App, engine: Engine) -> None:
     async def flush() -> None:
         while not app.should_stop:
             await app.sleep(engine.settings.flush_interval_ms / 1000)
-            await engine.store.flush()
+            await engine.flush()
 
     async def forget() -> None:
         while not app.should_stop:

@@ -83,8 +83,16 @@ SETTINGS = (
         1,
         31_536_000,
     ),
-    Setting("SLATESTREAM_FLUSH_INTERVAL_MS", "flush_interval_ms", 500, int, "milliseconds between flushes", 10, 60_000),
-    Setting("SLATESTREAM_CHUNK_RECORDS", "chunk_records", 4000, int, "records handled in one go", 1, 100_000),
+    Setting(
+        "SLATESTREAM_FLUSH_INTERVAL_MS",
+        "flush_interval_ms",
+        500,
+        int,
+        "milliseconds between flushes; while an old log is read, four times that",
+        10,
+        60_000,
+    ),
+    Setting("SLATESTREAM_CHUNK_RECORDS", "chunk_records", 8000, int, "records handled in one go", 1, 100_000),
     Setting(
         "SLATESTREAM_ROWS_IN_MEMORY",
         "rows_in_memory",

@@ -46,6 +46,7 @@ log = logging.getLogger(__name__)
 PREFETCHED = 200_000  # records of counts that librdkafka reads ahead, within 64 MiB
 REQUESTS_AT_ONCE = 500  # a request waits for the others of its chunk
 MAX_IN_FLIGHT = 8  # chunks of counts that agents have not finished, and reads under way: more would only wait in memory
+FLUSHES_LEFT_OUT = 3  # in a row, while an old log is read: nobody waits for these counts, and each flush writes every changed row
 EXIT_STATUS = 70  # EX_SOFTWARE: the supervisor starts a new process, which restores what the log says
 
 
@@ -87,6 +88,7 @@ class Engine:
             CLICKS: self._count_clicks,
             REQUESTS: self._answer,
         }
+        self._flushes_left_out = 0
         self._counts_tail = Tail(client, changelogs[:1])
         self._items_tail = Tail(client, [names.items])
         self.items_topic = names.items
@@ -268,6 +270,14 @@ class Engine:
     def measure(self) -> None:
         """Bring gauges up to date."""
         self.metrics.view_lag.set(self._counts_tail.lag())
+
+    async def flush(self) -> None:
+        """Make durable what was counted; now and then only, while an old log is read."""
+        if self._bulk.busy and self._flushes_left_out < FLUSHES_LEFT_OUT:
+            self._flushes_left_out += 1
+            return
+        self._flushes_left_out = 0
+        await self.store.flush()
 
     async def forget(self) -> None:
         """Drop what the windows have passed."""

@@ -50,6 +50,7 @@ class Reader:
         )
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"reader-{name}")
         self.topics: frozenset[str] = frozenset()
+        self.busy = False  # whether the last read was as large as may be: an old log, or more than this worker can do
         self._source: dict[str, str] = {}
         self._positions: dict[Place, int] = {}
         self._reached: dict[Place, int] = {}  # the consumer's own positions, which go past markers of transactions
@@ -143,10 +144,10 @@ class Reader:
             records = [] if first is None else [first, *self._consumer.consume(self._records - 1, 0)]
         else:
             records = self._consumer.consume(self._records, BULK_WAIT_S)
-        full = len(records) == self._records
+        self.busy = len(records) == self._records
         if any(map(Message.error, records)):
             records = [record for record in records if _good(record)]
-        if full:  # more is waiting: where the ends are does not matter yet, and each question hands the interpreter lock to and fro
+        if self.busy:  # more is waiting: where the ends are does not matter yet, and each question hands the interpreter lock to and fro
             return records, self._reached, {}
         reached = self._consumer.position(_partitions(places))
         ends = {place: self._consumer.get_watermark_offsets(TopicPartition(*place), cached=True)[1] for place in wish.leaders}

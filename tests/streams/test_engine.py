@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import random
 import threading
@@ -9,9 +10,13 @@ import time
 import uuid
 from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
+
+from streams.engine import Engine
 
 from .topics_on import until
 from .worker_process import WorkerProcess
@@ -43,6 +48,20 @@ def impress(bootstrap: str, prefix: str, truth: Counter[tuple[str, str]]) -> Non
             event = {"slate_id": f"load-{slate}", "user_id": user, "item_id": item, "position": position, "segment": segment}
             send(producer, prefix + "impressions", user, {**event, "ts": start_s + slate * 0.01})
     assert producer.flush(120) == 0
+
+
+def test_three_of_four_flushes_are_left_out_while_an_old_log_is_read() -> None:
+    flushed: list[int] = []
+
+    async def flush() -> None:
+        flushed.append(at)
+
+    engine: Any = Engine.__new__(Engine)
+    engine.store, engine._bulk, engine._flushes_left_out = SimpleNamespace(flush=flush), SimpleNamespace(busy=True), 0
+    for at in range(10):
+        engine._bulk.busy = at < 8
+        asyncio.run(engine.flush())
+    assert flushed == [3, 7, 8, 9]
 
 
 @pytest.mark.kafka
