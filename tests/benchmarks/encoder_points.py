@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from encoder.train import WEIGHTS
+
 
 class Point(NamedTuple):
     """`train`: keywords of `TrainConfig` for one training after the other, each going on with the student of the last.
@@ -19,31 +21,42 @@ FULL: list[str | dict[str, Any]] = [{"step": "quantize", "bits": 0}]
 # Every token that a film's text can have: new films bring new names.
 WORDS = {"step": "trim_vocabulary", "minimum": 0, "drop_punctuation": False}
 
+# Behaviour counts for more at the end: it lifts what users choose next, and so little changes the teacher's neighbours.
+CHOSEN = {**WEIGHTS, "click": 0.1, "conversion": 0.1}
+CHOSEN_A = {**WEIGHTS, "click": 0.06, "conversion": 0.06}
+
 POINTS = {
     # Four of six layers with less than half of the heads and a quarter of the units.
     "A": Point(
-        {
-            "steps": [WORDS, {"step": "keep_layers", "keep": [0, 1, 3, 5]}, {"step": "prune", "heads": 5, "units": 384}],
-            "updates": 4_800,
-            "renew_every": 2_400,
-            "learning_rate": 1e-3,
-        },
+        [
+            {
+                "steps": [WORDS, {"step": "keep_layers", "keep": [0, 1, 3, 5]}, {"step": "prune", "heads": 5, "units": 384}],
+                "updates": 4_800,
+                "renew_every": 2_400,
+                "learning_rate": 1e-3,
+            },
+            {"updates": 1_800, "renew_every": 900, "learning_rate": 4e-4, "seed": 12, "weights": CHOSEN_A},
+        ],
         {"": ["quantize"], "float32": FULL},
     ),
     # Three layers with a third of the heads and a fifth of the units, which read every two tokens as one; token vectors of a third.
     "B": Point(
-        {
-            "steps": [
-                WORDS,
-                {"step": "keep_layers", "keep": [0, 2, 5]},
-                {"step": "prune", "heads": 4, "units": 320},
-                {"step": "factorize", "width": 128},
-                {"step": "merge", "before": 0},
-            ],
-            "updates": 14_000,
-            "renew_every": 7_000,
-            "learning_rate": 1e-3,
-        },
+        [
+            {
+                "steps": [
+                    WORDS,
+                    {"step": "keep_layers", "keep": [0, 2, 5]},
+                    {"step": "prune", "heads": 4, "units": 320},
+                    {"step": "factorize", "width": 128},
+                    {"step": "merge", "before": 0},
+                ],
+                "updates": 14_000,
+                "renew_every": 7_000,
+                "learning_rate": 1e-3,
+            },
+            {"updates": 9_000, "renew_every": 2_600, "learning_rate": 7e-4, "seed": 10},
+            {"updates": 1_000, "learning_rate": 3e-4, "seed": 13, "weights": CHOSEN},
+        ],
         {"": ["quantize"], "float32": FULL},
     ),
 }
