@@ -45,7 +45,7 @@ HERE = Path(__file__).parent
 PLACE = HERE.parents[1] / "build" / "bench" / "encoder"
 SPEED_TEXTS = 256
 TEACHER_BATCH = 4  # texts; 1, 8, 16 and 64 are slower (64 by half where a core's cache is small)
-ROUNDS = 2
+ROUNDS = 6
 # In a Python of its own: it needs another version of transformers. torch is lent from this one.
 PEER = ("model2vec==0.10.0", "transformers<5.4.0", "skeletoken>=0.6.0,<0.7.0", "scikit-learn")
 
