@@ -1,7 +1,8 @@
 """Following: records of one topic that wait until another topic of the same partition has been read up to their time.
 
 A record is ready when its leader's last record is not older, when the leader has been read to its end, or when the leader has not moved
-for `PATIENCE_S` (its broker may be away): the order is worth time and is not promised, attribution takes any.
+for `PATIENCE_S` (its broker may be away): the order is worth time and is not promised, attribution takes any. Nor may one record with
+a time in the future keep others back for long: after `LONGEST_S` in which none of its partition was handed out they all are ready.
 Of each partition `MOST_HELD` records wait in memory at most; then it is paused.
 """
 
@@ -12,6 +13,7 @@ from typing import Any, NamedTuple
 
 MOST_HELD = 10_000  # records of one partition; a resumed one is fetched again from where it stood
 PATIENCE_S = 5.0
+LONGEST_S = 60.0
 
 Place = tuple[str, int]  # (topic, partition)
 Records = dict[Place, list[Any]]
@@ -34,6 +36,7 @@ class Following:
         self._most = most  # records of a partition that are ready at once
         self._time_ms: dict[Place, int] = {}  # of leaders
         self._moved_s: dict[Place, float] = {}
+        self._waits_since_s: dict[Place, float] = {}
         self._paused: set[Place] = set()
 
     def ready(self, records: Records, reached: Mapping[Place, int], ends: Mapping[Place, int]) -> Records:
@@ -61,13 +64,15 @@ class Following:
         for place, waiting in list(self.held.items()):
             leader = self._leader(place)
             at_end = 0 <= ends.get(leader, -1) <= reached.get(leader, 0)
-            free = at_end or now_s - self._moved_s.setdefault(leader, now_s) > PATIENCE_S
+            stands = now_s - self._moved_s.setdefault(leader, now_s) > PATIENCE_S
+            free = at_end or stands or now_s - self._waits_since_s.setdefault(place, now_s) > LONGEST_S
             until_ms = self._time_ms.get(leader, 0)
             own = []
             while waiting and len(own) < self._most and (free or waiting[0].timestamp()[1] <= until_ms):
                 own.append(waiting.popleft())
             if own:
                 found[place] = own
+                self._waits_since_s.pop(place, None)
             if not waiting:
                 del self.held[place]
         return found

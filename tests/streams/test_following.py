@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from streams import following as following_module
 from streams.chunk import Chunk
-from streams.following import PATIENCE_S, Following, Wish
+from streams.following import LONGEST_S, PATIENCE_S, Following, Wish
 from streams.reader import Reader
 
 from .making import AT_MS, record
@@ -72,6 +72,15 @@ def test_nothing_waits_for_long_for_impressions_that_do_not_come(following: Foll
     assert following.ready({}, {}, {}) == {}
     clock[0] += 0.1
     assert times(following.ready({}, {}, {})) == {CLICKS: [5]}
+
+
+def test_a_click_of_the_future_keeps_no_other_back_for_long(following: Following, clock: list[float]) -> None:
+    following.ready({CLICKS: at(CLICKS, 10**9, 5)}, {}, {})
+    for second in range(int(LONGEST_S)):
+        clock[0] += 1.0
+        assert following.ready({IMPRESSIONS: at(IMPRESSIONS, 100 + second)}, {}, {}).keys() == {IMPRESSIONS}
+    clock[0] += 1.0
+    assert times(following.ready({IMPRESSIONS: at(IMPRESSIONS, 999)}, {}, {}))[CLICKS] == [10**9, 5]
 
 
 def test_no_more_comes_at_once_than_a_chunk_may_have() -> None:
