@@ -42,6 +42,7 @@ def label(
     folder: Path,
     *,
     half: bool = True,
+    known: Labels | None = None,
     progress: Callable[[int, int], None] = lambda done, all_of: None,
 ) -> Labels:
     """Read the labels of `texts`, computing what is missing.
@@ -57,6 +58,8 @@ def label(
     half
         compute in bfloat16: three times faster on some CPUs, slower on others (`encoder.train.half_pays`), at a cosine of 0.9999 to full
         precision.
+    known
+        labels of the first texts, which are copied.
     progress
         called with the number of batches finished and of all batches.
 
@@ -70,13 +73,17 @@ def label(
     done_file = place / "done.json"
     tokens = teacher.tokens(texts)
     lengths = [len(ids) for ids in tokens]
-    order = np.argsort(lengths, kind="stable")
+    first = 0 if known is None else len(known.vectors)
+    order = first + np.argsort(lengths[first:], kind="stable")
     batches = [order[at : at + BATCH] for at in range(0, len(order), BATCH)]
     done = json.loads(done_file.read_text(encoding="utf-8")) if done_file.is_file() else 0
     starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
     mode = "r+" if done else "w+"
     vectors: Any = np.lib.format.open_memmap(place / "vectors.npy", mode, np.float32, (len(texts), teacher.dim))
     states: Any = np.lib.format.open_memmap(place / "states.npy", mode, np.float16, (int(starts[-1]), teacher.dim))
+    if known is not None and not done:
+        vectors[:first] = known.vectors
+        states[: known.starts[-1]] = known.states
     precision = torch.autocast("cpu", torch.bfloat16) if half else nullcontext()
     with torch.inference_mode(), precision:
         for number in range(done, len(batches)):

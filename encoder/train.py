@@ -30,6 +30,7 @@ from encoder.compress import NETWORK_STEPS, parse
 from encoder.corpus import Corpus
 from encoder.course import Course
 from encoder.labels import Labels, label
+from encoder.rounding import rounded
 from encoder.student import Model, load_model, save_model
 from encoder.teacher import Teacher, load_teacher, packaged_teacher
 
@@ -67,6 +68,8 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True):
         made-up texts for every training text.
     renew_every
         updates after which texts are made up anew, and read by the teacher, which takes its time; 0: never.
+    token_bits
+        4 for a student that will be served with token vectors of 4 bits: it learns with them so (`encoder.rounding`). 0: as they are.
     learning_rate
         at its height, after the first updates; it falls to zero in a straight line.
     seed
@@ -96,6 +99,7 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True):
     behaviour_every: int = 8
     augmented: float = 3.0
     renew_every: Annotated[int, msgspec.Meta(ge=0)] = 0
+    token_bits: int = 0
     learning_rate: float = 5e-4
     seed: int = 0
     half: bool = True
@@ -154,20 +158,26 @@ def train(
     teacher = load_teacher(config.teacher or packaged_teacher())
     model = first_student(teacher, texts, config, report)  # 1
 
-    def labelled(number: int) -> tuple[list[str], Labels]:  # 2
-        rng = np.random.default_rng(config.seed + number)
-        read = texts + augment(texts, round(config.augmented * len(texts)), rng, strange(teacher.tokenizer))
+    def said(read: Sequence[str], known: Labels | None = None) -> Labels:  # 2
         where = labels or out.parent / "labels"
-        return read, label(teacher, read, where, half=half, progress=lambda done, of: report("teacher's labels", done, of))
+        return label(teacher, read, where, half=half, known=known, progress=lambda done, of: report("teacher's labels", done, of))
 
-    model, axes = aim(model, torch.from_numpy(labelled(0)[1].vectors[: len(texts)]), texts, config.dim)  # 3
+    own = said(texts)
+
+    def labelled(number: int) -> tuple[list[str], Labels]:
+        rng = np.random.default_rng(config.seed + number)
+        made = augment(texts, round(config.augmented * len(texts)), rng, strange(teacher.tokenizer))
+        return [*texts, *made], said([*texts, *made], own) if made else own
+
+    model, axes = aim(model, torch.from_numpy(own.vectors), texts, config.dim)  # 3
 
     @functools.lru_cache(maxsize=1)
     def course(number: int) -> Course:
         read, taught = labelled(number)
         return Course(model, corpus, read, teacher, taught, targets(torch.from_numpy(taught.vectors), axes), config)
 
-    losses = _learn(course, model, config, out, device, half, report)  # 4
+    with rounded(model.student, config.token_bits):
+        losses = _learn(course, model, config, out, device, half, report)  # 4
     name = Path(teacher.name).name if Path(teacher.name).is_dir() else teacher.name
     step = {"step": "train", "seconds": round(time.perf_counter() - began, 1), **msgspec.to_builtins(config)}
     card = Card(metrics={f"loss_{part}": value for part, value in losses.items()}, steps=[step], teacher=name)

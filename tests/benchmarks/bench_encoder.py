@@ -30,7 +30,6 @@ from rich.console import Console
 from rich.table import Table
 
 from encoder.artifact import Artifact, load, with_card
-from encoder.augment import augment, strange
 from encoder.compress import compress
 from encoder.corpus import Corpus
 from encoder.embed import Embedder
@@ -127,11 +126,8 @@ def teacher_vectors(corpus: Corpus, teacher: Teacher, *, reuse: bool) -> np.ndar
         return np.load(file)
     training = corpus.training_rows()
     texts = [corpus.texts[row] for row in training]
-    config = TrainConfig()
-    rng = np.random.default_rng(config.seed)
-    read = texts + augment(texts, round(config.augmented * len(texts)), rng, strange(teacher.tokenizer))
     vectors = np.zeros((len(corpus), teacher.dim), np.float32)
-    vectors[training] = label(teacher, read, PLACE / "labels", half=config.half and half_pays()).vectors[: len(training)]
+    vectors[training] = label(teacher, texts, PLACE / "labels", half=half_pays()).vectors
     exact = exact_rows(corpus)
     vectors[exact] = teacher.embed([corpus.texts[at] for at in exact])
     np.save(file, vectors)

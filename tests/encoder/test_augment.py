@@ -27,12 +27,23 @@ def test_texts_differ_and_end_as_items_do():
 
 def test_some_texts_are_mixed_of_two_and_a_sorted_list_stays_sorted():
     one, other = ["Ann Bee", "Cat Doe", "Eve Fox", "Gil Hay"], ["Art Boe", "Cox Dan", "Eli Fin", "Gus Hut"]
-    made = augment([f"One. {', '.join(one)}.", f"Two. {', '.join(other)}."], 400, np.random.default_rng(0))
+    made = augment(2 * [f"One. {', '.join(one)}.", f"Two. {', '.join(other)}."], 400, np.random.default_rng(0))
     casts = [text.removesuffix(".").split(". ")[-1].split(", ") for text in made]
     mixed = [cast for cast in casts if set(cast) & set(one) and set(cast) & set(other)]
     assert len(mixed) > 20
     assert all(cast == sorted(cast) and set(cast) <= {*one, *other} for cast in mixed)
     assert max(map(len, mixed)) == len(one)
+
+
+def test_parts_are_as_new_as_the_next_text_will_bring_them():
+    seldom, common = [f"Ann{n} Bee{n}" for n in range(20)], "United Kingdom"
+    made = augment([f"{name}. {common}, New Zealand." for name in seldom], 400, np.random.default_rng(0))
+    texts = [text.removesuffix(".").split(". ") for text in made]
+    names, countries = zip(*(text for text in texts if len(text) == 2), strict=True)
+    assert set(countries) == {f"{common}, New Zealand"}
+    crossed = set(names) - set(seldom)
+    assert len(crossed) > 50
+    assert crossed <= {f"Ann{one} Bee{other}" for one in range(20) for other in range(20)}
 
 
 def test_same_seed_makes_the_same():

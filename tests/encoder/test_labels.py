@@ -48,6 +48,15 @@ def test_nothing_is_computed_twice(teacher, tmp_path, monkeypatch):
     assert (before.vectors == after.vectors).all()
 
 
+def test_known_labels_are_copied_and_the_others_computed(teacher, tmp_path):
+    known, through = label(teacher, TEXTS[:20], tmp_path), label(teacher, TEXTS, tmp_path / "through")
+    calls = []
+    found = label(teacher, TEXTS, tmp_path, known=known, progress=lambda done, all_of: calls.append(all_of))
+    assert calls == 4 * [4]  # batches of 8 for 30 texts
+    np.testing.assert_allclose(found.vectors, through.vectors, atol=1e-3)  # padded to other lengths in other batches, in half precision
+    np.testing.assert_allclose(found.states[:].astype(np.float32), through.states[:].astype(np.float32), atol=0.05)
+
+
 def test_other_texts_have_labels_of_their_own(teacher, tmp_path):
     label(teacher, TEXTS, tmp_path)
     label(teacher, TEXTS[:-1], tmp_path)

@@ -16,6 +16,7 @@ from encoder.compress import compress
 from encoder.compress.project import unit_vectors
 from encoder.embed import Embedder
 from encoder.evaluate import judge
+from encoder.rounding import Rounded
 from encoder.student import load_model
 from encoder.teacher import load_teacher
 from encoder.train import TrainConfig, train
@@ -116,8 +117,24 @@ def test_held_out_items_decide_nothing(config, tmp_path):
     assert train(blind, config, tmp_path / "blind", labels=tmp_path / "labels").version == seeing.version
 
 
+def test_a_student_can_learn_with_the_vectors_that_are_served_and_keeps_its_own(config, tmp_path):
+    def stop(what, done, all_of):
+        if what == "training" and done == 17:
+            raise KeyboardInterrupt
+
+    plain = train(CORPUS, config, tmp_path / "plain", labels=tmp_path / "labels")
+    rounding = msgspec.structs.replace(config, token_bits=4)
+    trained = train(CORPUS, rounding, tmp_path / "rounding", labels=tmp_path / "labels")
+    assert trained.version != plain.version
+    table = load_model(trained).student.tokens.weight.detach()
+    assert not torch.equal(Rounded()(table), table)
+    with pytest.raises(KeyboardInterrupt):
+        train(CORPUS, rounding, tmp_path / "cut", labels=tmp_path / "labels", report=stop)
+    assert train(CORPUS, rounding, tmp_path / "cut", labels=tmp_path / "labels").version == trained.version
+
+
 def test_texts_are_made_up_anew(config, tmp_path):
-    """Renewed after 10 of 20 updates: other weights, two sets of labels, and the same weights after an interruption in the second half."""
+    """After 10 of 20 updates: other weights, labels of the own texts and of two sets, and an interruption later is no matter."""
 
     def stop(what, done, all_of):
         if what == "training" and done == 17:
@@ -127,7 +144,7 @@ def test_texts_are_made_up_anew(config, tmp_path):
     renewed = msgspec.structs.replace(config, renew_every=10)
     twice = train(CORPUS, renewed, tmp_path / "twice", labels=tmp_path / "labels")
     assert twice.version != once.version
-    assert len(list((tmp_path / "labels").iterdir())) == 2
+    assert len(list((tmp_path / "labels").iterdir())) == 3
     with pytest.raises(KeyboardInterrupt):
         train(CORPUS, renewed, tmp_path / "cut", labels=tmp_path / "labels", report=stop)
     assert train(CORPUS, renewed, tmp_path / "cut", labels=tmp_path / "labels").version == twice.version
