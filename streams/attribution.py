@@ -15,11 +15,12 @@ Not promised: duplicates that come later than the row lives are counted again; f
 """
 
 import math
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from .chunk import CLICKS, REQUESTS, Feedback
 from .discount import discount
-from .events import Click, seconds
 from .partition import Partition
 from .rows import (
     CLICKED,
@@ -36,8 +37,6 @@ MAX_SLATE_ITEMS = 1000  # a slate has 100 at most; one slate_id for everything w
 OVERFULL = f"expected at most {MAX_SLATE_ITEMS} items with one slate_id, found more: is it unique per slate?"
 EXPIRY_STEPS = 8  # expiries are rounded up to this fraction of the window: fewer index entries, rows kept up to 1/8 longer
 
-IMPRESSIONS, CLICKS, REQUESTS = "impressions", "clicks", "slate-requests"  # the sources, which make stream time
-
 # Outcomes, counted per segment ("" where none is known): the names of the metrics.
 COUNTED_CLICK, COUNTED_CONVERSION = "click", "conversion"
 DUPLICATE, WAITED, LATE, ORPHAN, REJECTED, FORGOTTEN = "duplicate", "waiting", "late", "orphan", "rejected", "forgotten"
@@ -53,26 +52,42 @@ class Rules(NamedTuple):
     half_life_s: float | None = None
 
 
-def count_clicks(partition: Partition, events: Iterable[Click], rules: Rules, now_s: float) -> None:
+def count_clicks(partition: Partition, events: Iterable[Feedback], rules: Rules, now_s: float) -> None:
     """Count a run of clicks and conversions of one partition, in order; what cannot be judged yet waits. `now_s` as above."""
     lives_s = 2 * rules.attribution_window_s
     stream_s = partition.stream_s.get(CLICKS, 0.0)
     horizon_s = horizon(partition)
     tally = partition.tally
-    for event in events:
+    plain = rules.half_life_s is None
+    window_s, counted_s = rules.attribution_window_s, rules.conversion_window_s + rules.attribution_window_s
+    names, delays = partition.names, partition.delays
+    clicks: defaultdict[str, int] = defaultdict(int)  # by segment
+    for at, event in enumerate(events):
         ts = event.ts
-        if type(ts) is not float:
-            ts = seconds(ts)
         if ts > stream_s:
             stream_s = max(stream_s, min(ts, now_s))
         row = open_row(partition, event.slate_id, max(ts, horizon_s) + lives_s, rules)
         item_id = event.item_id
-        item_id = partition.names.setdefault(item_id, item_id)
+        item_id = names.setdefault(item_id, item_id)
+        shown_s = row.items.get(item_id)
+        if plain and type(shown_s) is float and not event.conversion and ts - shown_s <= window_s and not row.waits:
+            # nearly every click: the first feedback on an impression that was seen; what is below would do the same
+            row.items[item_id] = Seen(SEEN | CLICKED, shown_s)
+            row.clicked = True
+            segment = row.segment or DEFAULT_SEGMENT
+            count = partition.count((segment, item_id))
+            count.clicks += 1.0
+            count.value += event.value
+            clicks[segment] += 1
+            delays.append((max(0.0, ts - shown_s), shown_s))
+            if shown_s + counted_s > row.expires_s:
+                extend(row, shown_s + counted_s, rules)
+            continue
         if len(row.items) >= MAX_SLATE_ITEMS and item_id not in row.items:
-            partition.refuse(event, OVERFULL)
+            partition.refuse(at, OVERFULL)
             continue
         seen = entry(row, item_id)
-        conversion = event.kind == COUNTED_CONVERSION
+        conversion = event.conversion
         segment = seen.segment or row.segment or ""
         if seen.bits & (CONVERTED if conversion else CLICKED):
             tally[DUPLICATE, segment] += 1
@@ -86,6 +101,8 @@ def count_clicks(partition: Partition, events: Iterable[Click], rules: Rules, no
             tally[LATE, segment] += 1
         else:
             _count_feedback(partition, row, item_id, seen, conversion, ts, event.value, rules, now_s)
+    for segment, number in clicks.items():
+        tally[COUNTED_CLICK, segment] += number
     partition.stream_s[CLICKS] = stream_s
 
 

@@ -22,7 +22,7 @@ from collections.abc import Iterator
 import msgspec
 from rocksdict import BlockBasedOptions, Cache, Options, Rdict, WriteBatch
 
-from .rows import slate_expiry_s
+from .rows import slate_expiry_s, slate_head
 
 SLATE_PREFIX, EXPIRY_PREFIX, OFFSET_PREFIX = b"S", b"E", b"O"
 BLOCK_CACHE_BYTES = 64 << 20  # for all partitions together; Faust's default is 2 GiB for each table and partition
@@ -144,7 +144,7 @@ class Batch:
     def __init__(self, db: Rdict) -> None:
         self._db = db
         self._batch = WriteBatch(raw_mode=True)
-        self._expiring: defaultdict[float, list[bytes]] = defaultdict(list)
+        self._expiring: defaultdict[bytes, list[bytes]] = defaultdict(list)  # by what stands before the row, which is its expiry
 
     def put_count(self, key: bytes, value: bytes | None) -> None:
         """A record of the counts changelog."""
@@ -159,7 +159,7 @@ class Batch:
             self._batch.delete(SLATE_PREFIX + key)
         else:
             self._batch.put(SLATE_PREFIX + key, value)
-            self._expiring[slate_expiry_s(value)].append(key)
+            self._expiring[slate_head(value)].append(key)
 
     def drop_expiry(self, key: bytes) -> None:
         """An index entry that has been dealt with."""
@@ -172,8 +172,8 @@ class Batch:
     def write(self) -> None:
         """Write all of it, or nothing."""
         now_ns = time.time_ns()  # tells the batches apart: a partition's follow each other by milliseconds at least
-        for expires_s, names in self._expiring.items():
-            head = EXPIRY_PREFIX + _EXPIRY.pack(expires_s)
+        for before, names in self._expiring.items():
+            head = EXPIRY_PREFIX + _EXPIRY.pack(slate_expiry_s(before))
             for number, at in enumerate(range(0, len(names), SLATES_PER_ENTRY)):
                 self._batch.put(head + _ENTRY.pack(now_ns, number), _pack_names(names[at : at + SLATES_PER_ENTRY]))
         self._db.write(self._batch)

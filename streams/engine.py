@@ -15,15 +15,16 @@ from bandits.config import SlateConfig
 from bandits.learner import MEMORIES
 
 from .arrivals import Arrivals
-from .attribution import CLICKS, IMPRESSIONS, REJECTED, REQUESTS, Rules, count_clicks
+from .attribution import REJECTED, Rules, count_clicks
 from .catalogue import CatalogueView
 from .changelogs import ensure_changelogs
-from .chunk import Chunk
+from .chunk import CLICKS, IMPRESSIONS, REQUESTS, Chunk
 from .config import Settings, worker_name
 from .connect import connect
-from .events import decode_click, decode_impression
+from .fetcher import Plan
+from .fetching import InProcess, InThread
 from .impressions import count_impressions
-from .ingest import Place, dead_letter, decode_chunk, item_fault
+from .ingest import Place, dead_letter, item_fault, open_chunk
 from .metrics import Metrics
 from .names import app_id, changelog_topics
 from .reader import Reader
@@ -43,7 +44,7 @@ from .view import CountsView, Index
 
 log = logging.getLogger(__name__)
 
-PREFETCHED = 200_000  # records of counts that librdkafka reads ahead, within 64 MiB
+PREFETCHED = 200_000  # records that librdkafka reads ahead, within 64 MiB
 REQUESTS_AT_ONCE = 500  # a request waits for the others of its chunk
 MAX_IN_FLIGHT = 8  # chunks of counts that agents have not finished, and reads under way: more would only wait in memory
 FLUSHES_LEFT_OUT = 3  # in a row, while an old log is read: nobody waits for these counts, and each flush writes every changed row
@@ -81,8 +82,10 @@ class Engine:
             responder.wait_for_replies,
             self.end_process,
         )
-        self._bulk = Reader(client, "counts", settings.chunk_records, prompt=False, prefetch=PREFETCHED)
-        self._prompt = Reader(client, "requests", min(settings.chunk_records, REQUESTS_AT_ONCE), prompt=True, prefetch=10_000)
+        plan = Plan(client, settings.chunk_records, False, PREFETCHED, settings.max_event_bytes, settings.segment_fields)
+        self._counts_process = InProcess(plan, self.end_process)
+        self._bulk = Reader(self._counts_process)
+        self._prompt = Reader(InThread(plan._replace(chunk_records=min(settings.chunk_records, REQUESTS_AT_ONCE), prompt=True)))
         self._handlers: dict[str, Callable[[Chunk, float], None]] = {
             IMPRESSIONS: self._count_impressions,
             CLICKS: self._count_clicks,
@@ -129,20 +132,21 @@ class Engine:
         replies = Replies(client)
         rng = np.random.default_rng()
         snapshots = Snapshots(config, counts, catalogue, vectors, rng)
-        responder = Responder(config, counts, catalogue, snapshots, Tastes(), replies, names.slates, metrics, settings.max_event_bytes, rng)
+        responder = Responder(config, counts, catalogue, snapshots, Tastes(), replies, names.slates, metrics, rng)
         rules = Rules(
             settings.attribution_window_s, settings.conversion_window_s, settings.segment_fields, config.examination, config.half_life_s
         )
         return cls(settings, partitions, rules, responder, vectors, metrics)
 
     def start(self) -> None:
-        """Make sure of the changelogs before anything reads them.
+        """Start the process that reads counts, and make sure of the changelogs before anything reads them.
 
         Raises
         ------
         TopicsError
             If they cannot be made, or have another number of partitions than the sources.
         """
+        self._counts_process.start()
         ensure_changelogs(AdminClient(self.settings.kafka_client()), changelog_topics(self.settings), self.partitions, self.settings)
 
     # ---- what the transport asks (ChunkFlow)
@@ -216,13 +220,11 @@ class Engine:
 
     def _count_impressions(self, chunk: Chunk, now_s: float) -> None:
         partition = self.store.partitions[chunk.partition]
-        events = decode_chunk(partition, chunk, decode_impression, self.settings.max_event_bytes, now_s)
-        count_impressions(partition, events, self.store.rules, now_s)
+        count_impressions(partition, open_chunk(partition, chunk, now_s), self.store.rules, now_s)
 
     def _count_clicks(self, chunk: Chunk, now_s: float) -> None:
         partition = self.store.partitions[chunk.partition]
-        events = decode_chunk(partition, chunk, decode_click, self.settings.max_event_bytes, now_s)
-        count_clicks(partition, self.responder.tastes.clicked(events), self.store.rules, now_s)
+        count_clicks(partition, self.responder.tastes.clicked(open_chunk(partition, chunk, now_s)), self.store.rules, now_s)
 
     def _answer(self, chunk: Chunk, now_s: float) -> None:
         self.responder.answer(self.store.partitions[chunk.partition], chunk, self.store.rules, now_s)

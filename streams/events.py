@@ -121,6 +121,14 @@ MAX_QUOTED_BYTES = 65_536  # of a refused event's value: a dead letter must fit 
 
 Event = TypeVar("Event", bound=Struct)
 
+
+def check_size(value: bytes | None, max_bytes: int) -> None:
+    """Raise `EventError` for a value that is too long to be decoded."""
+    if value is not None and len(value) > max_bytes:
+        msg = f"expected at most {max_bytes} bytes, found {len(value)}; see SLATESTREAM_MAX_EVENT_BYTES"
+        raise EventError(msg)
+
+
 _encoder = msgspec.json.Encoder()
 
 

@@ -9,7 +9,7 @@ Of each partition `MOST_HELD` records wait in memory at most; then it is paused.
 import time
 from collections import deque
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 MOST_HELD = 10_000  # records of one partition; a resumed one is fetched again from where it stood
 PATIENCE_S = 5.0
@@ -19,16 +19,8 @@ Place = tuple[str, int]  # (topic, partition)
 Records = dict[Place, list[Any]]
 
 
-class Wish(NamedTuple):
-    """What the next read is asked to do: partitions to pause and to resume, and leaders whose ends decide about what is held."""
-
-    pause: list[Place]
-    resume: list[Place]
-    leaders: list[Place]
-
-
 class Following:
-    """What is held of one assignment. It lives on the event loop; the reader's thread gets a `Wish`."""
+    """What is held of one assignment."""
 
     def __init__(self, follows: Mapping[str, str], most: int) -> None:
         self.held: dict[Place, deque[Any]] = {}
@@ -77,12 +69,17 @@ class Following:
                 del self.held[place]
         return found
 
-    def wish(self) -> Wish:
-        """For the next read: pause what has enough waiting, resume what has little."""
-        pause = [place for place, waiting in self.held.items() if len(waiting) >= MOST_HELD and place not in self._paused]
-        resume = [place for place in self._paused if len(self.held.get(place, ())) < MOST_HELD // 2]
-        self._paused = (self._paused | set(pause)) - set(resume)
-        return Wish(pause, resume, [self._leader(place) for place in self.held])
+    def to_pause(self) -> list[Place]:
+        """Partitions of which enough is held, said once."""
+        places = [place for place, waiting in self.held.items() if len(waiting) >= MOST_HELD and place not in self._paused]
+        self._paused.update(places)
+        return places
+
+    def to_resume(self) -> list[Place]:
+        """Paused partitions of which little is held, said once."""
+        places = [place for place in self._paused if len(self.held.get(place, ())) < MOST_HELD // 2]
+        self._paused.difference_update(places)
+        return places
 
     def _leader(self, place: Place) -> Place:
         return self._follows[place[0]], place[1]

@@ -9,8 +9,6 @@ from collections import Counter, defaultdict
 from collections.abc import Callable
 from typing import NamedTuple
 
-from msgspec import Struct
-
 from .disk import SLATE_PREFIX, Disk
 from .rows import (
     POSITIONS_KEY,
@@ -71,7 +69,7 @@ class Partition:
         self.watermark_s = 0.0  # stream time when slates were last forgotten
         self.looked_at: bytes | None = None  # where forgetting stands in the index on disk, until the next flush
         self.delays: list[tuple[float, float]] = []  # of counted clicks: seconds after the impression, time of the impression
-        self.refuse: Callable[[Struct, str], None] = lambda _event, _reason: None  # makes a dead letter of an event of the chunk in hand
+        self.refuse: Callable[[int, str], None] = lambda _at, _reason: None  # makes a dead letter of a record of the chunk in hand
         self.counts: dict[CountKey, CountRow] = {}
         self._older_counts: dict[CountKey, CountRow] = {}
         self.slates: dict[str, SlateRow | None] = {}  # None: forgotten, until the disk knows

@@ -13,8 +13,8 @@ from bandits.serve import Request, SlateResult, compose
 from .attribution import Rules, serve
 from .catalogue import CatalogueView
 from .chunk import Chunk
-from .events import Slate, SlateItem, SlateRequest, decode_slate_request, encode, seconds
-from .ingest import decode_chunk
+from .events import Slate, SlateItem, SlateRequest, encode, seconds
+from .ingest import open_chunk
 from .metrics import Metrics
 from .partition import Partition
 from .replies import Replies
@@ -37,7 +37,6 @@ class Responder:
         replies: Replies,
         topic: str,
         metrics: Metrics,
-        max_event_bytes: int,
         rng: np.random.Generator,
     ) -> None:
         self.config = config
@@ -48,13 +47,12 @@ class Responder:
         self._replies = replies
         self._topic = topic
         self._metrics = metrics
-        self._max_event_bytes = max_event_bytes
         self._rng = rng
 
     def answer(self, partition: Partition, chunk: Chunk, rules: Rules, now_s: float) -> None:
         """Answer a chunk of requests and note the slates in the partition's log."""
         began = time.perf_counter()
-        requests = list(decode_chunk(partition, chunk, decode_slate_request, self._max_event_bytes, now_s))
+        requests = open_chunk(partition, chunk, now_s)
         for request, slate in zip(requests, self.slates(requests, rules, now_s), strict=True):
             serve(partition, slate.slate_id, slate.segment, slate.policy_version, seconds(request.ts), rules, now_s)
             self._replies.send(self._topic, request.user_id.encode(), encode(slate))

@@ -176,8 +176,13 @@ def decode_slate(value: bytes) -> SlateRow:
     return _decode(_unpack_slate, value, _SLATE_HEAD.size, "a slate row")
 
 
+def slate_head(value: bytes) -> bytes:
+    """What stands before a slate row: rows with the same expiry have the same."""
+    return value[: _SLATE_HEAD.size]
+
+
 def slate_expiry_s(value: bytes) -> float:
-    """When the row in these bytes may be forgotten, in stream time."""
+    """When the row in these bytes, or behind this head, may be forgotten, in stream time."""
     if len(value) < _SLATE_HEAD.size or value[0] != VERSION:
         raise RowError(_unreadable("a slate row", value))
     return float(_SLATE_HEAD.unpack_from(value)[1])

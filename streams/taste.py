@@ -12,7 +12,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from .events import Click
+from .chunk import Feedback
 from .view import Index
 
 CLICKS_KEPT = 10  # per user
@@ -27,7 +27,7 @@ class Tastes:
         self._users_kept = users_kept
         self._clicked: dict[str, tuple[str, ...]] = {}  # the user whose last click is oldest stands first
 
-    def clicked(self, clicks: Iterable[Click]) -> Iterable[Click]:
+    def clicked(self, clicks: Iterable[Feedback]) -> Iterable[Feedback]:
         """Note the clicks that pass through."""
         clicked = self._clicked
         for click in clicks:

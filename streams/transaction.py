@@ -190,16 +190,22 @@ def _produce(producer: Producer, changes: Iterable[Rows], delivered: Any) -> Non
     for topic, partition, rows in changes:
         last = len(rows) - 1
         for number, (key, value) in enumerate(rows):
-            _queue(producer, topic, value, key, partition, delivered if number == last else None)
+            report = delivered if number == last else None
+            try:
+                producer.produce(topic, value, key, partition, report)
+            except BufferError:
+                _when_there_is_room(producer, topic, value, key, partition, report)
 
 
-def _queue(producer: Producer, *record: Any) -> None:
+def _when_there_is_room(producer: Producer, *record: Any) -> None:
+    """Queue a record that found the queue full: the broker catches up."""
     while True:
+        producer.poll(0.05)
         try:
             producer.produce(*record)
             return
-        except BufferError:  # the queue is full: let the broker catch up
-            producer.poll(0.05)
+        except BufferError:
+            continue
 
 
 def _patiently(call: Any) -> None:

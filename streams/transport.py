@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Any, Protocol
 
+from confluent_kafka import TIMESTAMP_CREATE_TIME
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 
@@ -153,14 +154,13 @@ class Consumer(driver.Consumer):
         return [(tp, message) async for tp, message in super().getmany(timeout)]
 
     def _message(self, chunk: Chunk, tp: TP) -> ConsumerMessage:
-        kind, ms = chunk.records[-1].timestamp()
         generation = self.app.consumer_generation_id
         return ConsumerMessage(
             chunk.topic,
             chunk.partition,
             chunk.end - 1,
-            ms / 1000,
-            kind,
+            chunk.time_ms / 1000,
+            TIMESTAMP_CREATE_TIME,
             (),
             None,
             chunk,

@@ -16,7 +16,7 @@ import streams.transaction
 from streams.chunk import Chunk
 from streams.engine import Engine
 from streams.partition import Changes, Partition
-from streams.reader import Reader, by_place
+from streams.reader import Reader
 from streams.store import Store
 from streams.transaction import CALL_TIMEOUT_S, DEADLINE_S, Owner, Transactions, Undone
 from streams.transport import Lane
@@ -135,13 +135,11 @@ def old_chunk() -> None:
         return self.partitions.get(chunk.partition)
 
     async def read(self: Reader) -> list[Chunk]:
-        records, _reached = await self._call(self._read, list(self._positions))
-        chunks = []
-        for (topic, number), own in by_place(records).items():
-            start, end = own[0].offset(), own[-1].offset() + 1
-            self._positions[topic, number] = end
-            chunks.append(Chunk(self._source[topic], topic, number, own, start, end, self._session))
-        return chunks
+        fetched = await self._fetching.call("read")
+        for chunk in fetched.chunks:
+            self._positions[chunk.topic, chunk.partition] = chunk.end
+        self._reached, self._ends, self.busy = fetched.reached, fetched.ends, fetched.busy
+        return [chunk._replace(session=self._session) for chunk in fetched.chunks]
 
     begin = Engine.begin
     left: list[Any] = []  # per lane, what it was waiting for when its session ended
@@ -149,7 +147,7 @@ def old_chunk() -> None:
     async def begin_with_the_rest(self: Engine, assignment: Any) -> list[Lane]:
         lanes = await begin(self, assignment)
         for lane, before in zip(lanes, left, strict=False):
-            lane.pending, before.pending = before.pending, None
+            lane.pending, before.pending = before.pending, lane.pending
         left[:] = lanes
         return lanes
 

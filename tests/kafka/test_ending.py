@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import signal
+import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 from confluent_kafka.admin import AdminClient, NewPartitions  # type: ignore[attr-defined]
 
+from streams.engine import EXIT_STATUS
 from streams.view import read_counts
 from tests.cluster import Cluster
 from tests.kafka import audit
@@ -44,6 +46,24 @@ def test_sigterm_in_the_middle_leaves_exactly_what_was_committed(make_fleet: Cal
     assert 0 < earlier <= sum(committed.values()) < sum(feed.ends.values())
     assert differences(_recount(fleet, committed), read_counts(fleet.settings)) == []
     fleet.start(worker, SLATESTREAM_FLUSH_INTERVAL_MS="200")
+    wait_read(fleet, feed)
+    assert_exact(fleet, history, feed)
+
+
+def test_a_worker_whose_reading_process_was_killed_ends_and_the_next_one_goes_on(make_fleet: Callable[..., Fleet]) -> None:
+    fleet = make_fleet(1)
+    worker = fleet.workers[0]
+    history = make(random.Random(13), time.time(), 8000, requests=0)
+    fleet.start(worker)
+    wait_for("the worker to be ready", lambda: signal_ready(fleet))
+    feed = start_feed(fleet, history, seconds=6.0)
+    wait_for("a flush", lambda: sum(fleet.committed(list(feed.ends) or [(fleet.names.clicks, 0)]).values()) > 0)
+    assert worker.process is not None
+    subprocess.run(["pkill", "-KILL", "-P", str(worker.process.pid), "-f", "streams.fetching"], check=True)
+    wait_for("the worker to end", lambda: worker.status is not None)
+    assert worker.status == EXIT_STATUS
+    assert "the process that reads records has ended with status -9" in worker.text()
+    fleet.start(worker)
     wait_read(fleet, feed)
     assert_exact(fleet, history, feed)
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from confluent_kafka import Message
 
+from streams import attribution, impressions
 from streams.attribution import Rules
 from streams.chunk import Chunk
 from streams.config import Settings, load_settings
 from streams.disk import Disk
 from streams.events import Click, Impression
+from streams.parsing import feedback, parse, shown
 from streams.partition import Partition
 from streams.rows import COUNTS_PREFIX, decode_count, decode_count_key
 
@@ -30,10 +32,26 @@ def record(
     return Message(topic=topic, partition=partition, offset=offset, key=key, value=value, timestamp=(1, at_ms))
 
 
-def chunk_of(values: Iterable[bytes | None], source: str = "impressions", key: bytes | None = b"user", start: int = 0) -> Chunk:
+def chunk_of(
+    values: Iterable[bytes | None], source: str = "impressions", key: bytes | None = b"user", start: int = 0, max_bytes: int = 1000
+) -> Chunk:
     """A chunk of partition 0, read in session 0."""
-    records = [record(value, key, source, 0, start + at) for at, value in enumerate(values)]
-    return Chunk(source, source, 0, records, start, start + len(records), 0)
+    return chunk_from([record(value, key, source, 0, start + at) for at, value in enumerate(values)], source, start, max_bytes)
+
+
+def chunk_from(records: list[Any], source: str, start: int = 0, max_bytes: int = 1000) -> Chunk:
+    """A chunk of these records of partition 0, read in session 0."""
+    return Chunk(source, source, 0, start, start + len(records), AT_MS, 0, *parse(source, records, max_bytes, ()))
+
+
+def count_impressions(partition: Partition, events: Sequence[Impression], rules: Rules, now_s: float) -> None:
+    """As the engine does with a chunk of them."""
+    impressions.count_impressions(partition, shown(events, rules.segment_fields), rules, now_s)
+
+
+def count_clicks(partition: Partition, events: Sequence[Click], rules: Rules, now_s: float) -> None:
+    """As the engine does with a chunk of them."""
+    attribution.count_clicks(partition, feedback(events), rules, now_s)
 
 
 def impression(slate: str = "s", item: str = "i", at_s: float = 0.0, **rest: Any) -> Impression:

@@ -13,13 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streams.attribution import count_clicks
 from streams.disk import Disk
 from streams.events import Click, Impression
-from streams.impressions import count_impressions
 from streams.partition import Partition
 
-from .making import CONVERSION_WINDOW_S, NOW_S, RULES, START_S, WINDOW_S, empty, flush, totals
+from .making import CONVERSION_WINDOW_S, NOW_S, RULES, START_S, WINDOW_S, count_clicks, count_impressions, empty, flush, totals
 
 SLATES, ITEMS = ("s1", "s2", "s3"), ("a", "b", "c")
 AGES_S = (-5.0, 0.0, 50.0, WINDOW_S, WINDOW_S + 1, 500.0, CONVERSION_WINDOW_S, CONVERSION_WINDOW_S + 1)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import pytest
 from confluent_kafka import Message, Producer
 from hypothesis import given
@@ -11,8 +9,9 @@ from hypothesis import strategies as st
 
 from streams import following as following_module
 from streams.chunk import Chunk
-from streams.following import LONGEST_S, PATIENCE_S, Following, Wish
-from streams.reader import Reader
+from streams.events import Click, Impression, encode
+from streams.fetcher import Fetcher, Plan
+from streams.following import LONGEST_S, PATIENCE_S, Following
 
 from .making import AT_MS, record
 from .topics_on import make_topic
@@ -55,7 +54,6 @@ def test_partitions_wait_for_their_own_impressions_only(following: Following) ->
     found = following.ready({CLICKS: at(CLICKS, 5), other: at(other, 5), IMPRESSIONS: at(IMPRESSIONS, 9)}, {}, {})
     assert set(found) == {IMPRESSIONS, CLICKS}
     assert list(following.held) == [other]
-    assert following.wish().leaders == [("impressions", 1)]
 
 
 @pytest.mark.parametrize(("end", "reached", "free"), [(7, 7, True), (0, 0, True), (7, 6, False), (-1, 7, False)])
@@ -98,13 +96,13 @@ def test_topics_that_follow_none_pass_as_they_are() -> None:
 def test_a_partition_with_enough_waiting_is_paused_until_half_of_it_is_gone(following: Following, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(following_module, "MOST_HELD", 4)
     following.ready({CLICKS: at(CLICKS, 1, 2, 3, 4)}, {}, {})
-    assert following.wish() == Wish([CLICKS], [], [IMPRESSIONS])
-    assert following.wish() == Wish([], [], [IMPRESSIONS])  # said once
+    assert (following.to_pause(), following.to_resume()) == ([CLICKS], [])
+    assert (following.to_pause(), following.to_resume()) == ([], [])  # said once
     following.ready({IMPRESSIONS: at(IMPRESSIONS, 2)}, {}, {})
-    assert following.wish() == Wish([], [], [IMPRESSIONS])
+    assert (following.to_pause(), following.to_resume()) == ([], [])
     following.ready({IMPRESSIONS: at(IMPRESSIONS, 3)}, {}, {})
-    assert following.wish() == Wish([], [CLICKS], [IMPRESSIONS])
-    assert following.wish() == Wish([], [], [IMPRESSIONS])
+    assert (following.to_pause(), following.to_resume()) == ([], [CLICKS])
+    assert (following.to_pause(), following.to_resume()) == ([], [])
 
 
 @given(st.lists(st.tuples(st.sampled_from(["impressions", "clicks"]), st.integers(0, 1), st.integers(0, 9)), max_size=40), st.data())
@@ -127,6 +125,24 @@ def test_everything_comes_out_once_and_in_order(events: list[tuple[str, int, int
     assert came == sent
 
 
+def impression_value(number: int) -> bytes:
+    return encode(Impression("s", "u", str(number), 0, 1.0))
+
+
+def click_value(number: int) -> bytes:
+    return encode(Click("s", "u", str(number), 1.0))
+
+
+def numbers(chunk: Chunk) -> list[int]:
+    if chunk.topic.startswith("impressions"):
+        return [int(item) for run in chunk.events for item in run.items]
+    return [int(each.item_id) for each in chunk.events]
+
+
+def fetcher(bootstrap: str, chunk_records: int) -> Fetcher:
+    return Fetcher(Plan({"bootstrap.servers": bootstrap}, chunk_records, False, 10_000, 1000))
+
+
 @pytest.mark.local
 def test_an_old_log_is_read_in_the_order_of_time_across_topics(local_broker: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Clicks far ahead of their impressions are held, paused at a few, fetched again, and none is lost."""
@@ -134,36 +150,30 @@ def test_an_old_log_is_read_in_the_order_of_time_across_topics(local_broker: str
     impressions, clicks = make_topic(local_broker, "impressions"), make_topic(local_broker, "clicks")
     producer = Producer({"bootstrap.servers": local_broker})
     for number in range(1000):
-        producer.produce(impressions, b"%d" % number, b"k", 0, timestamp=AT_MS + number)
+        producer.produce(impressions, impression_value(number), b"k", 0, timestamp=AT_MS + number)
         if number % 5 == 0:
-            producer.produce(clicks, b"%d" % number, b"k", 0, timestamp=AT_MS + number)
+            producer.produce(clicks, click_value(number), b"k", 0, timestamp=AT_MS + number)
     assert producer.flush(20) == 0
 
-    async def read() -> list[Chunk]:
-        reader = Reader({"bootstrap.servers": local_broker}, "test", 50, prompt=False, prefetch=10_000)
-        topics = {impressions: "impressions", clicks: "clicks"}
-        try:
-            await reader.assign(1, topics, {(impressions, 0): 0, (clicks, 0): 0}, {clicks: impressions})
-            chunks: list[Chunk] = []
-            while sum(len(chunk.records) for chunk in chunks) < 1200:
-                chunks += await reader.read()
-                # what is held has not been read, from the store's point of view
-                applied = sum(len(chunk.records) for chunk in chunks if chunk.topic == clicks)
-                assert applied == 200 or reader.behind(0, {clicks: applied}, {clicks: 200}) == [clicks]
-            return chunks
-        finally:
-            await reader.close()
+    made = fetcher(local_broker, 50)
+    chunks: list[Chunk] = []
+    made.assign(1, {impressions: "impressions", clicks: "clicks"}, {(impressions, 0): 0, (clicks, 0): 0}, {clicks: impressions})
+    while sum(len(numbers(chunk)) for chunk in chunks) < 1200:
+        fetched = made.read()
+        chunks += fetched.chunks
+        # what is held has not been read, from the store's point of view
+        assert fetched.reached[clicks, 0] <= 200
+        assert all(fetched.reached[clicks, 0] == chunk.end for chunk in fetched.chunks if chunk.topic == clicks and chunk.end < 200)
+    made.close()
 
-    chunks = asyncio.run(asyncio.wait_for(read(), 60))
     seen_until = -1
     for chunk in chunks:
-        numbers = [int(each.value()) for each in chunk.records]
         if chunk.topic == impressions:
-            seen_until = numbers[-1]
+            seen_until = numbers(chunk)[-1]
         else:
-            assert numbers[-1] <= seen_until
+            assert numbers(chunk)[-1] <= seen_until
     for topic, step in ((impressions, 1), (clicks, 5)):
-        assert [int(each.value()) for chunk in chunks if chunk.topic == topic for each in chunk.records] == list(range(0, 1000, step))
+        assert [number for chunk in chunks if chunk.topic == topic for number in numbers(chunk)] == list(range(0, 1000, step))
 
 
 @pytest.mark.local
@@ -172,23 +182,18 @@ def test_what_was_paused_flows_in_the_next_session(local_broker: str, monkeypatc
     monkeypatch.setattr(following_module, "MOST_HELD", 20)
     impressions, clicks = make_topic(local_broker, "impressions"), make_topic(local_broker, "clicks")
     producer = Producer({"bootstrap.servers": local_broker, "batch.num.messages": 1})
-    producer.produce(impressions, b"i", b"k", 0, timestamp=AT_MS)
+    producer.produce(impressions, impression_value(0), b"k", 0, timestamp=AT_MS)
     for number in range(100):
-        producer.produce(clicks, b"%d" % number, b"k", 0, timestamp=AT_MS + 1 + number)
+        producer.produce(clicks, click_value(number), b"k", 0, timestamp=AT_MS + 1 + number)
     assert producer.flush(20) == 0
 
-    async def run() -> None:
-        reader = Reader({"bootstrap.servers": local_broker}, "test", 30, prompt=False, prefetch=10_000)
-        topics, follows = {impressions: "impressions", clicks: "clicks"}, {clicks: impressions}
-        try:
-            await reader.assign(1, topics, {(impressions, 0): 1, (clicks, 0): 0}, {clicks: "another topic"})
-            for _ in range(10):
-                assert await reader.read() == []
-            await reader.assign(2, topics, {(impressions, 0): 0, (clicks, 0): 0}, follows)
-            found = 0
-            while found < 101:
-                found += sum(len(chunk.records) for chunk in await reader.read())
-        finally:
-            await reader.close()
-
-    asyncio.run(asyncio.wait_for(run(), 60))
+    made = fetcher(local_broker, 30)
+    topics, follows = {impressions: "impressions", clicks: "clicks"}, {clicks: impressions}
+    made.assign(1, topics, {(impressions, 0): 1, (clicks, 0): 0}, {clicks: "another topic"})
+    for _ in range(10):
+        assert made.read().chunks == []
+    made.assign(2, topics, {(impressions, 0): 0, (clicks, 0): 0}, follows)
+    found = 0
+    while found < 101:
+        found += sum(len(numbers(chunk)) for chunk in made.read().chunks)
+    made.close()

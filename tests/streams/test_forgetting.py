@@ -7,12 +7,26 @@ from pathlib import Path
 import pytest
 
 from streams import disk as disk_module
-from streams.attribution import CLICKS, IMPRESSIONS, count_clicks, serve
+from streams.attribution import serve
+from streams.chunk import CLICKS, IMPRESSIONS
 from streams.forgetting import forget, watermark
-from streams.impressions import count_impressions
 from streams.partition import Partition
 
-from .making import CONVERSION_WINDOW_S, NOW_S, RULES, START_S, WINDOW_S, click, flush, impression, partition_on, totals, write
+from .making import (
+    CONVERSION_WINDOW_S,
+    NOW_S,
+    RULES,
+    START_S,
+    WINDOW_S,
+    click,
+    count_clicks,
+    count_impressions,
+    flush,
+    impression,
+    partition_on,
+    totals,
+    write,
+)
 
 ROUNDING_S = WINDOW_S / 8  # expiries are rounded up to this
 ALL = 10_000

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -12,12 +11,13 @@ from hypothesis import strategies as st
 from streams.attribution import MAX_SLATE_ITEMS
 from streams.chunk import Chunk
 from streams.disk import Disk
-from streams.events import MAX_QUOTED_BYTES, DeadLetter, decode_click, decode_dead_letter, decode_impression, encode
+from streams.events import MAX_QUOTED_BYTES, DeadLetter, decode_click, decode_dead_letter, encode
 from streams.impressions import count_impressions
-from streams.ingest import Place, dead_letter, decode_chunk, item_fault
+from streams.ingest import Place, dead_letter, item_fault, open_chunk
+from streams.parsing import feedback
 from streams.partition import Partition
 
-from .making import NOW_S, RULES, chunk_of, empty, impression, partition_on, record
+from .making import NOW_S, RULES, chunk_from, chunk_of, empty, impression, partition_on, record
 
 MAX_BYTES = 1000
 GOOD = encode(impression())
@@ -28,8 +28,9 @@ def partition(tmp_path: Path) -> Partition:
     return partition_on(tmp_path)
 
 
-def decoded(partition: Partition, chunk: Chunk) -> list[Any]:
-    return decode_chunk(partition, chunk, decode_impression, MAX_BYTES, NOW_S)
+def opened(partition: Partition, chunk: Chunk) -> list[tuple[str, str]]:
+    """(slate_id, item_id) of each good impression."""
+    return [(run.slate_id, item) for run in open_chunk(partition, chunk, NOW_S) for item in run.items]
 
 
 def letters(partition: Partition) -> list[DeadLetter]:
@@ -38,7 +39,7 @@ def letters(partition: Partition) -> list[DeadLetter]:
 
 def test_good_events_come_in_order_and_nothing_is_rejected(partition: Partition) -> None:
     chunk = chunk_of(encode(impression(f"s{number}")) for number in range(5))
-    assert [event.slate_id for event in decoded(partition, chunk)] == ["s0", "s1", "s2", "s3", "s4"]
+    assert opened(partition, chunk) == [(f"s{number}", "i") for number in range(5)]
     assert (partition.rejected, partition.tally) == ([], {})
 
 
@@ -56,7 +57,7 @@ def test_good_events_come_in_order_and_nothing_is_rejected(partition: Partition)
 def test_one_bad_value_is_one_dead_letter_with_its_place_and_the_others_come_through(
     partition: Partition, value: bytes | None, reason: str
 ) -> None:
-    events = decoded(partition, chunk_of([GOOD, value, GOOD], start=40))
+    events = opened(partition, chunk_of([GOOD, value, GOOD], start=40))
     assert len(events) == 2
     (letter,) = letters(partition)
     assert (letter.topic, letter.partition, letter.offset, letter.key, letter.ts) == ("impressions", 0, 41, "user", NOW_S)
@@ -67,7 +68,7 @@ def test_one_bad_value_is_one_dead_letter_with_its_place_and_the_others_come_thr
 
 @pytest.mark.parametrize("key", [None, b""])
 def test_an_event_without_a_key_is_a_dead_letter(partition: Partition, key: bytes | None) -> None:
-    assert decoded(partition, chunk_of([GOOD], key=key)) == []
+    assert opened(partition, chunk_of([GOOD], key=key)) == []
     (letter,) = letters(partition)
     assert letter.reason.startswith("expected the user's id as key, found none")
     assert partition.rejected[0].key == key
@@ -77,7 +78,7 @@ def test_an_event_that_is_refused_while_it_is_counted_is_a_dead_letter_with_its_
     """Also where the chunk had bad values before it."""
     fill = [encode(impression("same", f"i{number}")) for number in range(MAX_SLATE_ITEMS)]
     chunk = chunk_of([b"{", *fill, encode(impression("same", "one too many")), GOOD], start=100)
-    count_impressions(partition, decoded(partition, chunk), RULES, NOW_S)
+    count_impressions(partition, open_chunk(partition, chunk, NOW_S), RULES, NOW_S)
     first, second = letters(partition)
     assert (first.offset, second.offset) == (100, 101 + MAX_SLATE_ITEMS)
     assert second.reason.startswith("expected at most 1000 items with one slate_id")
@@ -108,14 +109,12 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Disk:
 def test_every_record_is_an_event_or_a_dead_letter(shared: Disk, content: list[tuple[bytes, bytes]]) -> None:
     partition = Partition(0, empty(shared), 10)
     records = [record(value, key, "clicks", 0, at) for at, (value, key) in enumerate(content)]
-    chunk = Chunk("clicks", "clicks", 0, list(records), 0, len(records), 0)
-    events = decode_chunk(partition, chunk, decode_click, MAX_BYTES, NOW_S)
+    events = open_chunk(partition, chunk_from(list(records), "clicks"), NOW_S)
     offsets = [letter.offset for letter in letters(partition)]
     assert len(events) + len(offsets) == len(records)
     assert offsets == sorted(set(offsets))
-    assert [encode(event) for event in events] == [
-        encode(decode_click(value)) for value, key in content if key and value.startswith(b'{"slate_id"')
-    ]
+    good = [decode_click(value) for value, key in content if key and value.startswith(b'{"slate_id"')]
+    assert events == feedback(good)
 
 
 def test_a_good_item_and_a_withdrawal_have_no_fault() -> None:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from itertools import pairwise
-from typing import Any
 
 import pytest
+from confluent_kafka import KafkaException
 from hypothesis import given
 from hypothesis import strategies as st
 
+from streams import reader as reader_module
 from streams.chunk import Chunk
-from streams.reader import Reader, by_place
+from streams.events import Click, encode
+from streams.fetcher import Plan, by_place
+from streams.fetching import Fetching, InProcess, InThread
+from streams.packing import FetchError
+from streams.reader import Reader
 
 from . import making
 from .topics_on import make_topic, produce
@@ -28,17 +33,31 @@ def test_records_are_split_by_place_in_their_order(places: list[tuple[str, int]]
 
 
 local = pytest.mark.local
+both = pytest.mark.parametrize("where", ["thread", "process"])
 Read = Callable[[int], Awaitable[list[Chunk]]]
 
 
-def with_reader(bootstrap: str, body: Callable[[Reader, Read], Awaitable[None]], prompt: bool = False, size: int = 50) -> None:
+def value(number: int) -> bytes:
+    return encode(Click("s", "u", str(number), 1.0))
+
+
+def fetching(bootstrap: str, where: str, prompt: bool) -> Fetching:
+    plan = Plan({"bootstrap.servers": bootstrap}, 50, prompt, 10_000, 1000)
+    if where == "thread":
+        return InThread(plan)
+    made = InProcess(plan, pytest.fail)
+    made.start()
+    return made
+
+
+def with_reader(bootstrap: str, where: str, body: Callable[[Reader, Read], Awaitable[None]], prompt: bool = False) -> None:
     async def run() -> None:
-        reader = Reader({"bootstrap.servers": bootstrap}, "test", size, prompt, 10_000)
+        reader = Reader(fetching(bootstrap, where, prompt))
 
         async def read(count: int) -> list[Chunk]:
-            """Chunks with `count` records in all."""
+            """Chunks with `count` clicks in all."""
             chunks: list[Chunk] = []
-            while sum(len(chunk.records) for chunk in chunks) < count:
+            while sum(len(chunk.events) for chunk in chunks) < count:
                 chunks += await reader.read()
             return chunks
 
@@ -50,38 +69,38 @@ def with_reader(bootstrap: str, body: Callable[[Reader, Read], Awaitable[None]],
     asyncio.run(run())
 
 
-def values(chunks: list[Chunk]) -> Iterator[Any]:
-    for chunk in chunks:
-        for record in chunk.records:
-            yield record.value()
+def numbers(chunks: list[Chunk]) -> list[int]:
+    return [int(event.item_id) for chunk in chunks for event in chunk.events]
 
 
 @local
+@both
 @pytest.mark.parametrize("prompt", [False, True])
-def test_chunks_are_bounded_follow_each_other_without_a_gap_and_carry_their_session(local_broker: str, prompt: bool) -> None:
+def test_chunks_are_bounded_follow_each_other_without_a_gap_and_carry_their_session(local_broker: str, where: str, prompt: bool) -> None:
     topic = make_topic(local_broker, partitions=2)
-    produce(local_broker, topic, [(number % 2, b"k", b"%d" % number) for number in range(300)])
+    produce(local_broker, topic, [(number % 2, b"k", value(number)) for number in range(300)])
 
     async def body(reader: Reader, read: Read) -> None:
         await reader.assign(4, {topic: "clicks"}, {(topic, 0): 0, (topic, 1): 10})
         chunks = await read(290)
         assert {(chunk.source, chunk.topic, chunk.session) for chunk in chunks} == {("clicks", topic, 4)}
-        assert max(len(chunk.records) for chunk in chunks) <= 50
+        assert max(len(chunk.events) for chunk in chunks) <= 50
         for number, start in ((0, 0), (1, 10)):
             own = [chunk for chunk in chunks if chunk.partition == number]
             assert (own[0].start, own[-1].end) == (start, 150)
             assert all(before.end == after.start for before, after in pairwise(own))
-            assert list(values(own)) == [b"%d" % (2 * offset + number) for offset in range(start, 150)]
+            assert numbers(own) == [2 * offset + number for offset in range(start, 150)]
             assert reader.reached(topic, number, 150)
             assert not reader.reached(topic, number, 151)
 
-    with_reader(local_broker, body, prompt)
+    with_reader(local_broker, where, body, prompt)
 
 
 @local
-def test_a_new_session_starts_at_its_own_positions_and_drops_what_the_old_one_read(local_broker: str) -> None:
+@both
+def test_a_new_session_starts_at_its_own_positions_and_drops_what_the_old_one_read(local_broker: str, where: str) -> None:
     topic = make_topic(local_broker)
-    produce(local_broker, topic, [(0, b"k", b"%d" % number) for number in range(20)])
+    produce(local_broker, topic, [(0, b"k", value(number)) for number in range(20)])
 
     async def body(reader: Reader, read: Read) -> None:
         await reader.assign(1, {topic: "clicks"}, {(topic, 0): 0})
@@ -93,13 +112,14 @@ def test_a_new_session_starts_at_its_own_positions_and_drops_what_the_old_one_re
         chunks = await read(5)
         assert (chunks[0].start, chunks[-1].end, chunks[0].session) == (15, 20, 2)
 
-    with_reader(local_broker, body)
+    with_reader(local_broker, where, body)
 
 
 @local
-def test_behind_names_topics_until_what_was_read_is_applied_too(local_broker: str) -> None:
+@both
+def test_behind_names_topics_until_what_was_read_is_applied_too(local_broker: str, where: str, monkeypatch: pytest.MonkeyPatch) -> None:
     topic = make_topic(local_broker)
-    produce(local_broker, topic, [(0, b"k", b"x")] * 5)
+    produce(local_broker, topic, [(0, b"k", value(1))] * 5)
 
     async def body(reader: Reader, read: Read) -> None:
         assert reader.behind(0, {topic: 0}, {topic: 5}) == [topic]  # reading has not begun
@@ -107,20 +127,56 @@ def test_behind_names_topics_until_what_was_read_is_applied_too(local_broker: st
         await read(5)
         assert reader.behind(0, {topic: 3}, {topic: 5}) == [topic]  # read, and waits in a queue
         assert reader.behind(0, {topic: 5}, {topic: 5}) == []
+        monkeypatch.setattr(reader_module, "SILENCE_S", -1.0)
+        assert reader.behind(0, {topic: 5}, {topic: 5}) == [topic]  # who knows what came since the last answer
 
-    with_reader(local_broker, body)
+    with_reader(local_broker, where, body)
 
 
 @local
-def test_a_prompt_reader_does_not_hold_a_single_record_back(local_broker: str) -> None:
+@both
+def test_a_prompt_reader_does_not_hold_a_single_record_back(local_broker: str, where: str) -> None:
     """`consume(n, t)` alone would wait the whole t for more."""
     topic = make_topic(local_broker)
 
     async def body(reader: Reader, read: Read) -> None:
-        await reader.assign(1, {topic: "slate-requests"}, {(topic, 0): 0})
+        await reader.assign(1, {topic: "clicks"}, {(topic, 0): 0})
         reading = asyncio.create_task(read(1))
         await asyncio.sleep(0.3)
-        await asyncio.get_running_loop().run_in_executor(None, produce, local_broker, topic, [(0, b"k", b"one")])
-        assert list(values(await reading)) == [b"one"]
+        await asyncio.get_running_loop().run_in_executor(None, produce, local_broker, topic, [(0, b"k", value(7))])
+        assert numbers(await reading) == [7]
 
-    with_reader(local_broker, body, prompt=True)
+    with_reader(local_broker, where, body, prompt=True)
+
+
+@local
+@both
+def test_records_can_be_asked_for_while_their_chunk_lives_also_in_the_midst_of_reading(local_broker: str, where: str) -> None:
+    topic = make_topic(local_broker)
+    produce(local_broker, topic, [(0, b"k%d" % number, value(number) if number != 3 else b"{") for number in range(60)])
+
+    async def body(reader: Reader, read: Read) -> None:
+        await reader.assign(1, {topic: "clicks"}, {(topic, 0): 0})
+        first, *_ = chunks = await read(59)
+        reading = asyncio.create_task(reader.read())
+        await asyncio.sleep(0)
+        assert first.original(4) == (5, b"k5", value(5))  # the fifth of the good ones
+        assert [(each.original.offset, each.original.value) for each in first.refused] == [(3, b"{")]
+        assert chunks[-1].original(len(chunks[-1].events) - 1) == (59, b"k59", value(59))
+        assert await reading == []
+
+    with_reader(local_broker, where, body)
+
+
+@pytest.mark.kafka  # the embedded broker does not say that there is no such offset
+@both
+def test_what_fails_for_good_reaches_the_reader(kafka: str, where: str) -> None:
+    topic = make_topic(kafka)
+    produce(kafka, topic, [(0, b"k", value(1))])
+
+    async def body(reader: Reader, read: Read) -> None:
+        await reader.assign(1, {topic: "clicks"}, {(topic, 0): 1000})  # beyond the end
+        with pytest.raises((KafkaException, FetchError), match="_AUTO_OFFSET_RESET"):
+            await read(1)
+
+    with_reader(kafka, where, body)

@@ -61,9 +61,7 @@ class World:
         self.sent = Sent()
         self.metrics = Metrics()
         replies: Any = self.sent
-        self.responder = Responder(
-            DEFAULT, self.counts, self.catalogue, self.snapshots, Tastes(), replies, "slates", self.metrics, 100_000, rng
-        )
+        self.responder = Responder(DEFAULT, self.counts, self.catalogue, self.snapshots, Tastes(), replies, "slates", self.metrics, rng)
 
     def describe(self, item: str, **fields: Any) -> None:
         self.catalogue.put(item, msgspec.json.encode({"item_id": item, **fields}), 1.0)
@@ -165,7 +163,7 @@ def test_without_any_item_the_slate_is_empty(tmp_path: Path) -> None:
     rng = np.random.default_rng(1)
     snapshots = Snapshots(DEFAULT, counts, catalogue, vectors, rng)
     replies: Any = Sent()
-    responder = Responder(DEFAULT, counts, catalogue, snapshots, Tastes(), replies, "slates", Metrics(), 1000, rng)
+    responder = Responder(DEFAULT, counts, catalogue, snapshots, Tastes(), replies, "slates", Metrics(), rng)
     (slate,) = responder.slates([request()], RULES, NOW_S)
     assert (slate.items, slate.segment) == ([], "default")
     snapshots.close()

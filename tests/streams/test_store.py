@@ -11,8 +11,6 @@ from typing import Any
 import pytest
 
 from streams import store as store_module
-from streams.chunk import Chunk
-from streams.impressions import count_impressions
 from streams.metrics import Metrics
 from streams.partition import Rejected
 from streams.rows import POSITIONS_KEY, decode_positions
@@ -20,7 +18,7 @@ from streams.sources import Sources
 from streams.store import Store
 from streams.transaction import BY_KEY, Ended, Owner, Refused, Rows, Undone
 
-from .making import NOW_S, RULES, chunk_of, impression, settings
+from .making import NOW_S, RULES, chunk_of, count_impressions, impression, settings
 
 TOPICS = {"impressions": "p.impressions", "clicks": "p.clicks", "slate-requests": "p.slate-requests"}
 CHANGELOGS = ("counts-log", "slates-log")
@@ -93,7 +91,7 @@ class World:
 
     def count(self, number: int = 0, slate: str = "s", start: int = 0, size: int = 5) -> None:
         events = [impression(slate, f"i{start + at}") for at in range(size)]
-        chunk = Chunk("impressions", "p.impressions", number, [], start, start + size, self.store.session)
+        chunk = chunk_of([])._replace(topic="p.impressions", partition=number, start=start, end=start + size, session=self.store.session)
         partition = self.store.admit(chunk)
         assert partition is not None
         count_impressions(partition, events, RULES, NOW_S)

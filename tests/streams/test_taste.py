@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from streams.events import Click
+from streams.chunk import Feedback
 from streams.taste import CLICKS_KEPT, DECAY, Tastes
 from streams.view import Index
 
 
-def clicks(user: str, *items: str) -> list[Click]:
-    return [Click("s", user, item, 1.0) for item in items]
+def clicks(user: str, *items: str) -> list[Feedback]:
+    return [Feedback("s", user, item, 1.0) for item in items]
 
 
 def index(*names: str) -> Index:
