@@ -67,6 +67,7 @@ class Course:
         self._epochs = Epochs(np.array([len(ids) for ids in self._read]), config.batch, config.seed)
         rows = corpus.training_rows()
         self._real = len(rows)  # texts, those that are made up stand behind them
+        self._bank = targets[: len(rows)].to(model.student.positions.device)
         # Another item's copy of a text has the same place as the text.
         place = {corpus.texts[row]: at for at, row in enumerate(rows)}
         self._place = np.array([place.get(text, -1) for text in corpus.texts])  # (n_items,) place in `texts`, -1 if held out
@@ -107,7 +108,7 @@ class Course:
         if self._config.weights.get("tokens"):
             states, state_targets = self._states(rows, output.states, mask, model.student.words(ids, mask))
         if self._config.weights.get("neighbours"):
-            bank = self._targets[: self._real].to(device)
+            bank = self._bank
             own = torch.from_numpy(np.where(rows < self._real, rows, -1)).to(device)
         batch = Batch(
             functional.normalize(output.vectors.float(), dim=1),

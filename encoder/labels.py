@@ -50,7 +50,7 @@ def label(
     Parameters
     ----------
     teacher
-        reads the texts.
+        reads the texts, where its model is.
     texts
         at least one, in the order of the rows.
     folder
@@ -84,13 +84,13 @@ def label(
     if known is not None and not done:
         vectors[:first] = known.vectors
         states[: known.starts[-1]] = known.states
-    precision = torch.autocast("cpu", torch.bfloat16) if half else nullcontext()
+    precision = torch.autocast(teacher.model.device.type, torch.bfloat16) if half else nullcontext()
     with torch.inference_mode(), precision:
         for number in range(done, len(batches)):
             rows = batches[number]
             of_tokens, of_texts = teacher.read(*padded([tokens[row] for row in rows]))
-            vectors[rows] = of_texts.float().numpy()
-            for row, text_states in zip(rows, of_tokens.half().numpy(), strict=True):
+            vectors[rows] = of_texts.float().cpu().numpy()
+            for row, text_states in zip(rows, of_tokens.half().cpu().numpy(), strict=True):
                 states[starts[row] : starts[row + 1]] = text_states[: lengths[row]]
             if number + 1 == len(batches) or number % SAVE_EVERY == SAVE_EVERY - 1:
                 vectors.flush()

@@ -48,7 +48,8 @@ class Teacher:
         return [encoding.ids for encoding in self.tokenizer.encode_batch_fast(list(texts))]
 
     def read(self, ids: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """States (n, tokens, dim) and unit vectors (n, dim), float32, of token ids and mask (n, tokens)."""
+        """States (n, tokens, dim) and unit vectors (n, dim), float32, of token ids and mask (n, tokens); all where the model is."""
+        ids, mask = ids.to(self.model.device), mask.to(self.model.device)
         states = self.model(input_ids=ids, attention_mask=mask).last_hidden_state.float()
         share = mask[..., None] / mask.sum(1)[:, None, None]  # (n, tokens, 1)
         vectors = states[:, 0] if self.first_token else (states * share).sum(1)
@@ -60,7 +61,7 @@ class Teacher:
         vectors = np.zeros((len(texts), self.dim), np.float32)
         with torch.inference_mode():
             for rows in by_length(tokens, batch):
-                vectors[rows] = self.read(*padded([tokens[row] for row in rows]))[1].numpy()
+                vectors[rows] = self.read(*padded([tokens[row] for row in rows]))[1].cpu().numpy()
         return vectors
 
 

@@ -77,7 +77,7 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True):
     half
         bfloat16 where it is faster and does no harm.
     device
-        `cpu`, `cuda`, or `auto`.
+        of teacher and student: `cpu`, `cuda`, or `auto`.
     threads
         of PyTorch; 0 leaves them as they are.
     save_every
@@ -157,6 +157,7 @@ def train(
         raise ValueError(msg)
     teacher = load_teacher(config.teacher or packaged_teacher())
     model = first_student(teacher, texts, config, report)  # 1
+    teacher.model.to(device)
 
     def said(read: Sequence[str], known: Labels | None = None) -> Labels:  # 2
         where = labels or out.parent / "labels"

@@ -77,12 +77,11 @@ def to_onnx(student: Student, bits: int, token_bits: int = 4) -> bytes:
     seen_by = _seen_by(graph, weight)
     # Sums and not means: all have the same factor, and the rows are normalised.
     sums = [_sum(graph, x, weight)]  # each (batch, 1, hidden)
-    tokens = True  # so far, and not words
+    begins = student.begins
     for layer in student.each_layer():
-        if layer.shape.words and tokens:
-            tokens = False
-            x, weight = _in_words(graph, x, weight, _word(graph, student))
-            seen_by = _seen_by(graph, weight)
+        if layer.shape.words and begins is not None:
+            x, weight = _in_words(graph, x, weight, _word(graph, begins))
+            seen_by, begins = _seen_by(graph, weight), None  # words from here on
         x = _layer(graph, layer, x, seen_by, bits)
         sums.append(_sum(graph, x, weight))
     pooled = graph.node("Squeeze", graph.node("Concat", *sums, axis=2), _axes(graph, 1))  # (batch, hidden x (layers + 1))
@@ -100,13 +99,12 @@ def _seen_by(graph: Graph, weight: str) -> str:
     return graph.node("Add", graph.node("Unsqueeze", added, _axes(graph, 1, 2)), rows)
 
 
-def _word(graph: Graph, student: Student) -> str:
+def _word(graph: Graph, begins: Tensor) -> str:
     """Number of the word that each token is part of, (batch, tokens); see `encoder.student.Student.words`."""
-    begins = graph.node("Gather", graph.constant(_array(student.begins).astype(np.uint8)), "input_ids")
-    begins = graph.node("Cast", begins, to=TensorProto.INT64)
-    begun = graph.node("CumSum", graph.node("Mul", begins, "attention_mask"), graph.constant(np.array(1, np.int64)))
-    first = graph.node("Slice", begun, _axes(graph, 0), _axes(graph, 1), _axes(graph, 1))
-    return graph.node("Sub", begun, first)
+    flags = graph.node("Gather", graph.constant(_array(begins).astype(np.uint8)), "input_ids")
+    first = graph.node("Mul", graph.node("Cast", flags, to=TensorProto.INT64), "attention_mask")
+    begun = graph.node("CumSum", first, graph.constant(np.array(1, np.int64)))
+    return graph.node("Sub", begun, graph.node("Slice", begun, _axes(graph, 0), _axes(graph, 1), _axes(graph, 1)))
 
 
 def _in_words(graph: Graph, x: str, weight: str, word: str) -> tuple[str, str]:
