@@ -6,6 +6,7 @@ The age of a look is taken from when its count reached this worker's view. Kept 
 The mathematics is `bandits.delay`; this file keeps the looks, in buckets of time, and a sample of the clicks.
 """
 
+import math
 import random
 from collections import deque
 from collections.abc import Sequence
@@ -44,9 +45,12 @@ class ClickSample:
 
     def add(self, clicks: Sequence[tuple[float, float]]) -> None:
         """Clicks: (delay, time of the impression)."""
+        begin_s, share, kept = math.inf, 1.0, list[tuple[float, float]]()
         for click in clicks:
-            part = int(click[1] // self._part_s)
-            share, kept = self._parts.setdefault(part, (1.0, []))
+            if not 0.0 <= click[1] - begin_s < self._part_s:  # one after the other they are nearly always of one part
+                part = int(click[1] // self._part_s)
+                begin_s = part * self._part_s
+                share, kept = self._parts.setdefault(part, (1.0, []))
             if share == 1.0 or self._random.random() < share:
                 kept.append(click)
         while len(self) > CLICKS_KEPT:

@@ -7,7 +7,7 @@ partition; after a restart or a move it starts empty and fills with the next cli
 """
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,15 +27,16 @@ class Tastes:
         self._users_kept = users_kept
         self._clicked: dict[str, tuple[str, ...]] = {}  # the user whose last click is oldest stands first
 
-    def clicked(self, clicks: Iterable[Feedback]) -> Iterable[Feedback]:
-        """Note the clicks that pass through."""
+    def clicked(self, clicks: Sequence[Feedback]) -> Sequence[Feedback]:
+        """Note clicks and give them back."""
         clicked = self._clicked
         for click in clicks:
-            before = clicked.pop(click.user_id, None)
-            clicked[click.user_id] = (click.item_id,) if before is None else (*before[1 - CLICKS_KEPT :], click.item_id)
-            yield click
+            user_id, last = click.user_id, (click.item_id,)
+            before = clicked.pop(user_id, ())
+            clicked[user_id] = before + last if len(before) < CLICKS_KEPT else before[1:] + last
         for user_id in list(itertools.islice(clicked, max(0, len(clicked) - self._users_kept))):
             del clicked[user_id]
+        return clicks
 
     def vector(self, user_id: str, matrix: NDArray[np.float32] | None, items: Index) -> NDArray[np.float32] | None:
         """(d,) unit vector by the rows of `matrix` (n_items, d); None for a user without clicks, or without vectors."""
