@@ -16,8 +16,7 @@ Not promised: duplicates that come later than the row lives are counted again; f
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable
 
 from .chunk import CLICKS, REQUESTS, Feedback
 from .discount import discount
@@ -30,7 +29,10 @@ from .rows import (
     WAITING_CONVERSION,
     Seen,
     SlateRow,
+    items_of,
+    rested,
 )
+from .rules import Rules
 from .segments import DEFAULT_SEGMENT
 
 MAX_SLATE_ITEMS = 1000  # a slate has 100 at most; one slate_id for everything would make a row that no record can hold
@@ -42,48 +44,42 @@ COUNTED_CLICK, COUNTED_CONVERSION = "click", "conversion"
 DUPLICATE, WAITED, LATE, ORPHAN, REJECTED, FORGOTTEN = "duplicate", "waiting", "late", "orphan", "rejected", "forgotten"
 
 
-class Rules(NamedTuple):
-    """What attribution needs to know of the settings and the policy file."""
-
-    attribution_window_s: float
-    conversion_window_s: float
-    segment_fields: tuple[str, ...] = ()
-    examination: Sequence[float] = (1.0,)  # weight of an impression by position; beyond the last, the last
-    half_life_s: float | None = None
-
-
 def count_clicks(partition: Partition, events: Iterable[Feedback], rules: Rules, now_s: float) -> None:
     """Count a run of clicks and conversions of one partition, in order; what cannot be judged yet waits. `now_s` as above."""
     lives_s = 2 * rules.attribution_window_s
-    stream_s = partition.stream_s.get(CLICKS, 0.0)
+    newest_s, until_s, step_s = 0.0, 0.0, rules.attribution_window_s / EXPIRY_STEPS
     horizon_s = horizon(partition)
     tally = partition.tally
     plain = rules.half_life_s is None
     window_s, counted_s = rules.attribution_window_s, rules.conversion_window_s + rules.attribution_window_s
-    names, delays = partition.names, partition.delays
+    delays, rows, counts = partition.delays, partition.dirty_slates, partition.dirty_counts
     clicks: defaultdict[str, int] = defaultdict(int)  # by segment
     for at, event in enumerate(events):
         ts = event.ts
-        if ts > stream_s:
-            stream_s = max(stream_s, min(ts, now_s))
-        row = open_row(partition, event.slate_id, max(ts, horizon_s) + lives_s, rules)
+        if ts > newest_s:
+            newest_s = ts
+        row = rows.get(event.slate_id) or open_row(partition, event.slate_id, max(ts, horizon_s) + lives_s, rules)
+        items = items_of(row)
         item_id = event.item_id
-        item_id = names.setdefault(item_id, item_id)
-        shown_s = row.items.get(item_id)
+        shown_s = items.get(item_id)
         if plain and type(shown_s) is float and not event.conversion and ts - shown_s <= window_s and not row.waits:
             # nearly every click: the first feedback on an impression that was seen; what is below would do the same
-            row.items[item_id] = Seen(SEEN | CLICKED, shown_s)
+            items[item_id] = Seen(SEEN | CLICKED, shown_s)
+            rested(row)  # subtle: at once; items that stay open until the flush scatter what is short-lived over all memory
             row.clicked = True
-            segment = row.segment or DEFAULT_SEGMENT
-            count = partition.count((segment, item_id))
+            key = row.segment or DEFAULT_SEGMENT, item_id
+            count = counts.get(key) or partition.count(key)
             count.clicks += 1.0
             count.value += event.value
-            clicks[segment] += 1
-            delays.append((max(0.0, ts - shown_s), shown_s))
-            if shown_s + counted_s > row.expires_s:
-                extend(row, shown_s + counted_s, rules)
+            clicks[key[0]] += 1
+            delays.append((ts - shown_s if ts > shown_s else 0.0, shown_s))
+            expires_s = shown_s + counted_s
+            if expires_s > row.expires_s:  # as `extend` does it; nearly all expiries of a chunk are rounded up to the same
+                if not until_s - step_s < expires_s <= until_s:
+                    until_s = _rounded(expires_s, rules)
+                row.expires_s = until_s
             continue
-        if len(row.items) >= MAX_SLATE_ITEMS and item_id not in row.items:
+        if len(items) >= MAX_SLATE_ITEMS and item_id not in items:
             partition.refuse(at, OVERFULL)
             continue
         seen = entry(row, item_id)
@@ -103,7 +99,7 @@ def count_clicks(partition: Partition, events: Iterable[Feedback], rules: Rules,
             _count_feedback(partition, row, item_id, seen, conversion, ts, event.value, rules, now_s)
     for segment, number in clicks.items():
         tally[COUNTED_CLICK, segment] += number
-    partition.stream_s[CLICKS] = stream_s
+    partition.stream_s[CLICKS] = max(partition.stream_s.get(CLICKS, 0.0), min(newest_s, now_s))
 
 
 def serve(partition: Partition, slate_id: str, segment: str, policy: str, ts: float, rules: Rules, now_s: float) -> None:
@@ -126,9 +122,10 @@ def horizon(partition: Partition) -> float:
 
 def entry(row: SlateRow, item_id: str) -> Seen:
     """What the slate's row knows of an item, in the form that can say more than the time of its impression."""
-    seen = row.items.get(item_id)
+    items = items_of(row)
+    seen = items.get(item_id)
     if not isinstance(seen, Seen):
-        seen = row.items[item_id] = Seen() if seen is None else Seen(SEEN, seen)
+        seen = items[item_id] = Seen() if seen is None else Seen(SEEN, seen)
     return seen
 
 
@@ -232,6 +229,6 @@ def _count_feedback(
     extend(row, seen.seen_s + rules.conversion_window_s + rules.attribution_window_s, rules)
     if not conversion and not row.clicked:
         row.clicked = True
-        for other_id, other in row.items.items() if row.waits else ():  # conversions that needed a click
+        for other_id, other in items_of(row).items() if row.waits else ():  # conversions that needed a click
             if isinstance(other, Seen) and other.bits & WAITING_CONVERSION:
                 settle(partition, row, other_id, other, rules, now_s)

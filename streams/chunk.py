@@ -1,6 +1,7 @@
 """Chunk: the events of one partition from one poll, which travel through Faust as one message.
 
-Impressions come in runs, since a slate's impressions stand one after the other, and a run costs little more than one of them.
+Impressions come in runs, since a slate's impressions stand one after the other, and a run costs little more than one of them. How often
+each item was shown is added up before, since nearly all runs are of new slates and count whole.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,7 +13,7 @@ IMPRESSIONS, CLICKS, REQUESTS = "impressions", "clicks", "slate-requests"  # the
 
 
 class Shown(Struct, array_like=True, gc=False):
-    """Impressions of one slate, one after the other, that name the same segment, or none in the same context.
+    """Impressions of one slate and of different items, one after the other, that name the same segment, or none in the same context.
 
     Attributes
     ----------
@@ -22,19 +23,37 @@ class Shown(Struct, array_like=True, gc=False):
         as they name it.
     made
         the segment that their context makes, where they name none.
-    items
-        ids, one for each impression.
-    times
-        seconds.
-    positions
-        in the slate, from 0.
+    size
+        how many.
+    newest_s
+        the largest of their times.
+    looks
+        items and times, in order, as bytes (`rows.pack_looks`).
     """
 
     slate_id: str
     segment: str | None
     made: str
-    items: list[str]
-    times: list[float]
+    size: int
+    newest_s: float
+    looks: bytes
+
+
+class Shows(Struct, array_like=True, gc=False):
+    """The impressions of a chunk.
+
+    Attributes
+    ----------
+    runs
+        all of them.
+    totals
+        where each is worth 1: how many name a segment, by segment and item.
+    positions
+        where they are not: in their slates, from 0, one for each impression.
+    """
+
+    runs: list[Shown]
+    totals: dict[str, dict[str, int]]
     positions: list[int]
 
 
@@ -80,7 +99,7 @@ class Chunk(NamedTuple):
     session
         of the reader; the store refuses another one's.
     events
-        `Shown`, `Feedback` or `SlateRequest`.
+        `Shows`, or a list of `Feedback` or `SlateRequest`.
     original
         the record that a good event was: called with its place, counted over impressions, clicks or requests. It may have to be asked for,
         and an event is hardly ever refused while it is counted.
@@ -95,6 +114,6 @@ class Chunk(NamedTuple):
     end: int
     time_ms: int
     session: int
-    events: Sequence[Any]
+    events: Any
     original: Callable[[int], Original]
     refused: Sequence[Refused]

@@ -15,7 +15,7 @@ from bandits.config import SlateConfig
 from bandits.learner import MEMORIES
 
 from .arrivals import Arrivals
-from .attribution import REJECTED, Rules, count_clicks
+from .attribution import REJECTED, count_clicks
 from .catalogue import CatalogueView
 from .changelogs import ensure_changelogs
 from .chunk import CLICKS, IMPRESSIONS, REQUESTS, Chunk
@@ -31,6 +31,7 @@ from .reader import Reader
 from .replies import Replies
 from .responder import Responder
 from .ripening import Ripening
+from .rules import Rules
 from .snapshots import Snapshots
 from .sources import Sources
 from .store import Store
@@ -82,7 +83,7 @@ class Engine:
             responder.wait_for_replies,
             self.end_process,
         )
-        plan = Plan(client, settings.chunk_records, False, PREFETCHED, settings.max_event_bytes, settings.segment_fields)
+        plan = Plan(client, settings.chunk_records, False, PREFETCHED, settings.max_event_bytes, rules)
         self._counts_process = InProcess(plan, self.end_process)
         self._bulk = Reader(self._counts_process)
         self._prompt = Reader(InThread(plan._replace(chunk_records=min(settings.chunk_records, REQUESTS_AT_ONCE), prompt=True)))
@@ -125,8 +126,7 @@ class Engine:
         partitions = check_copartitioned(found, names)
         metrics = Metrics()
         items = Index()
-        ripening = Ripening(settings.attribution_window_s)
-        counts = CountsView(items, config.half_life_s, ripening, MEMORIES)
+        counts = CountsView(items, config.half_life_s, Ripening(settings.attribution_window_s), MEMORIES)
         catalogue = CatalogueView(items)
         vectors = VectorsView(catalogue, names.encoder_releases, settings.releases_dir, lambda state: metrics.releases.labels(state).inc())
         replies = Replies(client)

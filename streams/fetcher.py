@@ -9,14 +9,17 @@ records' own timestamps). An old log would otherwise give clicks long before the
 and every slate would be written twice.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+import itertools
+import operator
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from .chunk import Chunk
 from .following import Following
-from .parsing import parse, runs
+from .parsing import parse
+from .rules import Rules
 
 BULK_WAIT_S = 0.02  # larger chunks are worth 15% of the throughput
 PROMPT_WAIT_S = 0.1  # of a poll that finds nothing; a record ends it at once
@@ -40,8 +43,8 @@ class Plan(NamedTuple):
         records that librdkafka reads ahead, within 64 MiB.
     max_event_bytes
         of a value.
-    segment_fields
-        of the context, that make a segment where none is named.
+    rules
+        of counting.
     """
 
     client: Mapping[str, Any]
@@ -49,7 +52,7 @@ class Plan(NamedTuple):
     prompt: bool
     prefetch: int
     max_event_bytes: int
-    segment_fields: Sequence[str] = ()
+    rules: Rules
 
 
 class Fetched(NamedTuple):
@@ -125,7 +128,7 @@ class Fetcher:
         topic, number = place
         source, start, end = self._source[topic], self._positions[place], records[-1].offset() + 1
         self._positions[place] = end
-        parsed = parse(source, records, self._plan.max_event_bytes, self._plan.segment_fields)
+        parsed = parse(source, records, self._plan.max_event_bytes, self._plan.rules)
         return Chunk(source, topic, number, start, end, records[-1].timestamp()[1], self._session, *parsed)
 
     def close(self) -> None:
@@ -149,7 +152,12 @@ def by_place(records: list[Any]) -> dict[Place, list[Any]]:
     found: dict[Place, list[Any]] = {}
     topics: list[Any] = list(map(Message.topic, records))
     numbers: list[Any] = list(map(Message.partition, records))
-    for begin, end in runs(topics, numbers):
+    if records and topics.count(topics[0]) == numbers.count(numbers[0]) == len(records):  # most polls are of one partition
+        return {(topics[0], numbers[0]): records}
+    changes = {0, len(records)}
+    for column in (topics, numbers):
+        changes.update(itertools.compress(itertools.count(1), map(operator.ne, column, column[1:])))
+    for begin, end in itertools.pairwise(sorted(changes)):
         found.setdefault((topics[begin], numbers[begin]), []).extend(records[begin:end])
     return found
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from .attribution import FORGOTTEN, ORPHAN
 from .partition import Partition
-from .rows import WAITING, Seen
+from .rows import WAITING, Seen, items_of
 
 
 def watermark(partition: Partition, behind: Iterable[str], idle_s: float) -> float:
@@ -42,7 +42,7 @@ def _forget(partition: Partition, slate_id: str, watermark_s: float) -> None:
     row = partition.slate(slate_id)
     if row is None or row.expires_s >= watermark_s:
         return  # gone already, or it lives longer than this entry says
-    for seen in row.items.values():
+    for seen in items_of(row).values():
         if isinstance(seen, Seen) and (orphans := (seen.bits & WAITING).bit_count()):
             partition.tally[ORPHAN, seen.segment or row.segment or ""] += orphans
     partition.tally[FORGOTTEN, row.segment or ""] += 1

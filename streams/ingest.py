@@ -1,6 +1,5 @@
 """Ingest: the events of a chunk, to be counted; what cannot be used becomes a dead letter."""
 
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from .attribution import REJECTED
@@ -17,8 +16,8 @@ class Place(NamedTuple):
     offset: int
 
 
-def open_chunk(partition: Partition, chunk: Chunk, now_s: float) -> Sequence[Any]:
-    """The good events of a chunk, in order; each bad record is noted in the partition and comes out with its next flush.
+def open_chunk(partition: Partition, chunk: Chunk, now_s: float) -> Any:
+    """The good events of a chunk, in order (`Chunk.events`); each bad record is noted in the partition and comes out with its next flush.
 
     Whoever counts the events can refuse one, too: `partition.refuse(at, reason)`, `at` counted over the chunk's good records.
     """

@@ -11,13 +11,13 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from .chunk import CLICKS, IMPRESSIONS, Chunk, Feedback, Original, Refused, Shown
+from .chunk import CLICKS, IMPRESSIONS, Chunk, Feedback, Original, Refused, Shows
 from .fetcher import Fetched
 
 _LENGTH = struct.Struct("<Q")
 _pack = msgspec.msgpack.Encoder().encode
 _unpack_events: Mapping[str, Any] = {
-    IMPRESSIONS: msgspec.msgpack.Decoder(list[Shown]).decode,
+    IMPRESSIONS: msgspec.msgpack.Decoder(Shows).decode,
     CLICKS: msgspec.msgpack.Decoder(list[Feedback]).decode,
 }
 _unpack_refused = msgspec.msgpack.Decoder(list[Refused]).decode

@@ -22,6 +22,7 @@ from .rows import (
     encode_count_key,
     encode_positions,
     encode_slate,
+    rested,
 )
 
 CountKey = tuple[str, str]  # (segment, item_id)
@@ -75,7 +76,7 @@ class Partition:
         self.slates: dict[str, SlateRow | None] = {}  # None: forgotten, until the disk knows
         self._older_slates: dict[str, SlateRow | None] = {}
         self.dirty_counts: dict[CountKey, CountRow] = {}
-        # subtle: one string for each item id and segment; copies that live as long as slates scatter what is short-lived over all memory
+        # subtle: one string for each segment; copies that live as long as slates scatter what is short-lived over all memory
         self.names: dict[str, str] = {}
         self.shown: defaultdict[str, Counter[str]] = defaultdict(Counter)  # by segment and item: see `add_shown`
         self.dirty_slates: dict[str, SlateRow | None] = {}
@@ -100,10 +101,13 @@ class Partition:
         """Bring impressions that were counted in `shown` into the rows: one step for all impressions of a key, where each is worth 1."""
         for segment, items in self.shown.items():
             for item_id, shown in items.items():
+                if not shown:
+                    continue  # each of them was a duplicate or refused
                 row = self.count((segment, item_id))
                 row.impressions += shown
                 row.examined += shown
-            self.tally[COUNTED_IMPRESSION, segment] += items.total()
+            if total := items.total():
+                self.tally[COUNTED_IMPRESSION, segment] += total
         self.shown.clear()
 
     def slate(self, slate_id: str) -> SlateRow | None:
@@ -133,7 +137,7 @@ class Partition:
         discounted = self.discounted
         counts = [(encode_count_key(*key), encode_count(row, discounted)) for key, row in self.dirty_counts.items()]
         counts.append((POSITIONS_KEY, encode_positions(Positions(self.offsets, self.stream_s, self.topic_ids))))
-        slates = [(name.encode(), encode_slate(row) if row is not None else None) for name, row in self.dirty_slates.items()]
+        slates = [(name.encode(), encode_slate(rested(row)) if row is not None else None) for name, row in self.dirty_slates.items()]
         changes = Changes(counts, slates, self.expiries, self.rejected, dict(self.offsets), self.tally)
         self.dirty_counts, self.dirty_slates = {}, {}
         self.expiries, self.rejected, self.tally, self.moved = [], [], Counter(), False

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from bandits.config import SlateConfig
 from bandits.serve import Request, SlateResult, compose
 
-from .attribution import Rules, serve
+from .attribution import serve
 from .catalogue import CatalogueView
 from .chunk import Chunk
 from .events import Slate, SlateItem, SlateRequest, encode, seconds
@@ -18,6 +18,7 @@ from .ingest import open_chunk
 from .metrics import Metrics
 from .partition import Partition
 from .replies import Replies
+from .rules import Rules
 from .segments import context_segment
 from .snapshots import Prepared, Snapshots, numbers
 from .taste import Tastes

@@ -17,7 +17,6 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from .attribution import Rules
 from .chunk import Chunk
 from .config import Settings
 from .disk import Disk
@@ -26,6 +25,7 @@ from .metrics import Metrics
 from .names import app_id
 from .partition import Changes, Partition, stored_positions
 from .restore import Changelogs, Stopped, restore
+from .rules import Rules
 from .sources import Sources
 from .transaction import BY_KEY, Ended, Owner, Refused, Rows, Transactions, Undone
 

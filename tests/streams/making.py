@@ -6,17 +6,18 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from confluent_kafka import Message
 
 from streams import attribution, impressions
-from streams.attribution import Rules
-from streams.chunk import Chunk
+from streams.chunk import Chunk, Shows
 from streams.config import Settings, load_settings
 from streams.disk import Disk
 from streams.events import Click, Impression
 from streams.parsing import feedback, parse, shown
 from streams.partition import Partition
 from streams.rows import COUNTS_PREFIX, decode_count, decode_count_key
+from streams.rules import Rules
 
 WINDOW_S, CONVERSION_WINDOW_S = 100.0, 1000.0
 RULES = Rules(WINDOW_S, CONVERSION_WINDOW_S)
@@ -41,17 +42,17 @@ def chunk_of(
 
 def chunk_from(records: list[Any], source: str, start: int = 0, max_bytes: int = 1000) -> Chunk:
     """A chunk of these records of partition 0, read in session 0."""
-    return Chunk(source, source, 0, start, start + len(records), AT_MS, 0, *parse(source, records, max_bytes, ()))
+    return Chunk(source, source, 0, start, start + len(records), AT_MS, 0, *parse(source, records, max_bytes, RULES))
 
 
 def count_impressions(partition: Partition, events: Sequence[Impression], rules: Rules, now_s: float) -> None:
     """As the engine does with a chunk of them."""
-    impressions.count_impressions(partition, shown(events, rules.segment_fields), rules, now_s)
+    impressions.count_impressions(partition, shown(events, rules), rules, now_s)
 
 
 def count_clicks(partition: Partition, events: Sequence[Click], rules: Rules, now_s: float) -> None:
     """As the engine does with a chunk of them."""
-    attribution.count_clicks(partition, feedback(events), rules, now_s)
+    attribution.count_clicks(partition, feedback(events, rules), rules, now_s)
 
 
 def impression(slate: str = "s", item: str = "i", at_s: float = 0.0, **rest: Any) -> Impression:
@@ -62,6 +63,11 @@ def impression(slate: str = "s", item: str = "i", at_s: float = 0.0, **rest: Any
 def click(slate: str = "s", item: str = "i", at_s: float = 0.0, kind: Any = "click", value: float = 1.0) -> Click:
     """A click, or conversion, `at_s` seconds after START_S."""
     return Click(slate, "user", item, START_S + at_s, kind, value)
+
+
+def looks(shows: Shows) -> list[tuple[str, str, float]]:
+    """(slate_id, item_id, time) of each impression, in order."""
+    return [(run.slate_id, item_id, ts) for run in shows.runs for item_id, ts in msgspec.msgpack.decode(run.looks).items()]
 
 
 def partition_on(path: Path, rows_in_memory: int = 1000, discounted: bool = False) -> Partition:

@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from streams.attribution import MAX_SLATE_ITEMS, OVERFULL, Rules, serve
+from streams.attribution import MAX_SLATE_ITEMS, OVERFULL, serve
 from streams.chunk import REQUESTS
 from streams.events import Click, Impression, decode_click, decode_impression
 from streams.partition import Partition
-from streams.rows import WAITING, Seen
+from streams.rows import WAITING, Seen, decode_count_key, items_of
+from streams.rules import Rules
 
 from .making import (
     CONVERSION_WINDOW_S,
@@ -23,6 +24,7 @@ from .making import (
     click,
     count_clicks,
     count_impressions,
+    flush,
     impression,
     partition_on,
     totals,
@@ -60,6 +62,19 @@ def test_whatever_is_sent_twice_counts_once(partition: Partition) -> None:
     count(partition, impression(), impression(at_s=1), click(at_s=5), click(at_s=6), conversion(7), conversion(8))
     assert outcome(partition, "duplicate") == 3
     assert totals(partition) == {("default", "i"): (1, 1, 1, 2)}
+
+
+def test_a_slate_sent_twice_changes_no_counts(tmp_path: Path) -> None:
+    """Impressions are added up before it is known whether they were seen: what was is taken back."""
+    partition = partition_on(tmp_path)
+    slate = [impression("s", item, segment=segment) for segment in ("x", None) for item in ("i", "j")]
+    count_impressions(partition, slate, RULES, NOW_S)
+    flush(partition)
+    count_impressions(partition, [*slate, impression("s", "k", segment="x")], RULES, NOW_S)
+    changes = partition.take_changes()
+    assert changes is not None
+    assert [decode_count_key(key) for key, _ in changes.counts[:-1]] == [("x", "k")]
+    assert changes.tally == {("duplicate", "x"): 4, ("impression", "x"): 1}
 
 
 def test_items_of_one_slate_and_slates_of_one_item_count_apart(partition: Partition) -> None:
@@ -137,7 +152,7 @@ def test_waiting_feedback_of_all_kinds_is_settled_by_the_impression(partition: P
     count(partition, conversion(LATE_S, value=7), click(at_s=1), impression())
     row = partition.slate("s")
     assert row is not None
-    seen = row.items["i"]
+    seen = items_of(row)["i"]
     assert isinstance(seen, Seen)
     assert not seen.bits & WAITING
     assert totals(partition) == {("default", "i"): (1, 1, 1, 8)}
@@ -253,6 +268,6 @@ def test_one_slate_id_for_everything_is_refused_beyond_the_limit_and_the_row_sta
     count_clicks(partition, [click("same", "item-5"), click("same", "beyond")], RULES, NOW_S)
     row = partition.slate("same")
     assert row is not None
-    assert len(row.items) == MAX_SLATE_ITEMS
+    assert len(items_of(row)) == MAX_SLATE_ITEMS
     assert refused == [(1000, OVERFULL), (1001, OVERFULL), (1, OVERFULL)]
     assert totals(partition)["default", "item-5"] == (1, 1, 0, 1)

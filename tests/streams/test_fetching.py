@@ -16,9 +16,10 @@ from streams.fetcher import Plan
 from streams.fetching import InProcess
 from streams.packing import FetchError
 
+from .making import RULES
 from .topics_on import make_topic, produce
 
-PLAN = Plan({"bootstrap.servers": "127.0.0.1:1"}, 50, False, 10_000, 1000)
+PLAN = Plan({"bootstrap.servers": "127.0.0.1:1"}, 50, False, 10_000, 1000, RULES)
 
 
 def gone(pid: int) -> bool:
@@ -81,8 +82,9 @@ def test_the_process_ends_with_a_worker_that_was_killed(tmp_path: Path) -> None:
         "import asyncio, sys\n"
         "from streams.fetcher import Plan\n"
         "from streams.fetching import InProcess\n"
+        "from streams.rules import Rules\n"
         "async def run():\n"
-        "    made = InProcess(Plan({'bootstrap.servers': '127.0.0.1:1'}, 50, False, 10_000, 1000), print)\n"
+        "    made = InProcess(Plan({'bootstrap.servers': '127.0.0.1:1'}, 50, False, 10_000, 1000, Rules(1.0, 1.0)), print)\n"
         "    made.start()\n"
         "    await made.call('assign', 1, {}, {}, {})\n"
         "    print(made._process.pid, flush=True)\n"

@@ -13,7 +13,7 @@ from streams.events import Click, Impression, encode
 from streams.fetcher import Fetcher, Plan
 from streams.following import LONGEST_S, PATIENCE_S, Following
 
-from .making import AT_MS, record
+from .making import AT_MS, RULES, looks, record
 from .topics_on import make_topic
 
 IMPRESSIONS, CLICKS = ("impressions", 0), ("clicks", 0)
@@ -135,12 +135,12 @@ def click_value(number: int) -> bytes:
 
 def numbers(chunk: Chunk) -> list[int]:
     if chunk.topic.startswith("impressions"):
-        return [int(item) for run in chunk.events for item in run.items]
+        return [int(item) for _, item, _ in looks(chunk.events)]
     return [int(each.item_id) for each in chunk.events]
 
 
 def fetcher(bootstrap: str, chunk_records: int) -> Fetcher:
-    return Fetcher(Plan({"bootstrap.servers": bootstrap}, chunk_records, False, 10_000, 1000))
+    return Fetcher(Plan({"bootstrap.servers": bootstrap}, chunk_records, False, 10_000, 1000, RULES))
 
 
 @pytest.mark.local

@@ -17,7 +17,7 @@ from streams.ingest import Place, dead_letter, item_fault, open_chunk
 from streams.parsing import feedback
 from streams.partition import Partition
 
-from .making import NOW_S, RULES, chunk_from, chunk_of, empty, impression, partition_on, record
+from .making import NOW_S, RULES, chunk_from, chunk_of, empty, impression, looks, partition_on, record
 
 MAX_BYTES = 1000
 GOOD = encode(impression())
@@ -30,7 +30,7 @@ def partition(tmp_path: Path) -> Partition:
 
 def opened(partition: Partition, chunk: Chunk) -> list[tuple[str, str]]:
     """(slate_id, item_id) of each good impression."""
-    return [(run.slate_id, item) for run in open_chunk(partition, chunk, NOW_S) for item in run.items]
+    return [(slate_id, item) for slate_id, item, _ in looks(open_chunk(partition, chunk, NOW_S))]
 
 
 def letters(partition: Partition) -> list[DeadLetter]:
@@ -114,7 +114,7 @@ def test_every_record_is_an_event_or_a_dead_letter(shared: Disk, content: list[t
     assert len(events) + len(offsets) == len(records)
     assert offsets == sorted(set(offsets))
     good = [decode_click(value) for value, key in content if key and value.startswith(b'{"slate_id"')]
-    assert events == feedback(good)
+    assert events == feedback(good, RULES)
 
 
 def test_a_good_item_and_a_withdrawal_have_no_fault() -> None:

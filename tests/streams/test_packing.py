@@ -6,12 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.chunk import CLICKS, IMPRESSIONS, Chunk, Feedback, Original, Refused, Shown
+from streams.chunk import CLICKS, IMPRESSIONS, Chunk, Feedback, Original, Refused, Shown, Shows
 from streams.fetcher import Fetched
 from streams.packing import FetchError, pack, unpack
 
 floats = st.floats(allow_nan=False)
-runs = st.builds(Shown, st.text(), st.none() | st.text(), st.text(), st.lists(st.text()), st.lists(floats), st.lists(st.integers(0, 2**62)))
+counts = st.integers(0, 2**62)
+runs = st.builds(Shown, st.text(), st.none() | st.text(), st.text(), counts, floats, st.binary())
+totals = st.dictionaries(st.text(), st.dictionaries(st.text(), counts))
+shows = st.builds(Shows, st.lists(runs), totals, st.lists(counts))
 clicks = st.builds(Feedback, st.text(), st.text(), st.text(), floats, floats, st.booleans())
 originals = st.builds(Original, st.integers(0, 2**62), st.none() | st.binary(), st.none() | st.binary())
 refused = st.lists(st.builds(Refused, originals, st.text()))
@@ -23,12 +26,12 @@ def nothing(at: int) -> Original:
     raise AssertionError(at)
 
 
-def chunks(source: str, events: st.SearchStrategy[Shown] | st.SearchStrategy[Feedback]) -> st.SearchStrategy[Chunk]:
+def chunks(source: str, events: st.SearchStrategy[Shows] | st.SearchStrategy[list[Feedback]]) -> st.SearchStrategy[Chunk]:
     heads = st.tuples(st.just(source), st.text(), numbers, numbers, numbers, numbers, numbers)
-    return st.builds(lambda head, own, bad: Chunk(*head, own, nothing, bad), heads, st.lists(events), refused)
+    return st.builds(lambda head, own, bad: Chunk(*head, own, nothing, bad), heads, events, refused)
 
 
-@given(st.lists(chunks(IMPRESSIONS, runs) | chunks(CLICKS, clicks), max_size=4), places, places, st.booleans())
+@given(st.lists(chunks(IMPRESSIONS, shows) | chunks(CLICKS, st.lists(clicks)), max_size=4), places, places, st.booleans())
 def test_what_was_fetched_comes_back(
     found: list[Chunk], reached: dict[tuple[str, int], int], ends: dict[tuple[str, int], int], busy: bool
 ) -> None:

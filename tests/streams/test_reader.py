@@ -20,6 +20,7 @@ from streams.packing import FetchError
 from streams.reader import Reader
 
 from . import making
+from .making import RULES
 from .topics_on import make_topic, produce
 
 
@@ -42,7 +43,7 @@ def value(number: int) -> bytes:
 
 
 def fetching(bootstrap: str, where: str, prompt: bool) -> Fetching:
-    plan = Plan({"bootstrap.servers": bootstrap}, 50, prompt, 10_000, 1000)
+    plan = Plan({"bootstrap.servers": bootstrap}, 50, prompt, 10_000, 1000, RULES)
     if where == "thread":
         return InThread(plan)
     made = InProcess(plan, pytest.fail)

@@ -29,6 +29,9 @@ from streams.rows import (
     encode_count_key,
     encode_positions,
     encode_slate,
+    items_of,
+    pack_looks,
+    rested,
     slate_expiry_s,
 )
 
@@ -103,6 +106,23 @@ def test_a_slate_comes_back_and_its_first_bytes_are_its_expiry(row: SlateRow) ->
     value = encode_slate(row)
     assert decode_slate(value) == row
     assert slate_expiry_s(value) == row.expires_s
+
+
+@given(slate)
+def test_a_slate_whose_items_rest_is_written_with_the_same_bytes_and_opens_to_the_same_items(row: SlateRow) -> None:
+    value, items = encode_slate(row), items_of(row)
+    assert rested(row) is row
+    assert type(row.items) is bytes or not items
+    assert encode_slate(row) == value
+    assert items_of(row) == items
+    assert encode_slate(row) == value
+
+
+@given(st.dictionaries(st.text(), st.floats(allow_nan=False)))
+def test_looks_are_the_items_of_a_slate_without_feedback(looks: dict[str, float]) -> None:
+    row = SlateRow(60.0, "x", items=pack_looks(looks))
+    assert encode_slate(row) == encode_slate(SlateRow(60.0, "x", items=dict(looks)))
+    assert items_of(row) == looks
 
 
 @given(positions)
