@@ -10,6 +10,7 @@ trimmed away) only the vector of the text does.
 """
 
 import hashlib
+import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -61,6 +62,7 @@ class Course:
         self._config = config
         self._labels, self._targets = labels, targets
         self._read = [np.array(e.ids, np.int64) for e in model.tokenizer.encode_batch_fast(list(texts))]
+        self._span = math.prod(layer.span for layer in model.student.shape.layers)  # tokens that stand in one of the student's states
         self._aligned = _aligned(model, teacher, self._read, labels)
         sample = np.array(labels.states[:VARIANCE_SAMPLE], np.float32)
         self._variance = float(sample.var(0).mean())
@@ -106,7 +108,7 @@ class Course:
             output = model.student(ids, mask)
         states = state_targets = bank = own = None
         if self._config.weights.get("tokens"):
-            states, state_targets = self._states(rows, output.states, mask, model.student.words(ids, mask))
+            states, state_targets = self._states(rows, output.states, mask)
         if self._config.weights.get("neighbours"):
             bank = self._bank
             own = torch.from_numpy(np.where(rows < self._real, rows, -1)).to(device)
@@ -129,10 +131,10 @@ class Course:
         before, after = torch.from_numpy(at[: len(chosen.before)]), torch.from_numpy(at[len(chosen.before) :])
         return rows, Pairs(before.to(device), after.to(device), torch.from_numpy(chosen.log_q).to(device), after.to(device))
 
-    def _states(self, rows: IntArray, states: Tensor, mask: Tensor, word: Tensor | None) -> tuple[Tensor | None, Tensor | None]:
+    def _states(self, rows: IntArray, states: Tensor, mask: Tensor) -> tuple[Tensor | None, Tensor | None]:
         """States of the student and of the teacher, (t, hidden), over the texts of this batch that are aligned.
 
-        Where the student reads words the teacher's part is the mean over the same tokens.
+        Where the student has merged tokens the teacher's part is the mean of the same tokens.
         """
         if states.shape[2] != self._labels.states.shape[1]:
             return None, None  # a student of another width has no states to compare
@@ -143,9 +145,8 @@ class Course:
         taught = torch.zeros(len(found), mask.shape[1], states.shape[2])
         for at, (_, where) in enumerate(found):
             taught[at, : len(where)] = torch.from_numpy(self._labels.states[where]).float()
-        goal = Stream(taught.to(states.device), mask[chosen].float(), None if word is None else word[chosen]).in_words()
-        real = goal.weight > 0
-        return states[chosen, : real.shape[1]][real], goal.x[real]
+        goal, weight = Stream(taught.to(states.device), mask[chosen].float()).merged(self._span)
+        return states[chosen][weight > 0], goal[weight > 0]
 
 
 def _aligned(model: Model, teacher: Teacher, read: Sequence[IntArray], labels: Labels) -> Callable[[int], IntArray | None]:

@@ -1,20 +1,20 @@
 """The student: a BERT-like transformer whose every layer may have its own number of heads and feed-forward units.
 
     x_0 = LN(U E[ids] + p)                                          U only where token vectors are narrower than the model
-    x_l <- mean of the tokens of each word, w their number          in front of the first layer that reads words, else w = 1
-    a_l = LN(x_l + W_o softmax(q k' / sqrt(head_dim) + log w) v + b_o)      q, k, v = W_qkv x_l + b_qkv
+    x_l <- mean of every `span` neighbours of x_l                   in front of layers that read fewer tokens than there were
+    a_l = LN(x_l + W_o softmax(q k' / sqrt(head_dim)) v + b_o)      q, k, v = W_qkv x_l + b_qkv
     x_{l+1} = LN(a_l + W_2 gelu(W_1 a_l + b_1) + b_2)
     z = P [mean_t x_0, mean_t x_1, ..., mean_t x_L]                 (dim,), normalised by whoever compares
 
 The layers are those of BERT (post-norm), so that a teacher's weights can be taken over as they are; heads and units are counted
 per layer, so that pruning needs no masks. The projection reads the mean of every layer and not of the last alone: that costs one
-product per text, and what a text says word by word need not be carried through all layers. A word counts as many times as
-it has tokens in it, to whoever reads it and in the mean. Gelu is the tanh form: the exact one
+product per text, and what a text says word by word need not be carried through all layers. A merged token counts as many times as
+it has tokens in it. Gelu is the tanh form: the exact one
 costs more and tells nobody anything. Wrong tool for teachers of another build (no absolute positions, pre-norm): distil a static
 table from those.
 
-Devlin et al. (2019), BERT: Pre-training of Deep Bidirectional Transformers for Language Understanding. Bolya et al. (2023), Token
-Merging: Your ViT But Faster (attention in proportion to size).
+Devlin et al. (2019), BERT: Pre-training of Deep Bidirectional Transformers for Language Understanding. Dai et al. (2020),
+Funnel-Transformer: Filtering out Sequential Redundancy for Efficient Language Processing.
 """
 
 from pathlib import Path
@@ -33,13 +33,13 @@ EPSILON = 1e-12  # of BERT's layer norms
 NEVER = -1e4  # added to a score: its share is then 0, in half precision too
 
 
-class LayerShape(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Sizes of one layer. `words`: it reads words and not tokens, as do all layers behind it."""
+class LayerShape(msgspec.Struct, frozen=True):
+    """Sizes of one layer. `span`: how many neighbouring tokens are made one in front of it."""
 
     heads: int
     head_dim: int
     units: int
-    words: bool = False
+    span: int = 1
 
 
 class StudentShape(msgspec.Struct, frozen=True):
@@ -54,24 +54,19 @@ class StudentShape(msgspec.Struct, frozen=True):
 
 
 class Stream(NamedTuple):
-    """What goes from layer to layer.
-
-    Attributes: `x` (n, tokens, hidden); `weight` (n, tokens), how many real tokens are in each, 0 for padding; `word` (n, tokens), the
-    number of the word that a token is part of, None where nothing is to be merged.
-    """
+    """What goes from layer to layer: `x` (n, tokens, hidden), and `weight` (n, tokens), how many real tokens are in each, 0 for padding."""
 
     x: Tensor
     weight: Tensor
-    word: Tensor | None = None
 
-    def in_words(self) -> "Stream":
-        """The tokens of each word as one, their mean."""
-        if self.word is None:
+    def merged(self, span: int) -> "Stream":
+        """Every `span` neighbours as one, their mean."""
+        if span == 1:
             return self
-        numbers = torch.arange(int(self.word.max()) + 1, device=self.x.device)
-        parts = (self.word[:, None, :] == numbers[None, :, None]) * self.weight[:, None, :]  # (n, words, tokens)
-        weight = parts.sum(2)  # (n, words)
-        return Stream((parts / weight.clamp(min=1.0)[..., None]) @ self.x, weight)
+        lacking = -self.x.shape[1] % span
+        x = functional.pad(self.x * self.weight[..., None], (0, 0, 0, lacking)).unflatten(1, (-1, span)).sum(2)
+        weight = functional.pad(self.weight, (0, lacking)).unflatten(1, (-1, span)).sum(2)
+        return Stream(x / weight.clamp(min=1.0)[..., None], weight)
 
     def mean(self) -> Tensor:
         """Mean over the real tokens, (n, hidden) float32."""
@@ -103,17 +98,16 @@ class Layer(nn.Module):
 
     def forward(self, stream: Stream) -> Stream:
         """One layer further."""
-        stream = stream.in_words() if self.shape.words else stream
-        x, weight, word = stream
+        x, weight = stream.merged(self.shape.span)
         n, tokens, _ = x.shape
         split = self.qkv(x).view(n, tokens, 3, self.shape.heads, self.shape.head_dim)
         q, k, v = split.permute(2, 0, 3, 1, 4)  # each (n, heads, tokens, head_dim)
-        seen_by = torch.where(weight > 0, weight.clamp(min=1.0).log(), NEVER)[:, None, None, :]
+        hidden_by = (weight == 0).float()[:, None, None, :] * NEVER
         # Written out: on a CPU the backward pass of the fused attention takes half the time of a whole update.
-        share = (q @ k.transpose(2, 3) * self.shape.head_dim**-0.5 + seen_by).softmax(3)  # (n, heads, tokens, tokens)
+        share = (q @ k.transpose(2, 3) * self.shape.head_dim**-0.5 + hidden_by).softmax(3)  # (n, heads, tokens, tokens)
         seen = share.to(v.dtype) @ v  # (n, heads, tokens, head_dim)
         a = self.norm_1(x + self.out(seen.transpose(1, 2).reshape(n, tokens, -1)))
-        return Stream(self.norm_2(a + self.down(functional.gelu(self.up(a), approximate="tanh"))), weight, word)
+        return Stream(self.norm_2(a + self.down(functional.gelu(self.up(a), approximate="tanh"))), weight)
 
 
 class Student(nn.Module):
@@ -128,9 +122,6 @@ class Student(nn.Module):
         self.norm = nn.LayerNorm(shape.hidden, eps=EPSILON)
         self.layers = nn.ModuleList(Layer(shape.hidden, layer) for layer in shape.layers)
         self.project = nn.Linear(shape.hidden * (len(shape.layers) + 1), shape.dim, bias=False)
-        in_words = any(layer.words for layer in shape.layers)
-        self.begins: Tensor | None  # (vocabulary,), whether a word begins with this token
-        self.register_buffer("begins", torch.ones(shape.vocabulary, dtype=torch.bool) if in_words else None)
 
     def each_layer(self) -> list[Layer]:
         """The layers, from the input on."""
@@ -141,14 +132,7 @@ class Student(nn.Module):
         x = self.tokens(ids)  # (n, tokens, factor or hidden)
         if self.widen is not None:
             x = self.widen(x)
-        return Stream(self.norm(x + self.positions[: ids.shape[1]]), mask.float(), self.words(ids, mask))
-
-    def words(self, ids: Tensor, mask: Tensor) -> Tensor | None:
-        """For each token the number of its word in the text, (n, tokens) from 0 on; None for a student that reads tokens only."""
-        if self.begins is None:
-            return None
-        begun = (self.begins[ids] * mask).cumsum(1)
-        return begun - begun[:, :1]  # a text begins with a word, whatever its first token is
+        return Stream(self.norm(x + self.positions[: ids.shape[1]]), mask.float())
 
     def forward(self, ids: Tensor, mask: Tensor) -> Output:
         """Token ids and mask, both (n, tokens), to states and vectors."""

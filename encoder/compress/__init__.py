@@ -3,7 +3,7 @@
 Steps on a network (kind `transformer`), after which training mends what was lost:
     keep_layers        fewer layers
     prune              fewer heads and feed-forward units
-    merge              the tokens of a word read as one
+    merge              neighbouring tokens read as one
     trim_vocabulary    fewer tokens, no punctuation
     factorize          narrow token vectors
     project            fewer dimensions

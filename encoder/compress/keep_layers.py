@@ -41,12 +41,10 @@ def keep_layers(model: Model, texts: Sequence[str], keep: Sequence[int]) -> Mode
     if not keep or not all(0 <= number < len(shape.layers) for number in keep):
         msg = f"expected numbers of layers in keep, from 0 to {len(shape.layers) - 1}, found {list(keep)}"
         raise ValueError(msg)
-    last = [*(max(number, after - 1) for number, after in itertools.pairwise(keep)), len(shape.layers) - 1]  # that each one stands for
-    # One that stands for a layer that reads words reads them itself.
-    layers = tuple(msgspec.structs.replace(shape.layers[a], words=shape.layers[b].words) for a, b in zip(keep, last, strict=True))
-    student = Student(msgspec.structs.replace(shape, layers=layers))
+    student = Student(msgspec.structs.replace(shape, layers=tuple(shape.layers[number] for number in keep)))
     state = {name: value for name, value in model.student.state_dict().items() if not name.startswith("layers.")}
     means = state["project.weight"].view(shape.dim, len(shape.layers) + 1, shape.hidden)  # one block for each mean
+    last = [*(max(number, after - 1) for number, after in itertools.pairwise(keep)), len(shape.layers) - 1]  # that each one stands for
     blocks = [0, *(number + 1 for number in last)]
     state["project.weight"] = means[:, blocks].reshape(shape.dim, -1)
     for place, number in enumerate(keep):

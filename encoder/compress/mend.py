@@ -28,16 +28,14 @@ class Batch:
     def __init__(self, student: Student, ids: Tensor, mask: Tensor) -> None:
         self.stream = student.embed(ids, mask)
 
-    def inputs(self, layer: Layer, modules: Sequence[nn.Module], *, in_words: bool = False) -> list[Tensor]:
-        """What these parts of the layer read at every real token, (t, inputs) each; `in_words`: their means over words."""
+    def inputs(self, layer: Layer, modules: Sequence[nn.Module]) -> list[Tensor]:
+        """What these parts of the layer read at every real token, (t, inputs) each."""
         caught: list[Tensor] = []
         hooks = [module.register_forward_pre_hook(lambda _, args: caught.append(args[0])) for module in modules]
-        behind = layer(self.stream)
+        real = layer(self.stream).weight > 0  # (n, tokens)
         for hook in hooks:
             hook.remove()
-        read = [behind._replace(x=x) for x in caught]
-        read = [stream.in_words() for stream in read] if in_words else read
-        return [stream.x[stream.weight > 0] for stream in read]
+        return [x[real] for x in caught]
 
     def go_on(self, layer: Layer) -> None:
         """Behind the layer."""
@@ -62,16 +60,12 @@ def mend(whole: Student, cut: Student, batches: Sequence[tuple[Tensor, Tensor]],
     old = whole.each_layer()
     with torch.inference_mode():
         taught, found = ([Batch(student, ids, mask) for ids, mask in batches] for student in (whole, cut))
-        if whole.begins is None:
-            for batch, (ids, mask) in zip(taught, batches, strict=True):
-                batch.stream = batch.stream._replace(word=cut.words(ids, mask))
         for new, (first, last) in zip(cut.each_layer(), spans or [(place, place) for place in range(len(old))], strict=True):
-            words = new.shape.words
-            read = [batch.inputs(old[first], [old[first].norm_1], in_words=words) for batch in taught]
+            read = [batch.inputs(old[first], [old[first].norm_1]) for batch in taught]
             for number in range(first, last):
                 for batch in taught:
                     batch.go_on(old[number])
-            written = [batch.inputs(old[last], [old[last].norm_2], in_words=words) for batch in taught]
+            written = [batch.inputs(old[last], [old[last].norm_2]) for batch in taught]
             for linear, norm, goals in ((new.out, new.norm_1, read), (new.down, new.norm_2, written)):
                 have = [batch.inputs(new, [linear, norm]) for batch in found]
                 _fit(linear, [(x, goal - z) for [goal], (x, z) in zip(goals, have, strict=True)])

@@ -15,6 +15,7 @@ Jacob et al. (2018), Quantization and Training of Neural Networks for Efficient 
 et al. (2019), Q8BERT.
 """
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ from torch import Tensor, nn
 
 from encoder.artifact import TOKENIZER, WEIGHTS, Artifact, ArtifactConfig, load, writing
 from encoder.compress.graph import Graph
-from encoder.student import EPSILON, NEVER, Layer, Student, load_model
+from encoder.student import EPSILON, Layer, Student, load_model
 
 FloatArray = NDArray[np.float32]
 HIGHEST = 127
@@ -72,16 +73,16 @@ def quantize(artifact: Artifact, texts: Sequence[str], out: Path, bits: int = 8,
 def to_onnx(student: Student, bits: int, token_bits: int = 4) -> bytes:
     """The student as the bytes of an ONNX file; the same equations as in `encoder.student`, in the same order."""
     graph = Graph()
-    x = _token_vectors(graph, student, "input_ids", bits and token_bits)  # (batch, tokens, hidden)
-    weight = graph.node("Cast", "attention_mask", to=TensorProto.FLOAT)  # (batch, tokens), how many tokens stand in each
+    ids, mask = _padded(graph, _span(student))
+    x = _token_vectors(graph, student, ids, bits and token_bits)  # (batch, tokens, hidden)
+    weight = graph.node("Cast", mask, to=TensorProto.FLOAT)  # (batch, tokens), how many tokens stand in each
     seen_by = _seen_by(graph, weight)
     # Sums and not means: all have the same factor, and the rows are normalised.
     sums = [_sum(graph, x, weight)]  # each (batch, 1, hidden)
-    begins = student.begins
     for layer in student.each_layer():
-        if layer.shape.words and begins is not None:
-            x, weight = _in_words(graph, x, weight, _word(graph, begins))
-            seen_by, begins = _seen_by(graph, weight), None  # words from here on
+        if layer.shape.span > 1:
+            x, weight = _merged(graph, x, weight, layer.shape.span, student.shape.hidden)
+            seen_by = _seen_by(graph, weight)
         x = _layer(graph, layer, x, seen_by, bits)
         sums.append(_sum(graph, x, weight))
     pooled = graph.node("Squeeze", graph.node("Concat", *sums, axis=2), _axes(graph, 1))  # (batch, hidden x (layers + 1))
@@ -90,32 +91,39 @@ def to_onnx(student: Student, bits: int, token_bits: int = 4) -> bytes:
     return graph.model(["input_ids", "attention_mask"], unit, student.shape.dim)
 
 
+def _span(student: Student) -> int:
+    """Tokens that stand in one of the last layer's."""
+    return math.prod(layer.shape.span for layer in student.each_layer())
+
+
 def _seen_by(graph: Graph, weight: str) -> str:
-    """What is added to the scores, (batch, 1, tokens, tokens): the logarithm of the weight of who is read, `NEVER` for padding."""
-    zero = graph.constant(np.array(0, np.float32))
-    size = graph.node("Log", graph.node("Max", weight, graph.constant(np.array(1, np.float32))))
-    added = graph.node("Where", graph.node("Greater", weight, zero), size, graph.constant(np.array(NEVER, np.float32)))
-    rows = graph.node("Mul", graph.node("Unsqueeze", weight, _axes(graph, 1, 3)), zero)  # the operator wants a row for each reader
-    return graph.node("Add", graph.node("Unsqueeze", added, _axes(graph, 1, 2)), rows)
+    """Which token reads which, (batch, 1, tokens, tokens): every one all real ones."""
+    real = graph.node("Greater", weight, graph.constant(np.array(0, np.float32)))  # (batch, tokens)
+    # subtle: padding reads everything; what it makes of it is never used, and a row that reads nothing would be no number at all.
+    padding = graph.node("Unsqueeze", graph.node("Not", real), _axes(graph, 1, 3))
+    return graph.node("Or", graph.node("Unsqueeze", real, _axes(graph, 1, 2)), padding)
 
 
-def _word(graph: Graph, begins: Tensor) -> str:
-    """Number of the word that each token is part of, (batch, tokens); see `encoder.student.Student.words`."""
-    flags = graph.node("Gather", graph.constant(_array(begins).astype(np.uint8)), "input_ids")
-    first = graph.node("Mul", graph.node("Cast", flags, to=TensorProto.INT64), "attention_mask")
-    begun = graph.node("CumSum", first, graph.constant(np.array(1, np.int64)))
-    return graph.node("Sub", begun, graph.node("Slice", begun, _axes(graph, 0), _axes(graph, 1), _axes(graph, 1)))
+def _padded(graph: Graph, span: int) -> tuple[str, str]:
+    """Ids and mask, (batch, tokens) with a number of tokens that can be divided by `span`."""
+    if span == 1:
+        return "input_ids", "attention_mask"
+    tokens = graph.node("Shape", "input_ids", start=1, end=2)
+    lacking = graph.node("Mod", graph.node("Neg", tokens), graph.constant(np.array([span], np.int64)))
+    pads = graph.node("Concat", graph.constant(np.zeros(3, np.int64)), lacking, axis=0)
+    return graph.node("Pad", "input_ids", pads), graph.node("Pad", "attention_mask", pads)
 
 
-def _in_words(graph: Graph, x: str, weight: str, word: str) -> tuple[str, str]:
-    """The tokens of each word as one; see `encoder.student.Stream`."""
-    zero, one = graph.constant(np.array(0, np.int64)), graph.constant(np.array(1, np.int64))
-    words = graph.node("Range", zero, graph.node("Add", graph.node("ReduceMax", word, keepdims=0), one), one)
-    same = graph.node("Equal", graph.node("Unsqueeze", word, _axes(graph, 1)), graph.node("Unsqueeze", words, _axes(graph, 0, 2)))
-    parts = graph.node("Mul", graph.node("Cast", same, to=TensorProto.FLOAT), graph.node("Unsqueeze", weight, _axes(graph, 1)))
-    sizes = graph.node("ReduceSum", parts, _axes(graph, 2), keepdims=0)  # (batch, words)
-    at_least = graph.node("Max", graph.node("Unsqueeze", sizes, _axes(graph, 2)), graph.constant(np.array(1, np.float32)))
-    return graph.node("MatMul", graph.node("Div", parts, at_least), x), sizes
+def _merged(graph: Graph, x: str, weight: str, span: int, hidden: int) -> tuple[str, str]:
+    """Every `span` neighbours as one; see `encoder.student.Stream`."""
+    two, last = _axes(graph, 2), _axes(graph, -1)
+    heavy = graph.node("Mul", x, graph.node("Unsqueeze", weight, last))
+    apart = graph.node("Reshape", heavy, graph.constant(np.array([0, -1, span, hidden], np.int64)))
+    sums = graph.node("ReduceSum", apart, two, keepdims=0)  # (batch, tokens / span, hidden)
+    parts = graph.node("Reshape", weight, graph.constant(np.array([0, -1, span], np.int64)))
+    weight = graph.node("ReduceSum", parts, two, keepdims=0)  # (batch, tokens / span)
+    number = graph.node("Unsqueeze", graph.node("Max", weight, graph.constant(np.array(1, np.float32))), last)
+    return graph.node("Div", sums, number), weight
 
 
 def _sum(graph: Graph, x: str, weight: str) -> str:
@@ -185,7 +193,9 @@ def _token_vectors(graph: Graph, student: Student, ids: str, bits: int) -> str:
         x = graph.node("Gather", graph.constant(table), ids)
     if student.widen is not None:
         x = _linear(graph, x, student.widen, bits)
-    places = graph.node("Unsqueeze", _stored(graph, _array(student.positions), bits), _axes(graph, 0))
+    span = _span(student)
+    positions = np.pad(_array(student.positions), ((0, -len(student.positions) % span), (0, 0)))  # room for padding up to a whole span
+    places = graph.node("Unsqueeze", _stored(graph, positions, bits), _axes(graph, 0))
     tokens = graph.node("Shape", ids, start=1, end=2)
     x = graph.node("Add", x, graph.node("Slice", places, _axes(graph, 0), tokens, _axes(graph, 1)))
     norm = student.norm

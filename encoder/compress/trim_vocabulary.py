@@ -76,10 +76,7 @@ def trim_vocabulary(model: Model, texts: Sequence[str], minimum: int = 1, drop_p
     tokenizer = Tokenizer.from_str(json.dumps(described))
     student = Student(msgspec.structs.replace(model.student.shape, vocabulary=len(kept)))
     rows = model.student.tokens.weight[torch.tensor(kept)]  # (kept, width)
-    state = model.student.state_dict() | {"tokens.weight": rows}
-    if model.student.begins is not None:
-        state["begins"] = model.student.begins[torch.tensor(kept)]
-    student.load_state_dict(state)
+    student.load_state_dict(model.student.state_dict() | {"tokens.weight": rows})
     return model._replace(student=student.eval(), tokenizer=tokenizer)
 
 

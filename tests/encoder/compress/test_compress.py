@@ -26,7 +26,7 @@ OPTIONS = {
     "quantize": {},
     "static": {"passes": 2},
 }
-ADDS = {"merge": 300}  # bytes: as many weights as before, for fewer tokens, and a flag for each token of the vocabulary
+FASTER_ONLY = {"merge"}  # as many weights as before, for fewer tokens
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +51,7 @@ def test_a_step_makes_a_smaller_complete_artifact_and_leaves_its_input(whole, tm
     made = compress(whole, [{"step": name, **OPTIONS[name]}], tmp_path / "out", TEXTS)
     assert digest(whole.path) == before
     assert load(tmp_path / "out").is_complete()
-    assert made.model_bytes < whole.model_bytes + ADDS.get(name, 0)
+    assert made.model_bytes < whole.model_bytes + (100 if name in FASTER_ONLY else 0)
     assert made.card.teacher == "tiny"
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
@@ -67,7 +67,7 @@ def test_a_chain_reports_every_step_and_serves(whole, tmp_path):
     made = compress(whole, chain, tmp_path / "out", TEXTS)
     assert [report["step"] for report in made.card.steps] == [*NETWORK_STEPS, "quantize"]
     for report in made.card.steps:
-        assert report["bytes_after"] < report["bytes_before"] + ADDS.get(report["step"], 0)
+        assert report["bytes_after"] < report["bytes_before"] + (100 if report["step"] in FASTER_ONLY else 0)
         assert report["seconds"] >= 0
     rows = Embedder(made).embed(TEXTS[:20])
     assert rows.shape == (20, 12)

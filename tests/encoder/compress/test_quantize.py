@@ -29,13 +29,14 @@ def run(model, bits, texts=TEXTS, token_bits=8):
     return session.run(None, {"input_ids": ids.numpy(), "attention_mask": mask.numpy()})[0]
 
 
-@pytest.fixture(params=["whole", "pruned", "narrow", "words", "words from the start"])
+@pytest.fixture(params=["whole", "pruned", "narrow", "merged", "merged twice"])
 def variant(request, model):
     """Each shape that a graph can have."""
     if request.param == "pruned":
         return prune(model, TEXTS, 2, 24)
-    if request.param.startswith("words"):
-        return merge(model, TEXTS, 0 if request.param.endswith("start") else 2)
+    if request.param.startswith("merged"):
+        merged = merge(model, TEXTS, 1)
+        return merge(merged, TEXTS, 2, 3) if request.param == "merged twice" else merged
     return factorize(model, TEXTS, 8) if request.param == "narrow" else model
 
 
