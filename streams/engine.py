@@ -47,7 +47,8 @@ log = logging.getLogger(__name__)
 
 PREFETCHED = 200_000  # records that librdkafka reads ahead, within 64 MiB
 REQUESTS_AT_ONCE = 500  # a request waits for the others of its chunk
-MAX_IN_FLIGHT = 8  # chunks of counts that agents have not finished, and reads under way: more would only wait in memory
+COUNTS_AHEAD = 6  # reads: the reading process works on while a flush encodes its rows on the event loop, 0.2 s at full speed
+MAX_IN_FLIGHT = 16  # chunks of counts that agents have not finished, and reads under way: more would only wait in memory
 FLUSHES_LEFT_OUT = 3  # in a row, while an old log is read: nobody waits for these counts, and each flush writes every changed row
 EXIT_STATUS = 70  # EX_SOFTWARE: the supervisor starts a new process, which restores what the log says
 
@@ -124,8 +125,7 @@ class Engine:
             msg = f"expected the topics of the contract, found no {', '.join(missing)}; run `slatestream topics create`"
             raise TopicsError(msg)
         partitions = check_copartitioned(found, names)
-        metrics = Metrics()
-        items = Index()
+        metrics, items = Metrics(), Index()
         counts = CountsView(items, config.half_life_s, Ripening(settings.attribution_window_s), MEMORIES)
         catalogue = CatalogueView(items)
         vectors = VectorsView(catalogue, names.encoder_releases, settings.releases_dir, lambda state: metrics.releases.labels(state).inc())
@@ -162,7 +162,7 @@ class Engine:
             source = {topic: self.source[topic] for topic in wanted}
             positions = {(topic, n): self.store.position(source[topic], n) for topic in wanted for n in self.store.partitions}
             await reader.assign(session, source, positions, self._follows if reader is self._bulk else None)
-        return [Lane(self._prompt, lambda _in_flight: self._views_are_read()), Lane(self._bulk, self._may_read_counts)]
+        return [Lane(self._prompt, lambda _in_flight: self._views_are_read()), Lane(self._bulk, self._may_read_counts, COUNTS_AHEAD)]
 
     async def before_revocation(self) -> None:
         """Make durable what was counted, while the group still accepts this generation."""

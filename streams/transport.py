@@ -20,7 +20,6 @@ from .chunk import Chunk
 from .reader import Reader
 
 IDLE_S = 0.02  # between looks at a flow that is closed
-READS_AHEAD = 2  # of a reader, so that its thread need not wait for the event loop, nor the loop for it
 
 
 class ChunkFlow(Protocol):
@@ -44,18 +43,20 @@ class ChunkFlow(Protocol):
 class Lane:
     """A reader in a session.
 
-    `may_read` says whether it may go on, given how many of its chunks agents have not finished and how many reads are under way.
+    `may_read` says whether it may go on, given how many of its chunks agents have not finished and how many reads are under way; at most
+    `ahead` of these, so that the reader need not wait for the event loop, nor the loop for it.
     """
 
-    def __init__(self, reader: Reader, may_read: Callable[[int], bool]) -> None:
+    def __init__(self, reader: Reader, may_read: Callable[[int], bool], ahead: int = 2) -> None:
         self.reader = reader
         self.may_read = may_read
+        self.ahead = ahead
         self.in_flight = 0
         self.pending: deque[asyncio.Future[list[Chunk]]] = deque()  # reads under way, which end in this order
 
     def start_reading(self) -> None:
         """Keep the reader's thread at work while agents count what has come."""
-        while len(self.pending) < READS_AHEAD and self.may_read(self.in_flight + len(self.pending)):
+        while len(self.pending) < self.ahead and self.may_read(self.in_flight + len(self.pending)):
             self.pending.append(asyncio.ensure_future(self.reader.read()))
 
     def take(self) -> list[Chunk]:
