@@ -30,6 +30,7 @@ def count_impressions(partition: Partition, impressions: Shows, rules: Rules, no
     for run in impressions.runs:
         expires_s = max(run.newest_s, horizon_s) + lives_s
         newest_s = max(newest_s, run.newest_s)
+        # subtle: a run that is too long for a slate is counted one by one below, and only what is counted lengthens the row's life
         row = rows.get(run.slate_id) or open_row(partition, run.slate_id, expires_s if run.size <= MAX_SLATE_ITEMS else 0.0, rules)
         segment = run.segment
         if segment is None:  # the slate's if this project made it, else what the context makes
