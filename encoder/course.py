@@ -10,7 +10,6 @@ trimmed away) only the vector of the text does.
 """
 
 import hashlib
-import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -62,7 +61,7 @@ class Course:
         self._config = config
         self._labels, self._targets = labels, targets
         self._read = [np.array(e.ids, np.int64) for e in model.tokenizer.encode_batch_fast(list(texts))]
-        self._span = math.prod(layer.span for layer in model.student.shape.layers)  # tokens that stand in one of the student's states
+        self._span = model.student.shape.span
         self._aligned = _aligned(model, teacher, self._read, labels)
         sample = np.array(labels.states[:VARIANCE_SAMPLE], np.float32)
         self._variance = float(sample.var(0).mean())

@@ -1,6 +1,7 @@
 """The student: a BERT-like transformer whose every layer may have its own number of heads and feed-forward units.
 
     x_0 = LN(U E[ids] + p)                                          U only where token vectors are narrower than the model
+    x_0,j = LN(U [E[ids_sj], ..., E[ids_sj+s-1]] + p_j)             where `join` = s > 1 tokens are read as one
     x_l <- mean of every `span` neighbours of x_l                   in front of layers that read fewer tokens than there were
     a_l = LN(x_l + W_o softmax(q k' / sqrt(head_dim)) v + b_o)      q, k, v = W_qkv x_l + b_qkv
     x_{l+1} = LN(a_l + W_2 gelu(W_1 a_l + b_1) + b_2)
@@ -9,7 +10,7 @@
 The layers are those of BERT (post-norm), so that a teacher's weights can be taken over as they are; heads and units are counted
 per layer, so that pruning needs no masks. The projection reads the mean of every layer and not of the last alone: that costs one
 product per text, and what a text says word by word need not be carried through all layers. A merged token counts as many times as
-it has tokens in it. Gelu is the tanh form: the exact one
+it has tokens in it; what a text lacks to a whole number of joined ones is filled with token 0. Gelu is the tanh form: the exact one
 costs more and tells nobody anything. Wrong tool for teachers of another build (no absolute positions, pre-norm): distil a static
 table from those.
 
@@ -17,6 +18,7 @@ Devlin et al. (2019), BERT: Pre-training of Deep Bidirectional Transformers for 
 Funnel-Transformer: Filtering out Sequential Redundancy for Efficient Language Processing.
 """
 
+import math
 from pathlib import Path
 from typing import NamedTuple
 
@@ -43,7 +45,11 @@ class LayerShape(msgspec.Struct, frozen=True):
 
 
 class StudentShape(msgspec.Struct, frozen=True):
-    """Sizes of a student. `factor`: width of the token vectors when they are narrower than `hidden`, else 0."""
+    """Sizes of a student.
+
+    `factor`: width of the token vectors when they are narrower than `hidden` or joined, else 0. `join`: tokens that are read as one from
+    the start. `positions`: of these.
+    """
 
     vocabulary: int
     hidden: int
@@ -51,6 +57,12 @@ class StudentShape(msgspec.Struct, frozen=True):
     positions: int
     layers: tuple[LayerShape, ...]
     factor: int = 0
+    join: int = 1
+
+    @property
+    def span(self) -> int:
+        """Tokens that stand in one of the last layer's."""
+        return self.join * math.prod(layer.span for layer in self.layers)
 
 
 class Stream(NamedTuple):
@@ -117,7 +129,7 @@ class Student(nn.Module):
         super().__init__()
         self.shape = shape
         self.tokens = nn.Embedding(shape.vocabulary, shape.factor or shape.hidden)
-        self.widen = nn.Linear(shape.factor, shape.hidden, bias=False) if shape.factor else None
+        self.widen = nn.Linear(shape.join * shape.factor, shape.hidden, bias=False) if shape.factor else None
         self.positions = nn.Parameter(torch.zeros(shape.positions, shape.hidden))
         self.norm = nn.LayerNorm(shape.hidden, eps=EPSILON)
         self.layers = nn.ModuleList(Layer(shape.hidden, layer) for layer in shape.layers)
@@ -129,10 +141,14 @@ class Student(nn.Module):
 
     def embed(self, ids: Tensor, mask: Tensor) -> Stream:
         """What the first layer reads."""
+        lacking, weight = -ids.shape[1] % self.shape.join, mask.float()
+        if lacking:
+            ids, weight = functional.pad(ids, (0, lacking)), functional.pad(weight, (0, lacking))
         x = self.tokens(ids)  # (n, tokens, factor or hidden)
         if self.widen is not None:
-            x = self.widen(x)
-        return Stream(self.norm(x + self.positions[: ids.shape[1]]), mask.float())
+            x = self.widen(x.unflatten(1, (-1, self.shape.join)).flatten(2))  # (n, tokens / join, hidden)
+        weight = weight.unflatten(1, (-1, self.shape.join)).sum(2)
+        return Stream(self.norm(x + self.positions[: x.shape[1]]), weight)
 
     def forward(self, ids: Tensor, mask: Tensor) -> Output:
         """Token ids and mask, both (n, tokens), to states and vectors."""

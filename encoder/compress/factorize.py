@@ -36,10 +36,13 @@ def factorize(model: Model, texts: Sequence[str], width: int) -> Model:
     Raises
     ------
     ValueError
-        a width that is not between 1 and the hidden size, or the number of tokens.
+        a width that is not between 1 and the hidden size, or the number of tokens; token vectors that are joined already.
 
     """
     old = model.student
+    if old.shape.join > 1:
+        msg = f"expected token vectors that are read one by one, found {old.shape.join} joined; factorize before merge"
+        raise ValueError(msg)
     highest = min(old.shape.hidden, old.shape.vocabulary) - 1
     if not 1 <= width <= highest:
         msg = f"expected a width between 1 and {highest}, found {width}"

@@ -15,7 +15,6 @@ Jacob et al. (2018), Quantization and Training of Neural Networks for Efficient 
 et al. (2019), Q8BERT.
 """
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -73,9 +72,11 @@ def quantize(artifact: Artifact, texts: Sequence[str], out: Path, bits: int = 8,
 def to_onnx(student: Student, bits: int, token_bits: int = 4) -> bytes:
     """The student as the bytes of an ONNX file; the same equations as in `encoder.student`, in the same order."""
     graph = Graph()
-    ids, mask = _padded(graph, _span(student))
-    x = _token_vectors(graph, student, ids, bits and token_bits)  # (batch, tokens, hidden)
-    weight = graph.node("Cast", mask, to=TensorProto.FLOAT)  # (batch, tokens), how many tokens stand in each
+    ids, mask = _padded(graph, student.shape.span)
+    x = _first(graph, student, ids, bits, token_bits)  # (batch, tokens / join, hidden)
+    weight = graph.node("Cast", mask, to=TensorProto.FLOAT)
+    if student.shape.join > 1:
+        weight = _added(graph, weight, student.shape.join)  # (batch, tokens / join), how many tokens stand in each
     seen_by = _seen_by(graph, weight)
     # Sums and not means: all have the same factor, and the rows are normalised.
     sums = [_sum(graph, x, weight)]  # each (batch, 1, hidden)
@@ -89,11 +90,6 @@ def to_onnx(student: Student, bits: int, token_bits: int = 4) -> bytes:
     z = graph.node("MatMul", pooled, _stored(graph, _array(student.project.weight), bits, turned=True))
     unit = graph.node("LpNormalization", z, axis=1, p=2)
     return graph.model(["input_ids", "attention_mask"], unit, student.shape.dim)
-
-
-def _span(student: Student) -> int:
-    """Tokens that stand in one of the last layer's."""
-    return math.prod(layer.shape.span for layer in student.each_layer())
 
 
 def _seen_by(graph: Graph, weight: str) -> str:
@@ -120,10 +116,15 @@ def _merged(graph: Graph, x: str, weight: str, span: int, hidden: int) -> tuple[
     heavy = graph.node("Mul", x, graph.node("Unsqueeze", weight, last))
     apart = graph.node("Reshape", heavy, graph.constant(np.array([0, -1, span, hidden], np.int64)))
     sums = graph.node("ReduceSum", apart, two, keepdims=0)  # (batch, tokens / span, hidden)
-    parts = graph.node("Reshape", weight, graph.constant(np.array([0, -1, span], np.int64)))
-    weight = graph.node("ReduceSum", parts, two, keepdims=0)  # (batch, tokens / span)
+    weight = _added(graph, weight, span)
     number = graph.node("Unsqueeze", graph.node("Max", weight, graph.constant(np.array(1, np.float32))), last)
     return graph.node("Div", sums, number), weight
+
+
+def _added(graph: Graph, weight: str, span: int) -> str:
+    """Weights of every `span` neighbours in one sum, (batch, tokens / span)."""
+    parts = graph.node("Reshape", weight, graph.constant(np.array([0, -1, span], np.int64)))
+    return graph.node("ReduceSum", parts, _axes(graph, 2), keepdims=0)
 
 
 def _sum(graph: Graph, x: str, weight: str) -> str:
@@ -178,28 +179,35 @@ def _whole(blocks: FloatArray, scales: NDArray[np.float16]) -> FloatArray:
     return np.clip(np.round(blocks / scales[..., None].astype(np.float32)), LOWEST_4, HIGHEST_4)
 
 
-def _token_vectors(graph: Graph, student: Student, ids: str, bits: int) -> str:
-    table = _array(student.tokens.weight)  # (vocabulary, factor or hidden)
+def _first(graph: Graph, student: Student, ids: str, bits: int, token_bits: int) -> str:
+    """What the first layer reads, (batch, tokens / join, hidden)."""
+    shape = student.shape
+    x = _token_vectors(graph, _array(student.tokens.weight), ids, bits and token_bits)
+    if shape.join > 1:
+        x = graph.node("Reshape", x, graph.constant(np.array([0, -1, shape.join * shape.factor], np.int64)))
+    if student.widen is not None:
+        x = _linear(graph, x, student.widen, bits)
+    after = shape.span // shape.join  # that layers make one
+    positions = np.pad(_array(student.positions), ((0, -len(student.positions) % after), (0, 0)))  # room for padding up to a whole span
+    places = graph.node("Unsqueeze", _stored(graph, positions, bits), _axes(graph, 0))
+    tokens = graph.node("Shape", x, start=1, end=2)
+    x = graph.node("Add", x, graph.node("Slice", places, _axes(graph, 0), tokens, _axes(graph, 1)))
+    norm = student.norm
+    return graph.node("LayerNormalization", x, *_constants(graph, norm.weight, norm.bias), epsilon=EPSILON)
+
+
+def _token_vectors(graph: Graph, table: FloatArray, ids: str, bits: int) -> str:
+    """Rows of the table (vocabulary, width) by `ids`, (batch, tokens, width)."""
     if bits == TOKEN_BITS[0]:
         packed, scales = by_block(table)
         wanted = graph.constant(packed), ids, graph.constant(scales)
         half = graph.node("GatherBlockQuantized", *wanted, fused=True, gather_axis=0, quantize_axis=1, block_size=BLOCK, bits=bits)
-        x = graph.node("Cast", half, to=TensorProto.FLOAT)
-    elif bits:
+        return graph.node("Cast", half, to=TensorProto.FLOAT)
+    if bits:
         rows, scale = by_row(table)
         whole = graph.node("Cast", graph.node("Gather", graph.constant(rows), ids), to=TensorProto.FLOAT)
-        x = graph.node("Mul", whole, graph.node("Gather", graph.constant(scale), ids))
-    else:
-        x = graph.node("Gather", graph.constant(table), ids)
-    if student.widen is not None:
-        x = _linear(graph, x, student.widen, bits)
-    span = _span(student)
-    positions = np.pad(_array(student.positions), ((0, -len(student.positions) % span), (0, 0)))  # room for padding up to a whole span
-    places = graph.node("Unsqueeze", _stored(graph, positions, bits), _axes(graph, 0))
-    tokens = graph.node("Shape", ids, start=1, end=2)
-    x = graph.node("Add", x, graph.node("Slice", places, _axes(graph, 0), tokens, _axes(graph, 1)))
-    norm = student.norm
-    return graph.node("LayerNormalization", x, *_constants(graph, norm.weight, norm.bias), epsilon=EPSILON)
+        return graph.node("Mul", whole, graph.node("Gather", graph.constant(scale), ids))
+    return graph.node("Gather", graph.constant(table), ids)
 
 
 def _stored(graph: Graph, table: FloatArray, bits: int, *, turned: bool = False) -> str:

@@ -29,15 +29,25 @@ def run(model, bits, texts=TEXTS, token_bits=8):
     return session.run(None, {"input_ids": ids.numpy(), "attention_mask": mask.numpy()})[0]
 
 
-@pytest.fixture(params=["whole", "pruned", "narrow", "merged", "merged twice"])
+VARIANTS = {
+    "whole": lambda model: model,
+    "pruned": lambda model: prune(model, TEXTS, 2, 24),
+    "narrow": lambda model: factorize(model, TEXTS, 8),
+    "merged": lambda model: merge(model, TEXTS, 1),
+    "merged twice": lambda model: merge(merge(model, TEXTS, 1), TEXTS, 2, 3),
+    "joined": lambda model: merge(model, TEXTS, 0),
+    "narrow, joined by three and merged": lambda model: merge(merge(factorize(model, TEXTS, 8), TEXTS, 0, 3), TEXTS, 1),
+}
+
+
+@pytest.fixture(params=VARIANTS)
 def variant(request, model):
-    """Each shape that a graph can have."""
-    if request.param == "pruned":
-        return prune(model, TEXTS, 2, 24)
-    if request.param.startswith("merged"):
-        merged = merge(model, TEXTS, 1)
-        return merge(merged, TEXTS, 2, 3) if request.param == "merged twice" else merged
-    return factorize(model, TEXTS, 8) if request.param == "narrow" else model
+    """Each shape that a graph can have; maps of joined tokens as if training had moved them apart."""
+    made = VARIANTS[request.param](model)
+    if made.student.shape.join > 1:
+        noise = torch.randn(made.student.widen.weight.shape, generator=torch.Generator().manual_seed(0))
+        made.student.widen.weight.data += noise * made.student.widen.weight.std()
+    return made
 
 
 def test_float32_is_the_network(variant):
