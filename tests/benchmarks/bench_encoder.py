@@ -1,11 +1,11 @@
 """The encoder's frontier: size, speed and quality of students of all-MiniLM-L6-v2 on 17,470 films, beside model2vec.
 
-Everything is made from scratch, in some two hours on two idle cores: labels of the teacher, then each point of `POINTS` with a second
-set of labels. Interrupted training goes on where it was. `--reuse` takes what lies under build/bench/encoder;
-`--points A` makes only that one; `--updates A=330,B=950` trains shorter; `--threads N` (default 2) is for training. Speeds are CPU
-seconds at one thread, teacher and students by turns in this same run: on a machine that does nothing else that is the same as
-wall time, and on a busy one it still is fair. A batch of the teacher is sorted by length and padded no further than needed, and has the
-size at which the teacher is fastest, as a student's does and is.
+Everything is made from scratch: labels of the teacher, then each point of `POINTS`, with new sets of labels in between. That takes many
+hours on two cores: on two of AMD an update of B took 0.31 to 0.40 s, and a set of labels 25 to 35 minutes of one of them. Interrupted
+training goes on where it was. `--reuse` takes what lies under build/bench/encoder; `--points A` makes only that one; `--updates
+A=330,B=950` trains shorter; `--threads N` (default 2) is for training. Speeds are CPU seconds at one thread, teacher and students by turns
+in this same run: on a machine that does nothing else that is the same as wall time, and on a busy one it still is fair. A batch of the
+teacher is sorted by length and padded no further than needed, and has the size at which the teacher is fastest, as a student's does and is.
 
 Recall is among held-out films, which training never sees; NDCG is on likes after the cutoff (`encoder.evaluate`). The
 teacher's vectors are float32 for held-out films and for those with behaviour; for other films, which count only as neighbours in
