@@ -66,6 +66,7 @@ def trim_vocabulary(model: Model, texts: Sequence[str], minimum: int = 1, drop_p
     always |= {str(described["model"].get("unk_token"))}
     letters = {character for token, number in vocabulary.items() if counts[number] and token not in always for character in token}
     common = {number for token, number in vocabulary.items() if token in always or number == _unknown(described)}
+    common.add(0)  # fills up joined tokens (`encoder.student`)
     if minimum == 0:
         made = {number for token, number in vocabulary.items() if letters.issuperset(token) and not token.startswith(PLACEHOLDERS)}
     else:

@@ -196,6 +196,16 @@ def test_what_was_trained_is_compressed_and_serves(config, tmp_path):
     assert Embedder(served).embed(CORPUS.texts[:3]).shape == (3, 16)
 
 
+def test_a_student_that_joins_tokens_learns_from_all_losses_and_serves(config, tmp_path):
+    joined = [*STEPS, {"step": "factorize", "width": 8}, {"step": "merge", "before": 0}]
+    made = train(CORPUS, msgspec.structs.replace(config, steps=joined), tmp_path / "a", labels=tmp_path / "labels")
+    assert {"loss_tokens", "loss_neighbours", "loss_click"} <= made.card.metrics.keys()
+    maps = load_model(made).student.widen.weight
+    assert not torch.equal(maps[:, :8], maps[:, 8:])  # which start as one
+    served = compress(made, [{"step": "quantize", "bits": 0}], tmp_path / "b")
+    np.testing.assert_allclose(Embedder(served).embed(CORPUS.texts), unit_vectors(load_model(made), CORPUS.texts).numpy(), atol=1e-5)
+
+
 def test_steps_that_serve_are_refused_before_training(config, tmp_path):
     with pytest.raises(ValueError, match="found quantize; give it to compress"):
         train(CORPUS, msgspec.structs.replace(config, steps=("quantize",)), tmp_path / "a")
