@@ -24,7 +24,7 @@ WORDS = {"step": "trim_vocabulary", "minimum": 0, "drop_punctuation": False}
 # Behaviour counts for more at the end: it lifts what users choose next, and so little changes the teacher's neighbours.
 CHOSEN_A = {**WEIGHTS, "click": 0.06, "conversion": 0.06}
 
-# Neighbourhoods help a student that knows little; one that goes on learns those of training by heart.
+# Without the losses on neighbourhoods: late in training the teacher's vectors alone brought a little more (docs/encoder.md).
 NEARER = {name: WEIGHTS[name] for name in ("distill", "click", "conversion")}
 
 POINTS = {
