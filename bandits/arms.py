@@ -14,7 +14,7 @@ Floats = NDArray[np.float64]
 
 class ArmView(NamedTuple):
     """One segment as its policies see it; arrays (n_items,) float64 unless said otherwise. Made by
-    `bandits.priors.arm_view`.
+    `bandits.learning.priors.arm_view`.
 
     Attributes
     ----------

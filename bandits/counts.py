@@ -40,11 +40,11 @@ class Counts(NamedTuple):
     examined
         Sum over impressions of the examination weight of their position; equals `impressions` where weights are 1.
     unripe
-        Looks whose click may still be on its way: the part of `examined` that is not evidence yet (`bandits.delay`);
+        Looks whose click may still be on its way: the part of `examined` that is not evidence yet (`bandits.learning.delay`);
         zeros without.
     recent
         The same sums seen through a half-life, shortest memory first; empty where nothing is forgotten.
-        `bandits.forgetting` compares them with the whole to find change.
+        `bandits.learning.change_detection` compares them with the whole to find change.
 
     """
 

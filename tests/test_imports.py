@@ -1,9 +1,11 @@
-"""Imports go one way, and the worker stays light.
+"""Imports go one way, by folder, and the worker stays light.
 
-    streams -> bandits
-    streams -> encoder.artifact, .embed, .release, .stored, .text, .verify (serving); the demo and the command `encoder` reach further
+    streams    contract <- kafka <- counting, serving <- worker <- commands; counting and serving apart
+    bandits    learning <- policies <- slates <- ope <- tuning <- simulation
+    encoder    serving <- corpus <- compress <- training <- release
 
-`bandits` needs NumPy and nothing else; Faust appears only at the edge of `streams`; torch and transformers only in the
+`bandits` and `encoder` know nothing of `streams` or of each other. `bandits` needs NumPy and nothing
+else; Faust appears in `streams.worker` and `streams.app` only; torch and transformers only in the
 training half of `encoder`, which is read from the sources: whatever serving imports must not reach it.
 """
 
@@ -19,8 +21,13 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("streams", "bandits", "encoder")
-FAUST_AT_THE_EDGE = {"transport", "store", "faust_store", "engine", "recovery", "agents", "app", "web"}
-SERVING = {"artifact", "embed", "verify", "release", "stored", "text"}  # of encoder, for streams: neither torch nor transformers
+ORDER = {  # from the lowest: a folder imports from itself and from those before it
+    "streams": ("config", "metrics", "contract", "kafka", "counting", "serving", "worker", "app", "demo", "commands", "cli", "__main__"),
+    "bandits": ("counts", "arms", "learning", "policies", "slates", "ope", "tuning", "simulation"),
+    "encoder": ("serving", "corpus", "compress", "training", "release"),
+}
+APART = {("serving", "counting"), ("counting", "serving")}  # of streams: joined by topics only
+FAUST_AT_THE_EDGE = {"worker", "app"}
 TERMINAL = {"evaluate_output"}  # of bandits: what `slatestream evaluate` prints, with rich
 BATCH_SIDE = {"streams.commands.encoder", "streams.demo"}  # may reach all of encoder, lazily
 
@@ -67,19 +74,34 @@ def test_bandits_and_encoder_know_nothing_of_streams_or_of_each_other(package: s
         assert not {name for name in imports(path) if top(name) in others}, path
 
 
+@pytest.mark.parametrize("package", ["bandits", "encoder"])
+def test_imports_go_one_way_by_folder(package: str) -> None:
+    order = {folder: place for place, folder in enumerate(ORDER[package])}
+    against = []
+    for path in modules(package):
+        here = [*module_name(path).split("."), ""][1]
+        for name in imports(path):
+            parts = name.split(".")
+            if parts[0] != package or len(parts) < 2 or parts[1] not in order or not here:
+                continue
+            if order[parts[1]] > order[here] or (package == "streams" and (here, parts[1]) in APART):
+                against.append(f"{module_name(path)} imports {name}")
+    assert not against, "\n".join(sorted(set(against)))
+
+
 def test_streams_reaches_only_the_serving_half_of_the_encoder() -> None:
     for path in modules("streams"):
         name = module_name(path)
         if any(name == each or name.startswith(f"{each}.") for each in BATCH_SIDE):
             continue
         reached = {each.split(".")[1] for each in imports(path) if top(each) == "encoder" and each != "encoder"}
-        assert reached <= SERVING, f"{name} reaches {sorted(reached - SERVING)}"
+        assert reached <= {"serving"}, f"{name} reaches {sorted(reached)}"
 
 
 def test_faust_appears_only_at_the_edge() -> None:
     for path in modules("streams"):
         if {top(each) for each in imports(path)} & {"faust", "mode", "aiokafka"}:
-            assert path.stem in FAUST_AT_THE_EDGE, path
+            assert module_name(path).split(".")[1] in FAUST_AT_THE_EDGE, path
     for package in ("bandits", "encoder"):
         for path in modules(package):
             assert not {top(each) for each in imports(path)} & {"faust", "mode", "aiokafka", "rocksdict"}, path
@@ -109,14 +131,14 @@ def test_importing_all_of_bandits_loads_no_scipy_and_no_kafka() -> None:
 
 
 def test_the_whole_worker_loads_neither_torch_nor_transformers() -> None:
-    loaded = loaded_after("import streams.app, encoder.embed, encoder.artifact, encoder.verify")
+    loaded = loaded_after("import streams.app, encoder.serving.embed, encoder.serving.artifact, encoder.serving.verify")
     assert "faust" in loaded
     assert not loaded & {"torch", "transformers", "scipy", "pymoo", "matplotlib", "sklearn", "tensorboard"}
 
 
 @pytest.mark.parametrize("path", modules("encoder"), ids=lambda path: path.stem)
 def test_torch_is_in_the_training_half_only(path: Path) -> None:
-    if path.stem in SERVING:
+    if path.parent.name == "serving":
         assert not {top(each) for each in imports(path)} & {"torch", "transformers"}
 
 

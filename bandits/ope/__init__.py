@@ -1,4 +1,4 @@
-"""Off-policy evaluation: what a new policy would have earned, from the log of an old one. `bandits.evaluate` is the way in.
+"""Off-policy evaluation: what a new policy would have earned, from the log of an old one. `bandits.ope.evaluate` is the way in.
 
 `ESTIMATORS` is the list of choices; one file per estimator, one line per entry.
 """

@@ -22,9 +22,9 @@ from statistics import NormalDist
 
 import numpy as np
 
+from bandits.learning.special import beta_quantile
 from bandits.ope.log import F64
 from bandits.ope.terms import EstimatorError, Terms, influence, value
-from bandits.special import beta_quantile
 
 N_RESAMPLES = 2000  # the 95% limits then wander by about 3% of the width from seed to seed; fewer is faster and rougher
 CHUNK = 4_000_000  # numbers drawn at once, about 64 MB with the sums; more is not faster

@@ -14,7 +14,7 @@ import numpy as np
 from bandits.ope.contract_log import read_events
 from bandits.ope.log import LoadedLog, Log, LogError
 from bandits.ope.served import logged_catalogue
-from bandits.request import Catalogue
+from bandits.slates.request import Catalogue
 
 
 def read_items(path: Path, loaded: LoadedLog, train: Log) -> Catalogue:

@@ -1,4 +1,4 @@
-"""The policy file under test: the table of what `bandits.serve` would show, which is what the worker shows.
+"""The policy file under test: the table of what `bandits.slates.serve` would show, which is what the worker shows.
 
     counts of the training part -> prepare -> compose, many requests per segment -> table of what they got
 
@@ -8,12 +8,12 @@ slates' propensities: those know the draws of their own snapshot only.
 
 import numpy as np
 
-from bandits.config import SlateConfig
 from bandits.ope.fit import counts_of
 from bandits.ope.log import Log, LogError, Shape
 from bandits.ope.target import Target
-from bandits.request import Catalogue, Request
-from bandits.serve import compose, prepare
+from bandits.slates.config import SlateConfig
+from bandits.slates.request import Catalogue, Request
+from bandits.slates.serve import compose, prepare
 
 N_SNAPSHOTS = 8  # of `draws` slates each (512): a share of 5% is then known to 10% of itself (one sd); more is slower
 

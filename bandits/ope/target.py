@@ -17,8 +17,8 @@ import numpy as np
 
 from bandits.arms import Need, Policy
 from bandits.counts import Counts
+from bandits.learning.priors import PriorConfig, arm_view
 from bandits.ope.log import F64, LogError, Shape
-from bandits.priors import PriorConfig, arm_view
 
 N_DRAWS = 4000  # draws behind a Monte Carlo table: a probability of 1/34 is then known to 9% (one sd); more is slower
 CHUNK = 2_000_000  # scores drawn at once, 16 MB
@@ -99,7 +99,7 @@ def from_policy(
     Parameters
     ----------
     policy
-        One of `bandits.policy.POLICIES`.
+        One of `bandits.policies.registry.POLICIES`.
     counts
         What it has learned: sums over the training part, (n_segments, n_items) of `shape`.
     shape
@@ -107,7 +107,7 @@ def from_policy(
     rng
         Draws of the policy, and of the tie-break.
     config, vectors
-        Priors and item embeddings, as `bandits.priors.arm_view` takes them.
+        Priors and item embeddings, as `bandits.learning.priors.arm_view` takes them.
     n_draws
         Draws of the policy behind each table; more is smoother and slower.
 

@@ -20,7 +20,6 @@ from typing import Any
 
 import msgspec
 
-from encoder.artifact import Artifact, Card, link_files, load, writing
 from encoder.compress.factorize import factorize
 from encoder.compress.keep_layers import keep_layers
 from encoder.compress.merge import merge
@@ -28,8 +27,9 @@ from encoder.compress.project import project
 from encoder.compress.prune import prune
 from encoder.compress.quantize import quantize
 from encoder.compress.static import static
+from encoder.compress.student import Model, load_model, save_model
 from encoder.compress.trim_vocabulary import trim_vocabulary
-from encoder.student import Model, load_model, save_model
+from encoder.serving.artifact import Artifact, Card, link_files, load, writing
 
 Texts = Sequence[str]
 Step = Callable[..., Artifact]  # (artifact, texts, out, **options)

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 import msgspec
 import torch
 
-from encoder.student import Model, Student
+from encoder.compress.student import Model, Student
 
 TINY = 1e-6  # keeps directions in which nothing lies from a division by zero
 

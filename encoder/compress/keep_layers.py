@@ -4,7 +4,7 @@
 
 Neighbouring layers of a trained transformer change the states little by little, so that what follows a missing layer still
 understands what it gets. A layer that is kept stands for those that are left out behind it: its last map is fitted to write what they
-wrote (`encoder.compress.mend`), and training mends the rest. Layers spread evenly, the last among them, start best.
+wrote (`encoder.compress.layer_reconstruction`), and training mends the rest. Layers spread evenly, the last among them, start best.
 
 Sun et al. (2019), Patient Knowledge Distillation for BERT Model Compression. Sajjad et al. (2023), On the Effect of
 Dropping Layers of Pre-trained Transformer Models.
@@ -15,8 +15,8 @@ from collections.abc import Sequence
 
 import msgspec
 
-from encoder.compress.mend import mend, reading
-from encoder.student import Model, Student
+from encoder.compress.layer_reconstruction import mend, reading
+from encoder.compress.student import Model, Student
 
 
 def keep_layers(model: Model, texts: Sequence[str], keep: Sequence[int]) -> Model:

@@ -5,7 +5,7 @@
 
 What a text says is the mean over its tokens, and tokens that stand side by side mostly belong together: pieces of a word, first
 name and surname, a comma. From the merge on half as many take half of the time, and attention a quarter. Nothing else makes a network
-so much faster, and nothing else so much needs the training behind it: fitting single maps (`encoder.compress.mend`) gives nothing
+so much faster, and nothing else so much needs the training behind it: fitting single maps (`encoder.compress.layer_reconstruction`) gives nothing
 back of what the merge took.
 
 In front of all layers each place among the neighbours has a map of its own. They start as the same map, divided by their number, which is
@@ -21,7 +21,7 @@ import msgspec
 import torch
 from torch.nn import functional
 
-from encoder.student import Model, Student
+from encoder.compress.student import Model, Student
 
 
 def merge(model: Model, texts: Sequence[str], before: int, span: int = 2) -> Model:

@@ -12,8 +12,8 @@ import msgspec
 import numpy as np
 import torch
 
-from encoder.student import Model, Student
-from encoder.teacher import by_length, padded
+from encoder.compress.student import Model, Student
+from encoder.corpus.teacher import by_length, padded
 
 SAMPLE = 1_500  # texts; some times the dimension, and no more than takes half a minute
 BATCH = 64

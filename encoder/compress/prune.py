@@ -19,8 +19,8 @@ import msgspec
 import torch
 from torch import Tensor
 
-from encoder.compress.mend import RIDGE, Batch, mend, reading
-from encoder.student import Layer, Model, Student
+from encoder.compress.layer_reconstruction import RIDGE, Batch, mend, reading
+from encoder.compress.student import Layer, Model, Student
 
 
 def prune(model: Model, texts: Sequence[str], heads: int, units: int) -> Model:

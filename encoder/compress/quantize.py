@@ -24,9 +24,9 @@ from numpy.typing import NDArray
 from onnx import TensorProto
 from torch import Tensor, nn
 
-from encoder.artifact import TOKENIZER, WEIGHTS, Artifact, ArtifactConfig, load, writing
 from encoder.compress.graph import Graph
-from encoder.student import EPSILON, Layer, Student, load_model
+from encoder.compress.student import EPSILON, Layer, Student, load_model
+from encoder.serving.artifact import TOKENIZER, WEIGHTS, Artifact, ArtifactConfig, load, writing
 
 FloatArray = NDArray[np.float32]
 HIGHEST = 127
@@ -70,7 +70,7 @@ def quantize(artifact: Artifact, texts: Sequence[str], out: Path, bits: int = 8,
 
 
 def to_onnx(student: Student, bits: int, token_bits: int = 4) -> bytes:
-    """The student as the bytes of an ONNX file; the same equations as in `encoder.student`, in the same order."""
+    """The student as the bytes of an ONNX file; the same equations as in `encoder.compress.student`, in the same order."""
     graph = Graph()
     ids, mask = _padded(graph, student.shape.span)
     x = _first(graph, student, ids, bits, token_bits)  # (batch, tokens / join, hidden)
@@ -111,7 +111,7 @@ def _padded(graph: Graph, span: int) -> tuple[str, str]:
 
 
 def _merged(graph: Graph, x: str, weight: str, span: int, hidden: int) -> tuple[str, str]:
-    """Every `span` neighbours as one; see `encoder.student.Stream`."""
+    """Every `span` neighbours as one; see `encoder.compress.student.Stream`."""
     two, last = _axes(graph, 2), _axes(graph, -1)
     heavy = graph.node("Mul", x, graph.node("Unsqueeze", weight, last))
     apart = graph.node("Reshape", heavy, graph.constant(np.array([0, -1, span, hidden], np.int64)))

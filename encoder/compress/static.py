@@ -20,13 +20,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from encoder.artifact import TOKENIZER, WEIGHTS, Artifact, ArtifactConfig, load, writing
-from encoder.batches import Epochs
+from encoder.compress.losses import Batch, distill, relations
 from encoder.compress.project import unit_vectors
 from encoder.compress.quantize import by_row
-from encoder.losses import Batch, distill, relations
-from encoder.student import Model, load_model
-from encoder.teacher import by_length, padded
+from encoder.compress.student import Model, load_model
+from encoder.corpus.batches import Epochs
+from encoder.corpus.teacher import by_length, padded
+from encoder.serving.artifact import TOKENIZER, WEIGHTS, Artifact, ArtifactConfig, load, writing
 
 SIF = 1e-3  # a; tokens more frequent than that weigh less. The fit moves weights anyway: this only has to be a fair start
 BATCH = 256

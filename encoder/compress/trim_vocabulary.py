@@ -20,7 +20,7 @@ import msgspec
 import torch
 from tokenizers import Tokenizer
 
-from encoder.student import Model, Student
+from encoder.compress.student import Model, Student
 
 CHARACTERS = "abcdefghijklmnopqrstuvwxyz0123456789"  # kept alone and as continuation: any lower-case word can be spelt
 PLACEHOLDERS = ("[unused", "<unused", "<extra_id")  # of tokenizers that left room for more
@@ -66,7 +66,7 @@ def trim_vocabulary(model: Model, texts: Sequence[str], minimum: int = 1, drop_p
     always |= {str(described["model"].get("unk_token"))}
     letters = {character for token, number in vocabulary.items() if counts[number] and token not in always for character in token}
     common = {number for token, number in vocabulary.items() if token in always or number == _unknown(described)}
-    common.add(0)  # fills up joined tokens (`encoder.student`)
+    common.add(0)  # fills up joined tokens (`encoder.compress.student`)
     if minimum == 0:
         made = {number for token, number in vocabulary.items() if letters.issuperset(token) and not token.startswith(PLACEHOLDERS)}
     else:

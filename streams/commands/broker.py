@@ -6,10 +6,10 @@ import signal
 import threading
 from types import FrameType
 
-from streams.broker import ENVIRONMENT, BrokerError, EmbeddedBroker, free_port
 from streams.commands import Subparsers, add_json
 from streams.commands.output import err, json_line, out
 from streams.config import Settings
+from streams.kafka.embedded_broker import ENVIRONMENT, BrokerError, EmbeddedBroker, free_port
 
 USUAL_PORT = 9092  # where the other commands look when nothing is set
 POLL_S = 0.5

@@ -5,9 +5,9 @@ import argparse
 from rich.table import Table
 
 from streams.commands import Subparsers, add_json
+from streams.commands.examine import BAD, CARE, GOOD, examine
 from streams.commands.output import json_line, out
 from streams.config import Settings
-from streams.doctor import BAD, CARE, GOOD, examine
 
 STYLE = {GOOD: "green", CARE: "yellow", BAD: "bold red"}
 

@@ -2,14 +2,14 @@
 
 import argparse
 
-from encoder import cli
+from encoder.release import cli
 from streams.commands import Subparsers
 from streams.config import Settings
-from streams.topics import TopicNames
+from streams.contract.topics import TopicNames
 
 
 def add_parser(subparsers: Subparsers) -> None:
-    """The arguments of `encoder.cli`."""
+    """The arguments of `encoder.release.cli`."""
     cli.add_parser(subparsers)
 
 

@@ -2,13 +2,13 @@
 
 import argparse
 
-from bandits import evaluate_cli
+from bandits.tuning import evaluate_cli
 from streams.commands import Subparsers
 from streams.config import Settings
 
 
 def add_parser(subparsers: Subparsers) -> None:
-    """The arguments of `bandits.evaluate_cli`."""
+    """The arguments of `bandits.tuning.evaluate_cli`."""
     evaluate_cli.add_parser(subparsers)
 
 

@@ -12,10 +12,10 @@ import msgspec
 from streams.commands import CommandError, Subparsers, UsageError, add_json
 from streams.commands.output import json_line, out, progress
 from streams.config import Settings
-from streams.connect import connect
-from streams.events import EventError
-from streams.producing import KINDS, EventSender, key_of
-from streams.topics import TopicNames, TopicsError, partition_counts
+from streams.contract.events import EventError
+from streams.contract.topics import TopicNames, TopicsError, partition_counts
+from streams.kafka.client import connect
+from streams.kafka.producer import KINDS, EventSender, key_of
 
 PROGRESS_STEP = 1000  # lines between two updates of the bar
 

@@ -10,11 +10,11 @@ from rich.table import Table
 from streams.commands import CommandError, Subparsers, UsageError, add_json
 from streams.commands.output import out
 from streams.config import Settings
-from streams.connect import connect
-from streams.events import EventError, Slate, SlateRequest, decode_slate, decode_slate_request, encode
-from streams.producing import EventSender
-from streams.reading import TopicReader
-from streams.topics import TopicNames
+from streams.contract.events import EventError, Slate, SlateRequest, decode_slate, decode_slate_request, encode
+from streams.contract.topics import TopicNames
+from streams.kafka.client import connect
+from streams.kafka.producer import EventSender
+from streams.kafka.topic_reader import TopicReader
 
 ANSWER_TIMEOUT_S = 15.0
 

@@ -7,10 +7,10 @@ import sys
 from streams.commands import Subparsers, add_json
 from streams.commands.output import err, out
 from streams.config import Settings
-from streams.connect import connect
-from streams.events import EventError, Slate, decode_slate
-from streams.reading import TopicReader
-from streams.topics import TopicNames
+from streams.contract.events import EventError, Slate, decode_slate
+from streams.contract.topics import TopicNames
+from streams.kafka.client import connect
+from streams.kafka.topic_reader import TopicReader
 
 
 def add_parser(subparsers: Subparsers) -> None:

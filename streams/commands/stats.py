@@ -5,7 +5,7 @@ import argparse
 from streams.commands import Subparsers
 from streams.commands.output import err, json_line
 from streams.config import Settings
-from streams.connect import connect
+from streams.kafka.client import connect
 
 
 def add_parser(subparsers: Subparsers) -> None:
@@ -18,7 +18,7 @@ def add_parser(subparsers: Subparsers) -> None:
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """One line per (segment, item) that was ever seen; ends with 0 also when there is none."""
-    from streams.view import read_counts  # NumPy and the reader, only when they are needed
+    from streams.serving.counts_view import read_counts  # NumPy and the reader, only when they are needed
 
     connect(settings)
     lines = 0

@@ -5,8 +5,8 @@ import argparse
 from streams.commands import Subparsers, add_json
 from streams.commands.output import json_line, out
 from streams.config import Settings
-from streams.connect import connect
-from streams.topics import TopicNames, check_copartitioned, create, differences, partition_counts
+from streams.contract.topics import TopicNames, check_copartitioned, create, differences, partition_counts
+from streams.kafka.client import connect
 
 
 def add_parser(subparsers: Subparsers) -> None:

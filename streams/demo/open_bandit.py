@@ -11,12 +11,12 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
-from bandits.obd import installed_campaign, read_obd
 from bandits.ope.log import LogError
+from bandits.ope.open_bandit import installed_campaign, read_obd
 from streams.config import Settings
-from streams.events import Click, Impression, encode
-from streams.producing import EventSender
-from streams.topics import TopicNames
+from streams.contract.events import Click, Impression, encode
+from streams.contract.topics import TopicNames
+from streams.kafka.producer import EventSender
 
 SEGMENT = "open-bandit"
 POLL_S = 0.5

@@ -16,9 +16,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from streams.config import load_settings
+from streams.contract.topics import TopicNames
 from streams.demo.stage import Stage
 from streams.demo.world import Item
-from streams.topics import TopicNames
 
 LOG = "release.log"
 PATIENCE_S = 15.0  # for a release that the visits did not last for; an idle machine with two cores has it long before
@@ -76,10 +76,10 @@ def finish(process: "subprocess.Popen[str] | None", on: Stage) -> str:
 
 def main(arguments: Sequence[str]) -> int:
     """Distil, judge, publish; one line on stdout says how it went."""
-    from encoder.artifact import Thresholds
-    from encoder.publish import Judged, Shelf, publish
-    from encoder.refresh import quick
-    from encoder.text import item_text
+    from encoder.release.publish import Judged, Shelf, publish
+    from encoder.release.refresh import quick
+    from encoder.serving.artifact import Thresholds
+    from encoder.serving.text import item_text
 
     start_s = time.monotonic()
     settings = load_settings(os.environ)

@@ -21,14 +21,14 @@ import orjson
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from streams.contract.topics import TopicNames
 from streams.demo import open_bandit, release, report
 from streams.demo.reference import references
 from streams.demo.stage import Stage, stage, still_running, worker
 from streams.demo.traffic import K, Traffic, drive
 from streams.demo.world import World, make_world
-from streams.producing import EventSender
-from streams.topics import TopicNames
-from streams.view import read_counts
+from streams.kafka.producer import EventSender
+from streams.serving.counts_view import read_counts
 
 SEED = 7
 MINIMUM_VISITS = 100  # fewer say nothing

@@ -21,11 +21,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple
 
-from streams.broker import ENVIRONMENT, EmbeddedBroker, free_port
 from streams.config import Settings, load_settings
-from streams.connect import connect
-from streams.names import changelog_topics
-from streams.topics import TOPICS, TopicNames, create
+from streams.contract.topics import TOPICS, TopicNames, create
+from streams.kafka.client import connect
+from streams.kafka.embedded_broker import ENVIRONMENT, EmbeddedBroker, free_port
+from streams.kafka.names import changelog_topics
 
 PARTITIONS = "4"
 READY_TIMEOUT_S = 60.0

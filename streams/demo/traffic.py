@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streams.config import Settings
+from streams.contract.events import Click, Impression, SlateRequest, encode
+from streams.contract.topics import TopicNames
 from streams.demo.world import World
-from streams.events import Click, Impression, SlateRequest, encode
-from streams.producing import EventSender
-from streams.reading import TopicReader
-from streams.topics import TopicNames
+from streams.kafka.producer import EventSender
+from streams.kafka.topic_reader import TopicReader
 
 K = 5  # places in a slate
 IN_FLIGHT = 300  # requests without an answer at a time: enough to keep the worker busy, few enough to learn from

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from encoder.films import DataError, film_feedback, film_items
 from streams.demo import visitors
+from streams.demo.films import DataError, film_feedback, film_items
 from streams.demo.visitors import AGE_BANDS, Visitor
 
 INVENTED_ITEMS = 300

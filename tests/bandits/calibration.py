@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.stats import binom
 
-from bandits.serve import Request, Snapshot, compose
+from bandits.slates.serve import Request, Snapshot, compose
 
 BATCH = 500
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from bandits.config import SlateConfig, parse_config
 from bandits.counts import Counts, zeros
-from bandits.priors import arm_view
-from bandits.serve import Catalogue, Request, Snapshot, prepare
+from bandits.learning.priors import arm_view
+from bandits.slates.config import SlateConfig, parse_config
+from bandits.slates.serve import Catalogue, Request, Snapshot, prepare
 
 NONE = np.zeros(0, dtype=np.int64)
 

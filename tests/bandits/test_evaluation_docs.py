@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from bandits import evaluate_cli
-from bandits.knobs import GOALS, KNOBS
 from bandits.ope import ESTIMATORS
 from bandits.ope.intervals import INTERVALS
+from bandits.tuning import evaluate_cli
+from bandits.tuning.parameters import GOALS, KNOBS
 from streams.cli import main
 
 TEXT = (Path(__file__).parents[2] / "docs" / "evaluation.md").read_text(encoding="utf-8")

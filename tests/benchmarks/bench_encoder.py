@@ -7,7 +7,7 @@ A=330,B=950` trains shorter; `--threads N` (default 2) is for training. Speeds a
 in this same run: on a machine that does nothing else that is the same as wall time, and on a busy one it still is fair. A batch of the
 teacher is sorted by length and padded no further than needed, and has the size at which the teacher is fastest, as a student's does and is.
 
-Recall is among held-out films, which training never sees; NDCG is on likes after the cutoff (`encoder.evaluate`). The
+Recall is among held-out films, which training never sees; NDCG is on likes after the cutoff (`encoder.release.evaluate`). The
 teacher's vectors are float32 for held-out films and for those with behaviour; for other films, which count only as neighbours in
 the whole catalogue, the labels stand in, which are bfloat16 where that is faster (cosine 0.9999).
 """
@@ -29,15 +29,15 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from encoder.artifact import Artifact, load, with_card
 from encoder.compress import compress
-from encoder.corpus import Corpus
-from encoder.embed import Embedder
-from encoder.evaluate import judge
-from encoder.films import films
-from encoder.labels import label
-from encoder.teacher import Teacher, load_teacher, packaged_teacher
-from encoder.train import TrainConfig, half_pays, train
+from encoder.corpus.corpus import Corpus
+from encoder.corpus.teacher import Teacher, load_teacher, packaged_teacher
+from encoder.corpus.teacher_cache import label
+from encoder.release.evaluate import judge
+from encoder.serving.artifact import Artifact, load, with_card
+from encoder.serving.embed import Embedder
+from encoder.training.train import TrainConfig, half_pays, train
+from streams.demo.films import films
 from tests.benchmarks.encoder_points import POINTS, Point
 
 HERE = Path(__file__).parent

@@ -27,7 +27,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from streams.broker import EmbeddedBroker, free_port
+from streams.kafka.embedded_broker import EmbeddedBroker, free_port
 from tests.benchmarks.ingest_events import produce
 from tests.cluster import Cluster, java_binary, missing
 

@@ -19,9 +19,9 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from bandits.evaluate import Question, evaluate, logged
 from bandits.ope import ESTIMATORS
 from bandits.ope.ess import Limits, TooLittleData, check_amount, effective_rows
+from bandits.ope.evaluate import Question, evaluate, logged
 from bandits.ope.intervals import INTERVALS
 from bandits.ope.log import Shape
 from bandits.ope.reward_model import RewardModel

@@ -27,10 +27,10 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from bandits.config import parse_config
 from bandits.counts import Counts, zeros
-from bandits.serve import Catalogue, Request, Snapshot, compose, prepare
-from bandits.tally import Events, tally
+from bandits.learning.outcome_counts import Events, tally
+from bandits.slates.config import parse_config
+from bandits.slates.serve import Catalogue, Request, Snapshot, compose, prepare
 
 HERE = pathlib.Path(__file__).parent
 PEERS = ("mabwiser", "mabwiser-thompson", "obp", "river", "bayesianbandits")

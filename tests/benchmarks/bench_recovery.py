@@ -1,6 +1,6 @@
 """Restore of a million rows from the changelog to an empty disk, beside Faust's own recovery of an equal changelog.
 
-    restore        `streams.restore.restore`, from a changelog written in transactions
+    restore        `streams.counting.restore.restore`, from a changelog written in transactions
     faust rocksdb  Faust's recovery into its RocksDB table (rocksdict)       both from a changelog written without transactions,
     faust memory   Faust's recovery into a table in memory                  on others it waits for ever
 
@@ -28,8 +28,8 @@ from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-def
 from rich.console import Console
 from rich.table import Table
 
-from streams.disk import Disk
-from streams.restore import Changelogs, restore, topic_ids
+from streams.counting.restore import Changelogs, restore, topic_ids
+from streams.counting.rocksdb import Disk
 from tests.benchmarks.recovery_rows import row
 from tests.cluster import Cluster, missing
 

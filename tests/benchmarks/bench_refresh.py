@@ -20,14 +20,14 @@ from confluent_kafka import Consumer, Producer
 from rich.console import Console
 from rich.table import Table
 
-from encoder.artifact import Artifact
-from encoder.films import film_items
-from encoder.publish import Judged, Shelf, publish
-from encoder.quick import quick
-from encoder.release import Thresholds
-from encoder.teacher import packaged_teacher
-from encoder.text import item_text
-from streams.topics import TopicNames
+from encoder.corpus.teacher import packaged_teacher
+from encoder.release.publish import Judged, Shelf, publish
+from encoder.serving.artifact import Artifact
+from encoder.serving.text import item_text
+from encoder.serving.wire import Thresholds
+from encoder.training.closed_form import quick
+from streams.contract.topics import TopicNames
+from streams.demo.films import film_items
 from tests.cluster import Cluster
 from tests.kafka.fleet import Fleet, wait_for
 

@@ -32,7 +32,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from bandits.movielens import movielens
+from bandits.simulation.movielens import movielens
 from tests.benchmarks.regret_run import write_world
 
 ROOT = Path(__file__).parents[2]

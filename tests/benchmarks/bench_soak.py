@@ -22,7 +22,7 @@ from confluent_kafka import Producer
 from rich.console import Console
 from rich.table import Table
 
-from streams.view import read_counts
+from streams.serving.counts_view import read_counts
 from tests.benchmarks.soak_events import EVENTS_PER_S, ITEMS, SEGMENTS, Totals, blocks
 from tests.cluster import Cluster, missing
 from tests.kafka.fleet import Fleet

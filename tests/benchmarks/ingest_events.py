@@ -11,7 +11,7 @@ from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
 
 from streams.config import load_settings
-from streams.topics import TopicNames, create
+from streams.contract.topics import TopicNames, create
 
 SLATE, CLICKS_PER_SLATE = 10, 1
 SEGMENTS, ITEMS, USERS = 8, 150, 50_000  # segments and items as in the policy measurements of the design

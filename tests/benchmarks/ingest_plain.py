@@ -12,7 +12,7 @@ import time
 
 from confluent_kafka import Consumer, TopicPartition
 
-from streams.events import decode_click, decode_impression
+from streams.contract.events import decode_click, decode_impression
 
 BATCH, WAIT_S = 10_000, 0.1
 CLIENT = {

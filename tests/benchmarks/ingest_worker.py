@@ -12,8 +12,8 @@ import time
 from typing import Any
 
 from streams.app import App, create_app
-from streams.chunk import CLICKS, IMPRESSIONS
 from streams.config import load_settings
+from streams.counting.chunk import CLICKS, IMPRESSIONS
 
 WORKER_LOG_LEVEL = "warn"
 

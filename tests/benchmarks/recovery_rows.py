@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from streams.rows import CountRow, encode_count, encode_count_key
+from streams.counting.rows import CountRow, encode_count, encode_count_key
 
 SEGMENTS = 1000
 

@@ -11,7 +11,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from bandits.simulate import Feedback, Shown
+from bandits.simulation.simulate import Feedback, Shown
 
 K = 5
 

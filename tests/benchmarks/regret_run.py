@@ -14,13 +14,13 @@ from pathlib import Path
 import numpy as np
 
 from bandits.arms import policy_of
-from bandits.blend import default_policy
-from bandits.learner import CountsLearner, default_learner
-from bandits.policy import make_policy
-from bandits.position import logarithmic
-from bandits.priors import PriorConfig
-from bandits.simulate import simulate
-from bandits.world import World
+from bandits.learning.position import logarithmic
+from bandits.learning.priors import PriorConfig
+from bandits.policies.mixture import default_policy
+from bandits.policies.registry import make_policy
+from bandits.simulation.learner import CountsLearner, default_learner
+from bandits.simulation.simulate import simulate
+from bandits.simulation.world import World
 
 LARGEST = 256  # visits of the largest batch, the same for all
 

@@ -13,9 +13,9 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from encoder import cli
-from encoder.plan import load_plan
-from encoder.train import TrainConfig
+from encoder.release import cli
+from encoder.release.refresh_config import load_plan
+from encoder.training.train import TrainConfig
 from streams.config import load_settings
 
 DEPLOY = Path(__file__).parents[2] / "deploy"

@@ -11,7 +11,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from bandits.config import DEFAULT, parse_config
+from bandits.slates.config import DEFAULT, parse_config
 from streams.config import SETTINGS, load_settings
 
 BASE = Path(__file__).parents[2] / "deploy" / "k8s"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from encoder.publish import Shelf
+from encoder.release.publish import Shelf
 
 
 @dataclasses.dataclass(frozen=True)

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 
-from encoder.artifact import Artifact, ArtifactConfig, Card, Release, load, writing
-from encoder.corpus import Feedback
-from encoder.release import ItemEmbedding, Thresholds, encode_vector
+from encoder.corpus.corpus import Feedback
+from encoder.serving.artifact import Artifact, ArtifactConfig, Card, Release, load, writing
+from encoder.serving.wire import ItemEmbedding, Thresholds, encode_vector
 
 WORDS = ("red", "blue", "green", "shoe", "shirt", "hat", "wool", "silk", "small", "large", "summer", "winter")
 

@@ -9,7 +9,7 @@ import torch
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
-from encoder.corpus import Corpus, Feedback, Split, build
+from encoder.corpus.corpus import Corpus, Feedback, Split, build
 
 NAMES = [first + last for first in ("ada", "bo", "cy", "di", "eve", "fay") for last in ("lin", "mor", "nor", "ros", "tam")]
 KINDS = ["drama", "comedy", "horror", "western", "romance"]

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from confluent_kafka import Consumer, Message, TopicPartition
 from rocksdict import Options, Rdict
 
-from streams.disk import OFFSET_PREFIX, SLATE_PREFIX
-from streams.restore import topic_ids
-from streams.view import read_counts
+from streams.counting.restore import topic_ids
+from streams.counting.rocksdb import OFFSET_PREFIX, SLATE_PREFIX
+from streams.serving.counts_view import read_counts
 from tests.kafka.feed import Feed
 from tests.kafka.fleet import CALL_TIMEOUT_S, Fleet
 from tests.kafka.history import History

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartition
 
-from streams.topics import TopicNames
+from streams.contract.topics import TopicNames
 from tests.kafka.history import Event, History
 
 SLICE_S = 15.0  # of event time

@@ -15,8 +15,8 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
 from streams.config import Settings, load_settings
-from streams.names import app_id, changelog_topics
-from streams.topics import COPARTITIONED, TOPICS, TopicNames, declared_configs
+from streams.contract.topics import COPARTITIONED, TOPICS, TopicNames, declared_configs
+from streams.kafka.names import app_id, changelog_topics
 from tests.cluster import free_ports
 from tests.kafka.history import WINDOWS
 from tests.kafka.hooks import Trap

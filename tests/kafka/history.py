@@ -1,7 +1,7 @@
 """Random histories: slates shown, clicked and converted, with everything that real logs do to them.
 
 Duplicates and disorder stay well inside the attribution window and late events are clearly late, so that the totals do not depend on the
-order of arrival (see `streams.attribution` for what is promised). The rest is as hostile as the contract allows: feedback before its
+order of arrival (see `streams.counting.attribution` for what is promised). The rest is as hostile as the contract allows: feedback before its
 impression, conversions that need a click, segments of their own, from a context, from a served slate, or none, and events that are broken.
 """
 

@@ -1,7 +1,7 @@
 """Hooks in a worker's flush, for harnesses only: the process kills or stops itself at an exact step.
 
 A file `armed` in the control directory says `POINT ACTION PASSES`: at the PASSES-th time that the flush comes to POINT, the file is
-removed, `fired` is written, and the process sends itself SIGKILL (`kill`) or SIGSTOP (`stop`). Points, with the step of `streams.store`
+removed, `fired` is written, and the process sends itself SIGKILL (`kill`) or SIGSTOP (`stop`). Points, with the step of `streams.counting.store`
 before them:
 
     begin       nothing yet

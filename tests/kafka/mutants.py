@@ -11,15 +11,15 @@ from typing import Any
 
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 
-import streams.restore
-import streams.transaction
-from streams.chunk import Chunk
-from streams.engine import Engine
-from streams.partition import Changes, Partition
-from streams.reader import Reader
-from streams.store import Store
-from streams.transaction import CALL_TIMEOUT_S, DEADLINE_S, Owner, Transactions, Undone
-from streams.transport import Lane
+import streams.counting.restore
+import streams.kafka.transaction
+from streams.counting.chunk import Chunk
+from streams.counting.partition import Changes, Partition
+from streams.counting.position_tracker import Reader
+from streams.counting.store import Store
+from streams.kafka.transaction import CALL_TIMEOUT_S, DEADLINE_S, Owner, Transactions, Undone
+from streams.worker.engine import Engine
+from streams.worker.transport import Lane
 
 
 def no_fence() -> None:
@@ -28,7 +28,7 @@ def no_fence() -> None:
     def unfenced(owner: Owner) -> bytes:
         return b"CGMDv2:" + struct.pack("<i", -1) + owner.group.encode() + b"\0\0\x01"
 
-    streams.transaction.group_metadata = unfenced
+    streams.kafka.transaction.group_metadata = unfenced
 
 
 def _commit_otherwise(body: Callable[[Transactions, Producer, Callable[[], dict[tuple[str, int], int]], Callable[[], None]], None]) -> None:
@@ -44,14 +44,14 @@ def _commit_otherwise(body: Callable[[Transactions, Producer, Callable[[], dict[
                 reached[message.topic(), message.partition()] = message.offset()
 
         def rows() -> dict[tuple[str, int], int]:
-            streams.transaction._produce(producer, records, delivered)
+            streams.kafka.transaction._produce(producer, records, delivered)
             if producer.flush(DEADLINE_S) > 0:
                 raise Undone
             return reached
 
         def add_offsets() -> None:
             positions = [TopicPartition(topic, partition, offset) for (topic, partition), offset in offsets.items()]
-            producer.send_offsets_to_transaction(positions, streams.transaction.group_metadata(owner), CALL_TIMEOUT_S)
+            producer.send_offsets_to_transaction(positions, streams.kafka.transaction.group_metadata(owner), CALL_TIMEOUT_S)
 
         try:
             producer.begin_transaction()
@@ -114,7 +114,7 @@ def last_stable_offset() -> None:
     def consumer(config: Mapping[str, Any]) -> Consumer:
         return Consumer({**config, "isolation.level": "read_committed"})
 
-    streams.restore.Consumer = consumer  # type: ignore[attr-defined,assignment]
+    streams.counting.restore.Consumer = consumer  # type: ignore[attr-defined,assignment]
 
 
 def memory_kept() -> None:

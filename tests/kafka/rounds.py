@@ -7,7 +7,7 @@ import random
 import time
 from typing import NamedTuple
 
-from streams.transaction import TRANSACTION_TIMEOUT_S
+from streams.kafka.transaction import TRANSACTION_TIMEOUT_S
 from tests.cluster import Cluster, ClusterError
 from tests.kafka import audit
 from tests.kafka.feed import GIVE_UP_S, Feed, Place

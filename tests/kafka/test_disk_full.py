@@ -12,7 +12,7 @@ import orjson
 import pytest
 from confluent_kafka import Producer
 
-from streams.view import read_counts
+from streams.serving.counts_view import read_counts
 from tests.cluster import Cluster
 from tests.kafka.fleet import Fleet, wait_for
 

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from confluent_kafka.admin import AdminClient, NewPartitions  # type: ignore[attr-defined]
 
-from streams.engine import EXIT_STATUS
-from streams.view import read_counts
+from streams.serving.counts_view import read_counts
+from streams.worker.engine import EXIT_STATUS
 from tests.cluster import Cluster
 from tests.kafka import audit
 from tests.kafka.fleet import CALL_TIMEOUT_S, Fleet, wait_for
@@ -59,7 +59,7 @@ def test_a_worker_whose_reading_process_was_killed_ends_and_the_next_one_goes_on
     feed = start_feed(fleet, history, seconds=6.0)
     wait_for("a flush", lambda: sum(fleet.committed(list(feed.ends) or [(fleet.names.clicks, 0)]).values()) > 0)
     assert worker.process is not None
-    subprocess.run(["pkill", "-KILL", "-P", str(worker.process.pid), "-f", "streams.fetching"], check=True)
+    subprocess.run(["pkill", "-KILL", "-P", str(worker.process.pid), "-f", "streams.counting.consumer_process"], check=True)
     wait_for("the worker to end", lambda: worker.status is not None)
     assert worker.status == EXIT_STATUS
     assert "the process that reads records has ended with status -9" in worker.text()

@@ -14,7 +14,7 @@ import pytest
 from confluent_kafka import Message, Producer
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
-from streams.view import read_counts
+from streams.serving.counts_view import read_counts
 from tests.kafka.audit import committed_records
 from tests.kafka.fleet import CALL_TIMEOUT_S, ROOT, Fleet, wait_for
 

@@ -10,7 +10,7 @@ import pytest
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
-from streams.view import read_counts
+from streams.serving.counts_view import read_counts
 from tests.cluster import Cluster
 from tests.kafka.feed import Feed
 from tests.kafka.fleet import CALL_TIMEOUT_S, Fleet, wait_for

@@ -11,10 +11,10 @@ import pytest
 from confluent_kafka import Consumer, Producer
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
-from streams.disk import Disk
-from streams.restore import Changelogs, Stuck, restore, topic_ids
-from streams.rows import CountRow, encode_count, encode_count_key
-from streams.transaction import Ended, Owner, Refused, Rows, Transactions, Undone, check_group_metadata
+from streams.counting.restore import Changelogs, Stuck, restore, topic_ids
+from streams.counting.rocksdb import Disk
+from streams.counting.rows import CountRow, encode_count, encode_count_key
+from streams.kafka.transaction import Ended, Owner, Refused, Rows, Transactions, Undone, check_group_metadata
 from tests.kafka.audit import committed_records
 from tests.kafka.fleet import CALL_TIMEOUT_S, wait_for
 

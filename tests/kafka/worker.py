@@ -11,15 +11,15 @@ import pathlib
 import sys
 import time
 
-import streams.transaction
-from streams.chunk import Chunk
-from streams.engine import Engine
+import streams.kafka.transaction
+from streams.counting.chunk import Chunk
+from streams.worker.engine import Engine
 from tests.kafka.hooks import Trap, hooked_producer
 
 
 def main() -> None:
     """Patch, then become Faust's command line."""
-    streams.transaction.Producer = hooked_producer(Trap(pathlib.Path(os.environ["CHAOS_CONTROL"])))  # type: ignore[attr-defined]
+    streams.kafka.transaction.Producer = hooked_producer(Trap(pathlib.Path(os.environ["CHAOS_CONTROL"])))  # type: ignore[attr-defined]
     slow_s = float(os.environ.get("CHAOS_SLOW_S", "0"))
     if slow_s:
         handle = Engine.handle

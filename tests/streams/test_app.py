@@ -19,10 +19,9 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from streams import app as app_module
 from streams.app import lock_data_dir
 from streams.config import SettingsError
-
-from .making import settings
-from .topics_on import until
-from .worker_process import ROOT, WorkerProcess
+from tests.streams.making import settings
+from tests.streams.topics_on import until
+from tests.streams.worker_process import ROOT, WorkerProcess
 
 SEGMENTS, ITEMS, USERS = ("s0", "s1"), [f"item-{number}" for number in range(20)], 40
 BAD = {

@@ -47,7 +47,7 @@ def test_arguments_out_of_range_end_with_2_before_any_broker_is_asked(
 
 
 def test_no_broker_is_one_line_that_says_what_to_do(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("streams.connect.connect.__defaults__", (0.3,))
+    monkeypatch.setattr("streams.kafka.client.connect.__defaults__", (0.3,))
     assert run("topics", "check", KAFKA_BOOTSTRAP_SERVERS="127.0.0.1:1") == 1
     error = capsys.readouterr().err
     assert error.startswith("slatestream: expected a Kafka broker at 127.0.0.1:1 (PLAINTEXT), found no usable answer")

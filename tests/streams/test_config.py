@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from streams.config import MAX_SEGMENT_FIELDS, SETTINGS, Settings, SettingsError, load_settings, worker_name
-
-from .making import settings
+from tests.streams.making import settings
 
 
 def test_every_field_has_a_setting_and_every_setting_a_field() -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
+from streams.counting.partition import Changes
 from streams.metrics import MAX_SEGMENTS, Metrics
-from streams.partition import Changes
 
 
 def changes(tally: dict[tuple[str, str], int]) -> Changes:

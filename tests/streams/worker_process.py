@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from streams.broker import free_port
+from streams.kafka.embedded_broker import free_port
 
 ROOT = Path(__file__).parents[2]
 READY_TIMEOUT_S = 120.0  # a busy two-core machine needs half a minute to import and join

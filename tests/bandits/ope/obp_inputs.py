@@ -6,8 +6,8 @@ arbitrary, and the slates (three rows in a row) are none that were ever shown.
 
 import numpy as np
 
-from bandits.obd import installed_campaign, read_obd
 from bandits.ope.log import Log
+from bandits.ope.open_bandit import installed_campaign, read_obd
 
 
 def probabilities(n_positions: int, n_items: int, step: int) -> np.ndarray:

@@ -5,7 +5,7 @@ import pytest
 
 from bandits.ope.contract_log import Joining, context_segment, read_contract
 from bandits.ope.log import LogError
-from streams.segments import context_segment as named_by_the_worker
+from streams.contract.segments import context_segment as named_by_the_worker
 
 SHOWN = {"slate_id": "s1", "user_id": "u", "item_id": "a", "position": 0, "propensity": 0.5, "ts": 100.0}
 CLICKED = {"slate_id": "s1", "user_id": "u", "item_id": "a", "ts": 160.0}

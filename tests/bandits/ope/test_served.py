@@ -3,9 +3,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bandits.config import DEFAULT, Diversity, PolicyChoice
 from bandits.ope.log import LogError, Shape
 from bandits.ope.served import logged_catalogue, served
+from bandits.slates.config import DEFAULT, Diversity, PolicyChoice
 from tests.bandits.ope.making import rows
 
 SHAPE = Shape(2, 3, 8)

@@ -4,7 +4,7 @@ import pytest
 from bandits.counts import zeros
 from bandits.ope.log import LogError, Shape
 from bandits.ope.target import N_DRAWS, fixed, from_policy, plackett_luce, uniform
-from bandits.policy import POLICIES
+from bandits.policies.registry import POLICIES
 from tests.bandits.ope.making import marginal_at_second
 
 SHAPE = Shape(2, 3, 6)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from encoder.adopt import adopt
-from encoder.student import Model
-from encoder.teacher import load_teacher
+from encoder.compress.student import Model
+from encoder.corpus.teacher import load_teacher
+from encoder.training.initialise import adopt
 from tests.encoder.tiny import save_teacher
 
 

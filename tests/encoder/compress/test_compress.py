@@ -7,12 +7,12 @@ import hashlib
 import numpy as np
 import pytest
 
-from encoder.adopt import adopt
-from encoder.artifact import Card, load
 from encoder.compress import NETWORK_STEPS, STEPS, compress, parse
-from encoder.embed import Embedder
-from encoder.student import load_model, save_model
-from encoder.teacher import load_teacher
+from encoder.compress.student import load_model, save_model
+from encoder.corpus.teacher import load_teacher
+from encoder.serving.artifact import Card, load
+from encoder.serving.embed import Embedder
+from encoder.training.initialise import adopt
 from tests.encoder.tiny import corpus, save_teacher
 
 TEXTS = corpus().texts

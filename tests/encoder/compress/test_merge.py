@@ -9,7 +9,7 @@ from encoder.compress.factorize import factorize
 from encoder.compress.merge import merge
 from encoder.compress.project import unit_vectors
 from encoder.compress.prune import prune
-from encoder.student import Stream
+from encoder.compress.student import Stream
 from tests.encoder.tiny import corpus
 
 TEXTS = ["adalin 1. drama.", "bomor, cynor. comedy.", "eve x 12."]

@@ -9,7 +9,7 @@ import torch
 
 from encoder.compress.project import unit_vectors
 from encoder.compress.prune import _cut, kept, prune
-from encoder.student import Model, Student
+from encoder.compress.student import Model, Student
 
 TEXTS = ["adalin 1. drama.", "bomor, cynor. comedy.", "eve x 12."]
 

@@ -9,15 +9,15 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from encoder.artifact import Card
 from encoder.compress.factorize import factorize
 from encoder.compress.merge import merge
 from encoder.compress.project import unit_vectors
 from encoder.compress.prune import prune
 from encoder.compress.quantize import by_block, by_row, quantize, to_onnx
-from encoder.embed import Embedder
-from encoder.student import save_model
-from encoder.teacher import padded
+from encoder.compress.student import save_model
+from encoder.corpus.teacher import padded
+from encoder.serving.artifact import Card
+from encoder.serving.embed import Embedder
 from tests.encoder.tiny import corpus
 
 TEXTS = corpus(40).texts

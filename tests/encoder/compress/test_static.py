@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from encoder.artifact import Card
 from encoder.compress.project import unit_vectors
 from encoder.compress.static import fit, ids_of, start, static
-from encoder.embed import Embedder
-from encoder.student import save_model
+from encoder.compress.student import save_model
+from encoder.serving.artifact import Card
+from encoder.serving.embed import Embedder
 from tests.encoder.tiny import corpus
 
 TEXTS = corpus(100).texts

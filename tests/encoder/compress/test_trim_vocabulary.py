@@ -9,9 +9,9 @@ import torch
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
 from encoder.compress.project import unit_vectors
+from encoder.compress.student import LayerShape, Model, Student, StudentShape
 from encoder.compress.trim_vocabulary import trim_vocabulary
-from encoder.student import LayerShape, Model, Student, StudentShape
-from encoder.teacher import padded
+from encoder.corpus.teacher import padded
 
 TEXTS = ["adalin bomor, drama.", "adalin (comedy).", "adalin 7"]
 

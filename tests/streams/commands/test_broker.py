@@ -11,7 +11,7 @@ import sys
 import pytest
 from confluent_kafka.admin import AdminClient
 
-from streams.broker import ENVIRONMENT
+from streams.kafka.embedded_broker import ENVIRONMENT
 
 
 @pytest.mark.local

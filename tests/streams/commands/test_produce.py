@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from streams import cli
-from streams.reading import TopicReader
+from streams.kafka.topic_reader import TopicReader
 
 pytestmark = pytest.mark.local
 

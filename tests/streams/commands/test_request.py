@@ -9,9 +9,9 @@ import uuid
 import pytest
 
 from streams import cli
-from streams.events import Slate, SlateItem, decode_slate_request, encode
-from streams.producing import EventSender
-from streams.reading import TopicReader
+from streams.contract.events import Slate, SlateItem, decode_slate_request, encode
+from streams.kafka.producer import EventSender
+from streams.kafka.topic_reader import TopicReader
 
 
 @pytest.fixture

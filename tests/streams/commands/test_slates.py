@@ -8,8 +8,8 @@ import pytest
 
 from streams import cli
 from streams.commands.slates import line
-from streams.events import Slate, SlateItem, encode
-from streams.producing import EventSender
+from streams.contract.events import Slate, SlateItem, encode
+from streams.kafka.producer import EventSender
 
 
 def slate(segment: str, slate_id: str, items: int = 2) -> Slate:

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from streams import cli, view
+from streams import cli
+from streams.serving import counts_view as view
 
 
 @pytest.mark.local

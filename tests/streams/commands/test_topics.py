@@ -9,7 +9,7 @@ import pytest
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from streams import cli
-from streams.topics import TOPICS
+from streams.contract.topics import TOPICS
 
 pytestmark = pytest.mark.local
 

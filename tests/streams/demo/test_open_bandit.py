@@ -8,9 +8,9 @@ import pytest
 
 from streams import cli
 from streams.config import load_settings
+from streams.contract.events import decode_click, decode_impression
 from streams.demo.open_bandit import SEGMENT, Row, compare, read_rows, send, wait_counted
-from streams.events import decode_click, decode_impression
-from streams.reading import TopicReader
+from streams.kafka.topic_reader import TopicReader
 
 ROWS = [Row("obd-1", 0, 0.5, True), Row("obd-2", 1, 0.25, False), Row("obd-1", 2, 0.5, False)]
 COUNTS = [

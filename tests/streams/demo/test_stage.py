@@ -10,9 +10,9 @@ import time
 import pytest
 from confluent_kafka.admin import AdminClient
 
+from streams.contract.topics import TOPICS
 from streams.demo import stage as stage_module
 from streams.demo.stage import StageError, stage, worker
-from streams.topics import TOPICS
 
 
 @pytest.mark.local

@@ -11,11 +11,11 @@ import pytest
 
 from streams import cli
 from streams.config import Settings, load_settings
+from streams.contract.events import Slate, SlateItem, SlateRequest, decode_click, decode_impression, decode_slate_request, encode
 from streams.demo.traffic import K, drive
 from streams.demo.world import World, invented
-from streams.events import Slate, SlateItem, SlateRequest, decode_click, decode_impression, decode_slate_request, encode
-from streams.producing import EventSender
-from streams.reading import TopicReader
+from streams.kafka.producer import EventSender
+from streams.kafka.topic_reader import TopicReader
 
 pytestmark = pytest.mark.local
 

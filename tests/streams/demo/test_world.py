@@ -6,10 +6,10 @@ import msgspec
 import numpy as np
 import pytest
 
-from encoder.films import DataError, film_items
+from streams.contract.events import decode_item
 from streams.demo import visitors, world
+from streams.demo.films import DataError, film_items
 from streams.demo.world import INVENTED_ITEMS, RESEARCH_USE, World, make_world
-from streams.events import decode_item
 
 
 def have_films() -> bool:

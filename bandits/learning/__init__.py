@@ -1,0 +1,1 @@
+"""What counts say: delay, position, pooling, priors, change detection."""

@@ -1,0 +1,203 @@
+"""Priors from general to specific, and the view of one segment that all policies read.
+
+    global rate -> the item's neighbours (`neighbours`) -> the item over all segments (`pooling`) -> the arm's own counts
+
+with strengths learned (`strength`) or set, in clicks; and, where counts carry memories, forgetting as far as change demands (`forgetting`).
+`learn` does what all segments share, once per look at the counts; `arm_view` is then cheap for each segment.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from bandits.arms import ArmView, Floats
+from bandits.counts import Counts
+from bandits.learning.change_detection import change_odds, mix
+from bandits.learning.embedding_prior import neighbour_anchor
+from bandits.learning.empirical_bayes import MIDDLE, learn_items, learn_segment_clicks
+from bandits.learning.pooling import Anchor, Pool, Priors, item_rates, pool, prior_of, priors_of
+
+Target = Literal["clicks", "conversions"]
+
+
+@dataclass(frozen=True, slots=True)
+class PriorConfig:
+    """How much to borrow.
+
+    Attributes
+    ----------
+    segment_clicks
+        Clicks' worth that an arm borrows from the item's other segments; larger pools more; 0 keeps segments apart. None learns it.
+    item_clicks
+        Clicks' worth that an item borrows from the global rate or its neighbours; larger trusts them longer. None learns it.
+    base_rate
+        Success rate assumed before the first click anywhere, in (0, 1).
+    base_clicks
+        What that assumption is worth, in clicks.
+
+    """
+
+    segment_clicks: float | None = None
+    item_clicks: float | None = None
+    base_rate: float = 0.05
+    base_clicks: float = 1.0
+
+
+class Strengths(NamedTuple):
+    """What moves slowly and costs most: where items start from, and c_seg in clicks. Good for later counts of the same items."""
+
+    anchor: Anchor
+    segment_clicks: float
+
+
+class Beliefs(NamedTuple):
+    """What all segments share.
+
+    Attributes
+    ----------
+    pools
+        One per memory, shortest first; the last is the whole log.
+    odds
+        (n_memories, n_items) which memory holds, or None with the whole log alone.
+
+    """
+
+    pools: tuple[Pool, ...]
+    odds: Floats | None
+
+
+def strengths(counts: Counts, config: PriorConfig | None = None, vectors: Floats | None = None, *, target: Target = "clicks") -> Strengths:
+    """Learn from the whole log what is not set: the global rate, anchors, c_item and c_seg.
+
+    Parameters
+    ----------
+    counts
+        (n_segments, n_items).
+    config
+        How much to borrow; None learns everything.
+    vectors
+        (n_items, d) embeddings, or None; a row of zeros is an item without.
+    target
+        What counts as success.
+
+    """
+    config = config or PriorConfig()
+    looks, hits = _evidence(counts, target)
+    n_items = looks.shape[1]
+    start = (hits.sum() + config.base_clicks) / (looks.sum() + config.base_clicks / config.base_rate)
+    start = float(np.clip(start, 1e-9, 0.9))
+    # Items are compared by what the segments together say of them, each segment bounded as in the pool.
+    flat = Anchor(np.full(n_items, start), np.ones(n_items))
+    n, s = item_rates(pool(looks, hits, flat, MIDDLE if config.segment_clicks is None else config.segment_clicks))
+    rate, clicks = learn_items(n, s, start, config.item_clicks)
+    anchor = Anchor(np.full(n_items, rate), np.full(n_items, clicks))
+    if vectors is not None:
+        anchor = neighbour_anchor(n, s, vectors, rate, clicks)
+    if config.segment_clicks is not None:
+        return Strengths(anchor, config.segment_clicks)
+    return Strengths(anchor, learn_segment_clicks(looks, hits, anchor))
+
+
+def learn(
+    counts: Counts,
+    config: PriorConfig | None = None,
+    vectors: Floats | None = None,
+    *,
+    target: Target = "clicks",
+    shared: Strengths | None = None,
+) -> Beliefs:
+    """Work out what all segments share: pools, and which memory holds.
+
+    Parameters
+    ----------
+    counts
+        (n_segments, n_items); memories in `counts.recent` are used when there.
+    config, vectors, target
+        As for `strengths`.
+    shared
+        What `strengths` returned, now or a little earlier; None works it out here.
+
+    """
+    anchor, segment_clicks = strengths(counts, config, vectors, target=target) if shared is None else shared
+    looks, hits = _evidence(counts, target)
+    whole = pool(looks, hits, anchor, segment_clicks)
+    if not counts.recent:
+        return Beliefs((whole,), None)
+    memories = [_evidence(copy, target) for copy in counts.recent] + [(looks, hits)]
+    n0, s0 = memories[0]
+    rests = [pool(np.maximum(n - n0, 0.0), np.maximum(s - s0, 0.0), anchor, segment_clicks) for n, s in memories]
+    pools = [pool(n, s, anchor, segment_clicks) for n, s in memories[:-1]] + [whole]
+    return Beliefs(tuple(pools), change_odds(pools[0], rests))
+
+
+def priors(counts: Counts, config: PriorConfig | None = None, vectors: Floats | None = None, *, target: Target = "clicks") -> Priors:
+    """Priors of all arms of all segments from the whole log, (n_segments, n_items) each."""
+    return priors_of(learn(counts._replace(recent=()), config, vectors, target=target).pools[-1])
+
+
+def arm_view(
+    counts: Counts,
+    segment: int | None,
+    config: PriorConfig | None = None,
+    vectors: Floats | None = None,
+    *,
+    target: Target = "clicks",
+    beliefs: Beliefs | None = None,
+) -> ArmView:
+    """One segment as its policies see it.
+
+    Parameters
+    ----------
+    counts
+        (n_segments, n_items).
+    segment
+        Its index; None is a segment nobody has seen: pooled prior, no counts of its own.
+    config, vectors, target
+        As for `learn`.
+    beliefs
+        What `learn` returned for the same counts; None works it out here.
+
+    """
+    shared = learn(counts, config, vectors, target=target) if beliefs is None else beliefs
+    whole = shared.pools[-1]
+    none = np.zeros(whole.looks.shape[1])  # (n_items,)
+    rows = [none if segment is None else p.looks[segment] for p in shared.pools]
+    hits = [none if segment is None else p.hits[segment] for p in shared.pools]
+    prior = prior_of(whole, segment)
+    n, s, k = rows[-1], hits[-1], prior.strength
+    if shared.odds is not None:
+        alpha, beta = mix([prior_of(p, segment) for p in shared.pools], rows, hits, shared.odds)
+        # The mixture as counts again: the prior as it was, or weaker where the mixture is less sure than it.
+        k = np.minimum(k, np.minimum(alpha / prior.mean, beta / (1 - prior.mean)))
+        s, n = alpha - prior.mean * k, alpha + beta - k
+    copies = (*counts.recent, counts)
+    odds = np.ones((1, none.size)) if shared.odds is None else shared.odds
+
+    def recall(name: str) -> Floats:
+        if segment is None:
+            return none
+        kept: Floats = sum((q * getattr(copy, name)[segment] for q, copy in zip(odds, copies, strict=True)), none)
+        return kept
+
+    return ArmView(
+        impressions=n,
+        clicks=s,
+        conversions=recall("conversions"),
+        value=recall("value"),
+        prior_mean=prior.mean,
+        prior_strength=k,
+        total=float(n.sum()),
+        vectors=vectors,
+        pooled_impressions=whole.looks.sum(axis=0),
+        pooled_clicks=whole.hits.sum(axis=0),
+        in_flight=none if segment is None else counts.unripe[segment],
+    )
+
+
+def _evidence(counts: Counts, target: Target) -> tuple[Floats, Floats]:
+    looks = np.maximum(counts.examined - counts.unripe, 0.0)  # (n_segments, n_items)
+    hits = counts.clicks if target == "clicks" else counts.conversions
+    return looks, hits

@@ -1,0 +1,1 @@
+"""Policies: one score per item from counts; the registry is `policies.registry`."""

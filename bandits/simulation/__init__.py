@@ -1,0 +1,1 @@
+"""Worlds and learners for benchmarks and tests; nothing in production imports it."""

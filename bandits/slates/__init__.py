@@ -1,0 +1,1 @@
+"""From scores to slates: policy file, objectives, pools, diversity, propensities."""

@@ -1,0 +1,133 @@
+"""What goes into serving and comes out: the catalogue, a request, a slate; and what is refused at the door."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bandits.arms import Floats
+from bandits.counts import SUMS, Counts, validate
+from bandits.slates.objectives import OBJECTIVES
+
+Items = NDArray[np.int64]
+
+
+class RequestError(ValueError):
+    """A request that names items or weights that do not exist."""
+
+
+class Catalogue(NamedTuple):
+    """The items, in the order of the counts' columns.
+
+    Attributes
+    ----------
+    available
+        (n_items,) bool: may be shown at all.
+    first_seen_s
+        (n_items,) seconds since the epoch, NaN where unknown.
+    group
+        (n_items,) int32 category code, -1 for none.
+    vectors
+        (n_items, d) float32 unit rows, a zero row where there is none yet; or None.
+
+    """
+
+    available: NDArray[np.bool_]
+    first_seen_s: Floats
+    group: NDArray[np.int32]
+    vectors: NDArray[np.float32] | None
+
+
+class Request(NamedTuple):
+    """One slate asked for.
+
+    Attributes
+    ----------
+    k
+        Places; at least 0.
+    candidates
+        Items to choose from, or None for all.
+    exclude
+        Items not to show.
+    user_vector
+        (d,) unit vector of the user's recent clicks, or None.
+    objectives
+        Weights by objective in place of the policy file's, or None.
+
+    """
+
+    k: int
+    candidates: Items | None
+    exclude: Items
+    user_vector: NDArray[np.float32] | None = None
+    objectives: Mapping[str, float] | None = None
+
+
+class SlateResult(NamedTuple):
+    """One slate, best first: arrays (m,) with m = min(k, eligible), and one dict per item."""
+
+    items: Items
+    scores: Floats
+    propensities: Floats
+    why: list[dict[str, float]]
+    policy: str
+
+
+def check_catalogue(counts: Counts, segment: int | None, catalogue: Catalogue) -> None:
+    """Refuse a catalogue of other items than the counts', a segment that is not there, or impossible counts of it.
+
+    Raises
+    ------
+    CountsError
+        On NaN, negative counts, clicks above impressions in the segment's row.
+    ValueError
+        If counts and catalogue differ in items, or the segment does not exist.
+
+    """
+    n_segments, n_items = counts.impressions.shape
+    sizes = (catalogue.available.size, catalogue.first_seen_s.size, catalogue.group.size)
+    if any(size != n_items for size in sizes) or (catalogue.vectors is not None and len(catalogue.vectors) != n_items):
+        message = f"catalogue must have the {n_items} items of the counts, found {sizes}; pad the shorter one"
+        raise ValueError(message)
+    if segment is None:
+        return
+    if not 0 <= segment < n_segments:
+        message = f"segment must be from 0 to {n_segments - 1}, found {segment}; None is a segment that nobody has seen"
+        raise ValueError(message)
+    validate(counts._replace(recent=(), **{name: getattr(counts, name)[segment, None] for name in SUMS}))
+
+
+def check_request(request: Request, n_items: int, dimensions: int | None) -> None:
+    """Refuse a request that names what does not exist.
+
+    Parameters
+    ----------
+    request
+        As asked.
+    n_items, dimensions
+        Items there are, and the length of their vectors, None without vectors.
+
+    Raises
+    ------
+    RequestError
+        On an item that does not exist, an unknown objective, a user vector of another length, or a negative k.
+
+    """
+    if request.k < 0:
+        message = f"k must be at least 0, found {request.k}"
+        raise RequestError(message)
+    for name, items in (("candidates", request.candidates), ("exclude", request.exclude)):
+        if items is not None and items.size and not 0 <= int(items.min()) <= int(items.max()) < n_items:
+            message = f"{name} must be items from 0 to {n_items - 1}, found {int(items.min())} to {int(items.max())}"
+            raise RequestError(message)
+    for name in request.objectives or ():
+        if name not in OBJECTIVES:
+            message = f"objectives must be among {', '.join(OBJECTIVES)}, found {name!r}"
+            raise RequestError(message)
+    user = request.user_vector
+    if user is not None and dimensions is not None and user.shape != (dimensions,):
+        message = f"user_vector must have the {dimensions} dimensions of the items, found shape {user.shape}"
+        raise RequestError(message)

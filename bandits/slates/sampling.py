@@ -1,0 +1,139 @@
+"""Draws of the signals of one eligible set: how many, for which items, and the values.
+
+With a plain weighted average the draws themselves narrow the items down: the best are drawn first, and T, the lowest
+k-th best score among all draws, is a floor that the rest must be able to reach:
+
+    drawn = best + { a : high_a >= T },   P(a draw of another item exceeds T) <= delta each
+
+Draws of the best are independent of the others', so the bound holds given T.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bandits.arms import Floats, Need
+from bandits.slates.config import DEFAULT
+from bandits.slates.pareto_order import LONGEST_PREFIX
+from bandits.slates.reachable import weighted_bounds
+from bandits.slates.sample_cache import kept_draws, of_items
+from bandits.slates.segment import ITEMWISE, SegmentView, Voice
+from bandits.slates.signals import Signals, weighted_sum
+
+# Fewest draws of a board. 32 slates of everything at 100,000 equal items are 0.2 s; fewer would show the same few
+# slates all through a snapshot.
+FEWEST_DRAWS = 32
+# Item draws that one board may cost: 2^18 Beta draws are about 13 ms, so that a snapshot of 1,000 items that screening
+# cannot tell apart yet takes milliseconds. More is finer propensities of cold segments.
+DRAW_BUDGET = 1 << 18
+DEFAULT_DRAWS = DEFAULT.draws
+# The same for a board that serves one request only: about 1 ms, and a quarter of the draws.
+SINGLE_BUDGET = 1 << 14
+SINGLE_SHARE = 4
+# Sorting a row costs about four times as much as drawing it.
+COST_OF_RANKS = 4
+# Best items drawn first, at least: fewer make a low floor, more are drawn for nothing.
+FIRST_DRAWN = 32
+
+
+class Drawn(NamedTuple):
+    """Items that were drawn, (m,), and their signals."""
+
+    items: NDArray[np.int64]
+    signals: Signals
+
+
+def n_draws(view: SegmentView, voices: Sequence[Voice], n_items: int, n_seen: int, *, single: bool) -> int:
+    """How many draws a board can afford.
+
+    Parameters
+    ----------
+    view, voices
+        The segment, whose policy file holds the most, and the signals.
+    n_items
+        Items to draw for.
+    n_seen
+        Items whose vectors diversity looks at in each draw.
+    single
+        Whether the board serves one request only.
+
+    """
+    most = most_draws(view, single=single)
+    least, budget = (FEWEST_DRAWS // 2, SINGLE_BUDGET) if single else (FEWEST_DRAWS, DRAW_BUDGET)
+    budget = budget * view.config.draws // DEFAULT_DRAWS  # who asks for more draws pays for them, cold segments too
+    wide = any(v.policy is not None and v.policy.name not in ITEMWISE for v in voices)
+    cost = max(view.mean.size if wide else n_items, 1)
+    if view.config.combiner in ("rrf", "team_draft"):
+        cost *= COST_OF_RANKS
+    if view.config.combiner == "pareto":
+        cost = max(cost, LONGEST_PREFIX)  # pairs are compared in every draw
+    if view.vectors is not None and view.config.diversity.kind != "none":
+        cost = max(cost, n_seen * view.vectors.shape[1] // 16)  # 16 multiplications are about one Beta draw
+    return int(np.clip(budget // cost, min(least, most), most))
+
+
+def most_draws(view: SegmentView, *, single: bool) -> int:
+    """Most draws of a board: what the policy file says, a quarter of it for one request."""
+    return max(view.config.draws // SINGLE_SHARE, 1) if single else view.config.draws
+
+
+def draw(
+    view: SegmentView,
+    voices: Sequence[Voice],
+    items: NDArray[np.int64],
+    n: int,
+    rng: np.random.Generator,
+    *,
+    narrow_to: int | None = None,
+    single: bool = False,
+) -> Drawn:
+    """Draw the signals of some items n times.
+
+    Parameters
+    ----------
+    view, voices
+        The segment, and the signals over all its items.
+    items
+        (m,) int64.
+    n
+        Draws; fixed signals have one row all the same.
+    rng
+        All the randomness.
+    narrow_to
+        Places that count where the score is the plain weighted sum: items that cannot reach them are left out.
+    single
+        Whether the board serves one request only: it then shares its draws with others like it (`bandits.slates.sample_cache`).
+
+    """
+    weights, names = tuple(v.weight for v in voices), tuple(v.name for v in voices)
+    bounds = weighted_bounds(voices, items)
+    drawn = [v for v in voices if v.policy is not None]
+    independent = all(v.policy is not None and v.policy.needs is Need.INDEPENDENT_DRAW for v in drawn)
+    kept_of = most_draws(view, single=True) if single else 0
+    n_first = 0 if narrow_to is None else max(FIRST_DRAWN, 2 * narrow_to)
+    if narrow_to is None or bounds is None or not drawn or not independent or items.size < 2 * n_first:
+        return Drawn(items, Signals(names, weights, tuple(_values(view, v, items, n, rng, kept_of) for v in voices)))
+    order = np.argsort(-(bounds[0] + bounds[1]), kind="stable")  # by the middle of the bounds
+    first, rest = order[:n_first], order[n_first:]
+    best = [_values(view, v, items[first], n, rng, kept_of) for v in voices]
+    sums = weighted_sum(Signals(names, weights, tuple(best)))  # (n, n_first)
+    floor = float(np.partition(sums, n_first - narrow_to, axis=1)[:, n_first - narrow_to].min())
+    rest = rest[bounds[1][rest] >= floor]
+    others = [_values(view, v, items[rest], n, rng, kept_of) for v in voices]
+    values = tuple(np.concatenate(pair, axis=1) for pair in zip(best, others, strict=True))
+    return Drawn(items[np.concatenate([first, rest])], Signals(names, weights, values))
+
+
+def _values(view: SegmentView, voice: Voice, items: NDArray[np.int64], n: int, rng: np.random.Generator, kept_of: int) -> Floats:
+    """Values of one voice, (n, m), or (1, m) where it is fixed."""
+    if voice.policy is None:
+        return np.asarray(voice.fixed, dtype=np.float64)[None, items]
+    if voice.policy.name not in ITEMWISE:
+        return voice.rescale(voice.policy.draws(view.arms, rng, n)[:, items])
+    if kept_of:
+        return voice.rescale(kept_draws(view.kept, voice.policy, view.arms, items, n, kept_of, rng))
+    return voice.rescale(voice.policy.draws(of_items(view.arms, items), rng, n))

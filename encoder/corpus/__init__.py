@@ -1,0 +1,1 @@
+"""What encoders learn from: item texts, feedback, the teacher and its cache."""

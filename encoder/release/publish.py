@@ -1,0 +1,198 @@
+"""Publish an encoder: embed the catalogue, pass the gate, put the folder in its place, and say so on Kafka.
+
+    1. embed every item             with the code that workers use
+    2. judge                        vectors and figures (`encoder.serving.gate`); on any reason stop, the release in force stays
+    3. store                        model and embeddings in one folder under the releases, by content (`encoder.serving.artifact`)
+    4. one transaction              all embeddings to `item-embeddings`, then the release record to `encoder-releases`
+
+A crash before 4 leaves a folder that nobody names; a crash in 4 leaves nothing, because readers see committed records
+only. To publish the same again is harmless: the folder has the same name, and the record a later time.
+"""
+
+import contextlib
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+import numpy as np
+
+from encoder.corpus.kafka_log import Record, Topics, read_topic, write_transaction
+from encoder.serving.artifact import Artifact, ArtifactError, link_files, load, sync, writing
+from encoder.serving.embed import Embedder
+from encoder.serving.gate import metric_reasons, vector_reasons
+from encoder.serving.stored_embeddings import Stored, write_embeddings
+from encoder.serving.text import text_hash
+from encoder.serving.wire import PUBLISHED, Release, Thresholds, WireError, decode_release, encode_record, encode_vector
+from encoder.serving.wire import ItemEmbedding as Embedding
+
+Progress = Callable[[int, int], None]
+EMBED_BATCH = 1_024  # texts between two reports of progress
+NOT_NEWER_S = 0.001  # a release is in force by its time, so it must be later than the one before, whatever the clock says
+
+
+class Outcome(NamedTuple):
+    """The release that was published, or the reasons why none was."""
+
+    release: Release | None
+    reasons: list[str]
+
+
+class Judged(NamedTuple):
+    """Figures to publish: of the new encoder, and of the one in force on the same held-out set (empty for the first)."""
+
+    metrics: Mapping[str, float]
+    baseline: Mapping[str, float]
+    gate: Thresholds
+
+
+class Shelf(NamedTuple):
+    """Where releases go: brokers, topic names, and the folder that batch side and workers share."""
+
+    client: Mapping[str, Any]
+    topics: Topics
+    folder: Path
+
+
+def publish(
+    artifact: Artifact,
+    catalogue: Mapping[str, str],
+    judged: Judged,
+    shelf: Shelf,
+    now_s: float,
+    *,
+    threads: int = 1,
+    progress: Progress | None = None,
+) -> Outcome:
+    """Publish an encoder, unless something stands against it.
+
+    Parameters
+    ----------
+    artifact
+        A `static` or `onnx` encoder.
+    catalogue
+        Text (`encoder.serving.text.item_text`) by item id: every item that the release must know.
+    judged
+        Figures and thresholds.
+    shelf
+        Where to.
+    now_s
+        Seconds since the epoch.
+    threads
+        For embedding.
+    progress
+        Called with the number of items embedded so far, and of all.
+
+    Returns
+    -------
+    The release in force from now on, or the reasons against it; then nothing was written.
+
+    Raises
+    ------
+    ArtifactError
+        The encoder is broken.
+    LogError
+        Kafka did not take it; nothing was written.
+
+    """
+    stored = embed_catalogue(artifact, catalogue, threads, progress)  # 1
+    reasons = vector_reasons(stored.ids, stored.matrix, artifact.dim, list(catalogue))  # 2
+    reasons += metric_reasons(judged.metrics, judged.baseline, judged.gate)
+    if reasons:
+        return Outcome(None, reasons)
+    kept = store(artifact, stored, shelf.folder, judged.metrics)  # 3
+    release = send(kept, stored, judged, shelf, now_s)  # 4
+    return Outcome(release, [])
+
+
+def embed_catalogue(artifact: Artifact, catalogue: Mapping[str, str], threads: int = 1, progress: Progress | None = None) -> Stored:
+    """Vectors of every item, in the order of the ids."""
+    embedder = Embedder(artifact, threads)
+    ids = sorted(catalogue)
+    texts = [catalogue[item_id] for item_id in ids]
+    parts = []
+    for start in range(0, max(1, len(ids)), EMBED_BATCH):
+        parts.append(embedder.embed(texts[start : start + EMBED_BATCH]))
+        if progress:
+            progress(min(start + EMBED_BATCH, len(ids)), len(ids))
+    return Stored(ids, np.concatenate(parts), [text_hash(text) for text in texts])
+
+
+def store(artifact: Artifact, stored: Stored, folder: Path, metrics: Mapping[str, float]) -> Artifact:
+    """Put model and embeddings into `folder`/VERSION, with the figures on its card; the version is made from the content."""
+    card = msgspec.structs.replace(artifact.card, metrics={**artifact.card.metrics, **metrics})
+    building = folder / f".building-{artifact.version}"
+    with writing(building, artifact.config, card) as aside:
+        link_files(artifact, aside)
+        write_embeddings(aside, stored)
+    built = load(building)
+    place = folder / built.version
+    if place.exists():
+        with contextlib.suppress(ArtifactError):  # the same content was stored before, unless something broke it since
+            kept = load(place)
+            shutil.rmtree(building)
+            return kept
+        shutil.rmtree(place)
+    building.rename(place)
+    sync(folder)
+    return load(place)
+
+
+def send(kept: Artifact, stored: Stored, judged: Judged, shelf: Shelf, now_s: float, status: str = PUBLISHED) -> Release:
+    """Write embeddings and release record in one transaction; gives back the record."""
+    before = in_force(shelf)
+    release = Release(
+        version=kept.version,
+        dim=kept.dim,
+        items=len(stored.ids),
+        artifact=kept.path.name,
+        sha256=kept.sha256,
+        created_s=max(now_s, before.created_s + NOT_NEWER_S) if before else now_s,
+        metrics=dict(judged.metrics),
+        previous=before.version if before else None,
+        status=status,
+        baseline=dict(judged.baseline),
+        gate=judged.gate,
+    )
+    write_transaction(shelf.client, f"{shelf.topics.encoder_releases}-publisher", _records(release, stored, shelf.topics))
+    return release
+
+
+def in_force(shelf: Shelf) -> Release | None:
+    """The newest release on the topic; None before the first. Records that cannot be read are passed over."""
+    return max(releases(shelf), key=lambda release: release.created_s, default=None)
+
+
+def releases(shelf: Shelf) -> list[Release]:
+    """The last record of every version on the topic, in the order of their times."""
+    found: dict[str, Release] = {}
+    for _, value in read_topic(shelf.client, shelf.topics.encoder_releases):
+        try:
+            release = decode_release(value or b"")
+        except WireError:  # readers refuse it with a reason; it cannot be in force
+            continue
+        found[release.version] = release
+    return sorted(found.values(), key=lambda release: release.created_s)
+
+
+def stored_artifact(shelf: Shelf, release: Release) -> Artifact:
+    """The folder that a release names, checked against its hash.
+
+    Raises
+    ------
+    ArtifactError
+        It is not there, or not what was published.
+
+    """
+    if Path(release.artifact).name != release.artifact or release.artifact.startswith("."):
+        msg = f"release {release.version}: expected the name of a folder, found {release.artifact!r}"
+        raise ArtifactError(msg)
+    return load(shelf.folder / release.artifact, release.sha256)
+
+
+def _records(release: Release, stored: Stored, topics: Topics) -> Iterator[Record]:
+    for item_id, vector, text in zip(stored.ids, stored.matrix, stored.hashes, strict=True):
+        embedding = Embedding(item_id, release.version, encode_vector(vector), text)
+        yield Record(topics.item_embeddings, item_id, encode_record(embedding))
+    yield Record(topics.encoder_releases, release.version, encode_record(release))

@@ -1,0 +1,99 @@
+"""What a refresh does, as a TOML file: every key is known, checked and named in the error.
+
+    teacher = "packaged"            # or a directory, or a Hugging Face name
+    method = "train"                # or "quick": no training, see encoder.training.closed_form
+    recall = false                  # measure the teacher's neighbours too: the teacher reads the whole catalogue
+
+    [train]                         # encoder.training.train.TrainConfig
+    updates = 4000
+    [quick]                         # options of encoder.training.closed_form.quick
+    dim = 64
+    [[compress]]                    # steps of encoder.compress, in order
+    step = "quantize"
+    [split]                         # encoder.corpus.corpus.Split
+    held_out_share = 0.15
+    [gate.minimum]                  # lowest value per metric
+    "recall@10" = 0.6
+    [gate.drop]                     # largest loss per metric, as a share of what the release in force reaches
+    "ndcg@10" = 0.1
+
+What is left out has its default; `encoder.training.train`, `encoder.training.closed_form` and `encoder.compress` say which options they have.
+"""
+
+import tomllib
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from encoder.corpus.corpus import Split
+from encoder.serving.wire import Thresholds
+
+PACKAGED = "packaged"
+
+# Two unlike encoders on the likes of 259 film viewers: NDCG@10 0.053 and 0.024, their difference with a standard error of
+# 0.006, a tenth of the better one (cold items: 0.059, 0.033, 0.008). Recall@10 on thousands of items varies by less than 1%.
+# Tighter bounds hold good releases back by chance; a catalogue with many more users can afford them.
+GATE = Thresholds(drop={"ndcg@10": 0.1, "ndcg_cold@10": 0.2, "recall@10": 0.03})
+
+
+class PlanError(ValueError):
+    """A plan that cannot be followed: what was expected, what was found, what to do."""
+
+
+class SplitPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is held out; see `encoder.corpus.corpus.Split`."""
+
+    held_out_share: float = Split().held_out_share
+    test_share: float = Split().test_share
+    salt: str = Split().salt
+
+
+class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """See the module's docstring."""
+
+    teacher: str = PACKAGED
+    method: Literal["train", "quick"] = "train"
+    recall: bool = False
+    train: dict[str, Any] = {}
+    quick: dict[str, Any] = {}
+    compress: list[str | dict[str, Any]] = msgspec.field(default_factory=lambda: ["quantize"])
+    split: SplitPlan = SplitPlan()
+    gate: Thresholds = GATE
+
+
+def load_plan(path: Path | None) -> Plan:
+    """Read a plan; without a file, the default one.
+
+    Raises
+    ------
+    PlanError
+        It cannot be read, or has a key or value that nobody knows.
+
+    """
+    if path is None:
+        return Plan()
+    try:
+        return msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), Plan)
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+        msg = f"{path}: expected a plan as docs/releases.md describes, found {error}"
+        raise PlanError(msg) from error
+
+
+def teacher_path(plan: Plan) -> str:
+    """Directory or name of the plan's teacher.
+
+    Raises
+    ------
+    PlanError
+        The packaged one is asked for and not installed.
+
+    """
+    if plan.teacher != PACKAGED:
+        return plan.teacher
+    from encoder.corpus.teacher import packaged_teacher  # needs torch
+
+    try:
+        return str(packaged_teacher())
+    except FileNotFoundError as error:
+        raise PlanError(str(error)) from error

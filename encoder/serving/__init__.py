@@ -1,0 +1,1 @@
+"""What a serving process needs of an encoder: neither torch nor transformers."""

@@ -1,0 +1,1 @@
+"""Training: losses, updates, checkpoints, closed-form distillation."""

@@ -1,0 +1,1 @@
+"""From records to committed counts: consumer process, attribution, rows, flush, restore."""

@@ -1,0 +1,169 @@
+"""Fetcher: one confluent-kafka consumer, assigned the partitions of some sources; no group, no commits. Its calls block.
+
+`fetch.queue.backoff.ms` is 5: as shipped, librdkafka sleeps 1 s whenever its queue is full. A fetcher of requests polls and then takes
+what is there (`consume(n, 0)`): `consume(n, t)` alone holds one record back for the whole t. One of counts waits `BULK_WAIT_S` for
+larger chunks.
+
+A topic can follow another one: clicks are handed out when the impressions of their partition have been read up to the same time (the
+records' own timestamps). An old log would otherwise give clicks long before their impressions, since the broker sends bytes and not time,
+and every slate would be written twice.
+"""
+
+import itertools
+import operator
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+
+from streams.counting.chunk import Chunk
+from streams.counting.parse import parse
+from streams.counting.rules import Rules
+from streams.counting.synchronise import Following
+
+BULK_WAIT_S = 0.02  # larger chunks are worth 15% of the throughput
+PROMPT_WAIT_S = 0.1  # of a poll that finds nothing; a record ends it at once
+_PASSING = {"_ALL_BROKERS_DOWN", "_TRANSPORT", "_TIMED_OUT", "_RESOLVE", "NOT_LEADER_FOR_PARTITION", "LEADER_NOT_AVAILABLE"}
+
+Place = tuple[str, int]  # (topic, partition)
+
+
+class Plan(NamedTuple):
+    """How a fetcher reads.
+
+    Attributes
+    ----------
+    client
+        configuration of every client of this project.
+    chunk_records
+        records of a chunk at most.
+    prompt
+        whether a single record is worth a chunk.
+    prefetch
+        records that librdkafka reads ahead, within 64 MiB.
+    max_event_bytes
+        of a value.
+    rules
+        of counting.
+    """
+
+    client: Mapping[str, Any]
+    chunk_records: int
+    prompt: bool
+    prefetch: int
+    max_event_bytes: int
+    rules: Rules
+
+
+class Fetched(NamedTuple):
+    """Of one read: chunks, where the consumer stands (past markers of transactions, but before what is held), known ends of partitions."""
+
+    chunks: list[Chunk]
+    reached: dict[Place, int]
+    ends: dict[Place, int]
+    busy: bool  # whether it was as large as may be: an old log, or more than this worker can do
+
+
+class Fetcher:
+    """Chunks of the assigned partitions, from the positions it was given."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._consumer = Consumer(
+            {
+                **plan.client,
+                "group.id": "unused",
+                "enable.auto.commit": False,
+                "enable.auto.offset.store": False,
+                "auto.offset.reset": "error",  # positions were held against the topics: anything else is news
+                "isolation.level": "read_committed",
+                "fetch.queue.backoff.ms": 5,
+                "fetch.wait.max.ms": 50,
+                "queued.min.messages": plan.prefetch,
+                "queued.max.messages.kbytes": 65_536,
+            }
+        )
+        self._session = -1
+        self._source: Mapping[str, str] = {}
+        self._positions: dict[Place, int] = {}
+        self._following = Following({}, plan.chunk_records)
+
+    def assign(self, session: int, source: Mapping[str, str], positions: Mapping[Place, int], follows: Mapping[str, str]) -> None:
+        """Read these partitions from here on; `source` maps topics to sources, `follows` topics to those that they follow."""
+        self._session, self._source, self._positions = session, source, dict(positions)
+        self._following = Following(follows, self._plan.chunk_records)
+        places = [TopicPartition(topic, number, at) for (topic, number), at in positions.items()]
+        self._consumer.assign(places)
+        self._consumer.resume(places)  # subtle: what was paused in an earlier assignment stays paused in the next one
+
+    def read(self) -> Fetched:
+        """The next chunks, one per partition at most; none after a while without records.
+
+        Raises
+        ------
+        KafkaException
+            For an error that does not pass by itself.
+        """
+        records = self._poll()
+        busy = len(records) == self._plan.chunk_records
+        if any(map(Message.error, records)):
+            records = [record for record in records if _good(record)]
+        at = self._consumer.position(_partitions(self._positions))
+        reached = {(each.topic, each.partition): each.offset for each in at}
+        ends = {place: self._consumer.get_watermark_offsets(TopicPartition(*place), cached=True)[1] for place in self._positions}
+        chunks = []
+        for place, own in self._following.ready(by_place(records), reached, ends).items():
+            start = self._positions[place]
+            if own[0].offset() < start:  # an older assignment leaked
+                own = [record for record in own if record.offset() >= start]
+            if own:
+                chunks.append(self._chunk(place, own))
+        if pause := self._following.to_pause():
+            self._consumer.pause(_partitions(pause))
+        if resume := self._following.to_resume():
+            self._consumer.resume(_partitions(resume))
+        return Fetched(chunks, reached | {place: self._positions[place] for place in self._following.held}, ends, busy)
+
+    def _chunk(self, place: Place, records: list[Any]) -> Chunk:
+        topic, number = place
+        source, start, end = self._source[topic], self._positions[place], records[-1].offset() + 1
+        self._positions[place] = end
+        parsed = parse(source, records, self._plan.max_event_bytes, self._plan.rules)
+        return Chunk(source, topic, number, start, end, records[-1].timestamp()[1], self._session, *parsed)
+
+    def close(self) -> None:
+        """Leave the brokers."""
+        self._consumer.close()
+
+    def _poll(self) -> list[Any]:
+        most = self._plan.chunk_records
+        if not self._plan.prompt:
+            return self._consumer.consume(most, BULK_WAIT_S)
+        first = self._consumer.poll(PROMPT_WAIT_S)
+        return [] if first is None else [first, *self._consumer.consume(most - 1, 0)]
+
+
+def _partitions(places: Iterable[Place]) -> list[TopicPartition]:
+    return [TopicPartition(*place) for place in places]
+
+
+def by_place(records: list[Any]) -> dict[Place, list[Any]]:
+    """The records of each partition, in their order; they come in long runs."""
+    found: dict[Place, list[Any]] = {}
+    topics: list[Any] = list(map(Message.topic, records))
+    numbers: list[Any] = list(map(Message.partition, records))
+    if records and topics.count(topics[0]) == numbers.count(numbers[0]) == len(records):  # most polls are of one partition
+        return {(topics[0], numbers[0]): records}
+    changes = {0, len(records)}
+    for column in (topics, numbers):
+        changes.update(itertools.compress(itertools.count(1), map(operator.ne, column, column[1:])))
+    for begin, end in itertools.pairwise(sorted(changes)):
+        found.setdefault((topics[begin], numbers[begin]), []).extend(records[begin:end])
+    return found
+
+
+def _good(record: Any) -> bool:
+    error: KafkaError | None = record.error()
+    if error is not None and (error.fatal() or not (error.retriable() or error.name() in _PASSING)):
+        raise KafkaException(error)
+    return error is None

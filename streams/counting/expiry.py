@@ -1,0 +1,49 @@
+"""Forgetting: how far the time of a partition's events has come, and which slates it has left behind.
+
+A row says in stream time how long it must live (`SlateRow.expires_s`); what still waits in it when it goes is an orphan.
+"""
+
+from collections.abc import Iterable
+
+from streams.counting.attribution import FORGOTTEN, ORPHAN
+from streams.counting.partition import Partition
+from streams.counting.rows import WAITING, Seen, items_of
+
+
+def watermark(partition: Partition, behind: Iterable[str], idle_s: float) -> float:
+    """Stream time of a partition in seconds: everything before it has been read.
+
+    The largest event time seen, held back by the sources in `behind` (those with records left to read). Once all are read to
+    their ends the clock goes on by itself from there (`idle_s`: seconds since the last record), so a quiet partition forgets too.
+    """
+    reached = [partition.stream_s.get(name, 0.0) for name in behind]
+    if reached:
+        return min(reached)
+    return max(partition.stream_s.values(), default=0.0) + idle_s
+
+
+def forget(partition: Partition, watermark_s: float, most: int) -> int:
+    """Drop slates whose row has lived long enough; returns how many were looked at: about `most` if there are more.
+
+    Entries that were looked at leave the disk with the next flush; until then the partition remembers where it stands.
+    """
+    partition.watermark_s = max(partition.watermark_s, watermark_s)
+    looked_at = 0
+    for index_key, slate_ids in partition.disk.expired(watermark_s, most, partition.looked_at):
+        looked_at += len(slate_ids)
+        partition.looked_at = index_key
+        partition.expiries.append(index_key)
+        for slate_id in slate_ids:
+            _forget(partition, slate_id, watermark_s)
+    return looked_at
+
+
+def _forget(partition: Partition, slate_id: str, watermark_s: float) -> None:
+    row = partition.slate(slate_id)
+    if row is None or row.expires_s >= watermark_s:
+        return  # gone already, or it lives longer than this entry says
+    for seen in items_of(row).values():
+        if isinstance(seen, Seen) and (orphans := (seen.bits & WAITING).bit_count()):
+            partition.tally[ORPHAN, seen.segment or row.segment or ""] += orphans
+    partition.tally[FORGOTTEN, row.segment or ""] += 1
+    partition.put_slate(slate_id, None)

@@ -1,0 +1,100 @@
+"""Impressions: counted run by run, since they come so; what is unusual in a run is looked at one by one. See `attribution`."""
+
+from typing import Any
+
+import msgspec
+
+from streams.counting.attribution import DUPLICATE, MAX_SLATE_ITEMS, OVERFULL, entry, extend, horizon, open_row, settle
+from streams.counting.chunk import IMPRESSIONS, Shown, Shows
+from streams.counting.decay import weigh
+from streams.counting.partition import COUNTED_IMPRESSION, Partition
+from streams.counting.rows import SEEN, WAITING, Seen, SlateRow, items_of
+from streams.counting.rules import Rules
+
+_unpack_looks = msgspec.msgpack.Decoder(dict[str, float]).decode
+
+
+def count_impressions(partition: Partition, impressions: Shows, rules: Rules, now_s: float) -> None:
+    """Count impressions of one partition, in order.
+
+    `now_s` bounds stream time: one event from a clock that runs ahead must not make the partition forget everything.
+    """
+    plain = rules.plain
+    horizon_s = horizon(partition)
+    lives_s = 2 * rules.attribution_window_s
+    names, rows = partition.names, partition.dirty_slates
+    if plain:  # what turns out to be no first look is taken back below
+        for name, totals in impressions.totals.items():
+            partition.shown[name].update(totals)
+    newest_s, at = 0.0, 0
+    for run in impressions.runs:
+        expires_s = max(run.newest_s, horizon_s) + lives_s
+        newest_s = max(newest_s, run.newest_s)
+        # subtle: a run that is too long for a slate is counted one by one below, and only what is counted lengthens the row's life
+        row = rows.get(run.slate_id) or open_row(partition, run.slate_id, expires_s if run.size <= MAX_SLATE_ITEMS else 0.0, rules)
+        segment = run.segment
+        if segment is None:  # the slate's if this project made it, else what the context makes
+            segment = row.segment if row.policy is not None and row.segment else run.made
+        if plain and (row.segment is None or row.segment == segment) and _add(row, run):
+            row.segment = names.setdefault(segment, segment)
+            if run.segment is None:
+                partition.shown[segment].update(list(_unpack_looks(run.looks)))
+            if expires_s > row.expires_s:
+                extend(row, expires_s, rules)
+        else:
+            looks = _unpack_looks(run.looks)
+            if plain and run.segment is not None:
+                partition.shown[segment].subtract(list(looks))
+            known, segment = items_of(row), names.setdefault(segment, segment)
+            for place, (item_id, ts) in enumerate(looks.items(), at):
+                if len(known) >= MAX_SLATE_ITEMS and item_id not in known:
+                    partition.refuse(place, OVERFULL)
+                elif _count(partition, row, segment, item_id, ts, 0 if plain else impressions.positions[place], plain, rules, now_s):
+                    extend(row, max(ts, horizon_s) + lives_s, rules)
+        at += run.size
+    partition.stream_s[IMPRESSIONS] = max(partition.stream_s.get(IMPRESSIONS, 0.0), min(newest_s, now_s))
+
+
+def _add(row: SlateRow, run: Shown) -> bool:
+    """Add the items of a run to those of its slate, if they are new to it and not too many."""
+    if not row.items:
+        if run.size <= MAX_SLATE_ITEMS:
+            row.items = run.looks
+            return True
+        return False
+    known, looks = items_of(row), _unpack_looks(run.looks)
+    if run.size > MAX_SLATE_ITEMS - len(known) or not known.keys().isdisjoint(looks):
+        return False
+    known.update(looks)
+    return True
+
+
+def _count(
+    partition: Partition, row: SlateRow, segment: str, item_id: str, ts: float, position: int, plain: bool, rules: Rules, now_s: float
+) -> bool:
+    """Count one impression; whether it was new. `plain`: each is worth 1."""
+    items: dict[str, Any] = items_of(row)
+    seen = items.get(item_id)
+    if seen is None:
+        items[item_id] = ts
+    elif not isinstance(seen, Seen) or seen.bits & SEEN:
+        known = (seen.segment if isinstance(seen, Seen) else None) or row.segment or ""
+        partition.tally[DUPLICATE, known] += 1
+        return False
+    else:
+        seen.bits |= SEEN
+        seen.seen_s = ts
+    if row.segment is None:
+        row.segment = segment
+    elif segment != row.segment:  # most slates have one segment: it is kept once, and with an item where the item's differs
+        entry(row, item_id).segment = segment
+    if plain:
+        partition.shown[segment][item_id] += 1
+    else:
+        count = partition.count((segment, item_id))
+        count.impressions += 1.0
+        weigh(count, position, min(ts, now_s), rules.examination, rules.half_life_s)
+        partition.tally[COUNTED_IMPRESSION, segment] += 1
+    if isinstance(seen, Seen) and seen.bits & WAITING:
+        settle(partition, row, item_id, seen, rules, now_s)
+    return True

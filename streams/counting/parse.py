@@ -1,0 +1,123 @@
+"""Parsing: records to the events of a chunk. What cannot be used is set apart with the reason, and the rest goes on."""
+
+import contextlib
+import functools
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
+
+from confluent_kafka import Message
+
+from streams.contract.events import (
+    CLICK,
+    Click,
+    Decode,
+    EventError,
+    Impression,
+    check_size,
+    decode_click,
+    decode_impression,
+    decode_slate_request,
+    seconds,
+)
+from streams.contract.segments import context_segment
+from streams.counting.chunk import CLICKS, IMPRESSIONS, REQUESTS, Feedback, Original, Refused, Shown, Shows
+from streams.counting.rows import pack_looks
+from streams.counting.rules import Rules
+
+NO_KEY = "expected the user's id as key, found none: without it one user's events do not share a partition"
+
+
+Arrange = Callable[[Iterable[Any], Rules], Any]
+
+
+class Parsed(NamedTuple):
+    """What `Chunk` holds under the same names."""
+
+    events: Any
+    original: Callable[[int], Original]
+    refused: Sequence[Refused]
+
+
+def parse(source: str, records: list[Any], max_bytes: int, rules: Rules) -> Parsed:
+    """The events of records of one partition, in order.
+
+    Records without a bad one among them, which is nearly all, are decoded without a Python call for each, and each event is arranged before
+    the next one is decoded: it takes the place in memory that the last one has left.
+    """
+    decode, arrange = _KINDS[source]
+    with contextlib.suppress(*decode.NOT_GOOD):
+        values: list[Any] = list(map(Message.value, records))
+        if all(map(Message.key, records)) and max(map(len, values), default=0) <= max_bytes:
+            return Parsed(arrange(map(decode.quick, values), rules), functools.partial(_original, records), [])
+    good, events, refused = _judged(records, decode, max_bytes)
+    return Parsed(arrange(events, rules), functools.partial(_original, good), refused)
+
+
+def _original(records: list[Any], at: int) -> Original:
+    record = records[at]
+    return Original(record.offset(), record.key(), record.value())
+
+
+def _judged(records: list[Any], decode: Decode[Any], max_bytes: int) -> tuple[list[Any], list[Any], list[Refused]]:
+    """Record by record: the good ones, their events, and the others."""
+    good, events, refused = [], [], []
+    for record in records:
+        value = record.value()
+        try:
+            check_size(value, max_bytes)
+            if not record.key():
+                raise EventError(NO_KEY)
+            events.append(decode(value))
+            good.append(record)
+        except EventError as error:
+            refused.append(Refused(_original([record], 0), str(error)))
+    return good, events, refused
+
+
+def shown(impressions: Iterable[Impression], rules: Rules) -> Shows:
+    """Runs of impressions of one slate and one segment, in order, and what they add up to."""
+    segment_fields, plain = rules.segment_fields, rules.plain
+    begun: list[tuple[str, str | None, str, dict[str, float]]] = []
+    slate_id, segment, made, looks = "", None, "", dict[str, float]()
+    positions: list[int] = []
+    for event in impressions:
+        item_id, ts = event.item_id, event.ts
+        if (
+            event.slate_id != slate_id
+            or event.segment != segment
+            or item_id in looks
+            or (segment is None and context_segment(event.context, segment_fields) != made)
+        ):
+            slate_id, segment, looks = event.slate_id, event.segment, {}
+            made = "" if segment is not None else context_segment(event.context, segment_fields)
+            begun.append((slate_id, segment, made, looks))
+        looks[item_id] = ts if type(ts) is float else seconds(ts)
+        if not plain:
+            positions.append(event.position)
+    found = [Shown(slate, segment, made, len(own), max(own.values()), pack_looks(own)) for slate, segment, made, own in begun]
+    return Shows(found, _totals((segment, own) for _, segment, _, own in begun) if plain else {}, positions)
+
+
+def _totals(looks: Iterable[tuple[str | None, Iterable[str]]]) -> dict[str, dict[str, int]]:
+    """How often each item was shown, by the segments that are named."""
+    by_segment: defaultdict[str | None, list[str]] = defaultdict(list)
+    for segment, items in looks:
+        by_segment[segment] += items
+    return {segment: dict(Counter(items)) for segment, items in by_segment.items() if segment is not None}
+
+
+def feedback(clicks: Iterable[Click], _rules: Rules) -> list[Feedback]:
+    """Clicks and conversions as they are counted."""
+    return [Feedback(each.slate_id, each.user_id, each.item_id, seconds(each.ts), each.value, each.kind != CLICK) for each in clicks]
+
+
+def _as_they_are(requests: Iterable[Any], _rules: Rules) -> list[Any]:
+    return list(requests)
+
+
+_KINDS: dict[str, tuple[Decode[Any], Arrange]] = {
+    IMPRESSIONS: (decode_impression, shown),
+    CLICKS: (decode_click, feedback),
+    REQUESTS: (decode_slate_request, _as_they_are),
+}

@@ -1,0 +1,154 @@
+"""Partition: the state of one partition's sources. Rows in memory first, RocksDB behind them, changes since the last flush.
+
+Caches have two generations: what was touched since the last rotation, and the one before. A row is dropped only after it went
+untouched through a whole rotation, and rotations follow a completed flush: what is dropped is on disk, so a miss can read it.
+"""
+
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from typing import NamedTuple
+
+from streams.counting.rocksdb import SLATE_PREFIX, Disk
+from streams.counting.rows import (
+    POSITIONS_KEY,
+    CountRow,
+    Positions,
+    SlateRow,
+    decode_count,
+    decode_positions,
+    decode_slate,
+    encode_count,
+    encode_count_key,
+    encode_positions,
+    encode_slate,
+    rested,
+)
+
+CountKey = tuple[str, str]  # (segment, item_id)
+_UNKNOWN = SlateRow(0.0)  # not in memory: None says that there is none
+COUNTED_IMPRESSION = "impression"  # an outcome, see `attribution`
+
+
+class Rejected(NamedTuple):
+    """A dead letter to be: key and value as they will be produced."""
+
+    key: bytes | None
+    value: bytes
+
+
+class Changes(NamedTuple):
+    """What one flush makes durable for one partition."""
+
+    counts: list[tuple[bytes, bytes]]  # changelog records, the positions row last
+    slates: list[tuple[bytes, bytes | None]]
+    expiries: list[bytes]  # index keys that have been dealt with
+    rejected: list[Rejected]
+    offsets: dict[str, int]  # source -> next offset
+    tally: Counter[tuple[str, str]]  # (outcome, segment) -> events
+
+
+def stored_positions(disk: Disk) -> Positions:
+    """Where the rows on a disk stand in their sources."""
+    stored = disk.get(POSITIONS_KEY)
+    return decode_positions(stored) if stored is not None else Positions({}, {})
+
+
+class Partition:
+    """Counts, slates and positions of one partition number of all source topics."""
+
+    def __init__(self, number: int, disk: Disk, rows_in_memory: int, discounted: bool = False) -> None:
+        self.number = number
+        self.disk = disk
+        self.discounted = discounted
+        self.rows_in_memory = rows_in_memory
+        positions = stored_positions(disk)
+        self.offsets = positions.offsets
+        self.stream_s = positions.stream_s
+        self.topic_ids = positions.topic_ids
+        self.arrived_s = time.monotonic()
+        self.watermark_s = 0.0  # stream time when slates were last forgotten
+        self.looked_at: bytes | None = None  # where forgetting stands in the index on disk, until the next flush
+        self.delays: list[tuple[float, float]] = []  # of counted clicks: seconds after the impression, time of the impression
+        self.refuse: Callable[[int, str], None] = lambda _at, _reason: None  # makes a dead letter of a record of the chunk in hand
+        self.counts: dict[CountKey, CountRow] = {}
+        self._older_counts: dict[CountKey, CountRow] = {}
+        self.slates: dict[str, SlateRow | None] = {}  # None: forgotten, until the disk knows
+        self._older_slates: dict[str, SlateRow | None] = {}
+        self.dirty_counts: dict[CountKey, CountRow] = {}
+        # subtle: one string for each segment; copies that live as long as slates scatter what is short-lived over all memory
+        self.names: dict[str, str] = {}
+        self.shown: defaultdict[str, Counter[str]] = defaultdict(Counter)  # by segment and item: see `add_shown`
+        self.dirty_slates: dict[str, SlateRow | None] = {}
+        self.expiries: list[bytes] = []
+        self.rejected: list[Rejected] = []
+        self.tally: Counter[tuple[str, str]] = Counter()
+        self.moved = False  # a position has changed since the last flush
+
+    def count(self, key: CountKey) -> CountRow:
+        """The row of (segment, item), marked as changed."""
+        row = self.counts.get(key)
+        if row is None:
+            row = self._older_counts.pop(key, None)
+            if row is None:
+                stored = self.disk.get(encode_count_key(*key))
+                row = decode_count(stored) if stored is not None else CountRow()
+            self.counts[key] = row
+        self.dirty_counts[key] = row
+        return row
+
+    def add_shown(self) -> None:
+        """Bring impressions that were counted in `shown` into the rows: one step for all impressions of a key, where each is worth 1."""
+        for segment, items in self.shown.items():
+            for item_id, shown in items.items():
+                if not shown:
+                    continue  # each of them was a duplicate or refused
+                row = self.count((segment, item_id))
+                row.impressions += shown
+                row.examined += shown
+            if total := items.total():
+                self.tally[COUNTED_IMPRESSION, segment] += total
+        self.shown.clear()
+
+    def slate(self, slate_id: str) -> SlateRow | None:
+        """The row of a slate, None if it is not known (or forgotten)."""
+        row = self.slates.get(slate_id, _UNKNOWN)
+        if row is not _UNKNOWN:
+            return row
+        row = self._older_slates.pop(slate_id, _UNKNOWN)
+        if row is _UNKNOWN:
+            stored = self.disk.get(SLATE_PREFIX + slate_id.encode())
+            if stored is None:
+                return None
+            row = decode_slate(stored)
+        self.slates[slate_id] = row
+        return row
+
+    def put_slate(self, slate_id: str, row: SlateRow | None) -> None:
+        """A new or changed row; None forgets it."""
+        self.slates[slate_id] = row
+        self.dirty_slates[slate_id] = row
+
+    def take_changes(self) -> Changes | None:
+        """Everything since the last call, encoded; None if nothing happened. Then comes `settled`, or the state is dropped."""
+        self.add_shown()
+        if not (self.moved or self.dirty_counts or self.dirty_slates or self.expiries or self.rejected):
+            return None
+        discounted = self.discounted
+        counts = [(encode_count_key(*key), encode_count(row, discounted)) for key, row in self.dirty_counts.items()]
+        counts.append((POSITIONS_KEY, encode_positions(Positions(self.offsets, self.stream_s, self.topic_ids))))
+        slates = [(name.encode(), encode_slate(rested(row)) if row is not None else None) for name, row in self.dirty_slates.items()]
+        changes = Changes(counts, slates, self.expiries, self.rejected, dict(self.offsets), self.tally)
+        self.dirty_counts, self.dirty_slates = {}, {}
+        self.expiries, self.rejected, self.tally, self.moved = [], [], Counter(), False
+        return changes
+
+    def settled(self) -> None:
+        """The changes last taken are on disk: rows that nobody touches may leave the memory."""
+        self.looked_at = None
+        if len(self.names) > self.rows_in_memory:
+            self.names.clear()
+        if len(self.counts) > self.rows_in_memory:
+            self._older_counts, self.counts = self.counts, {}
+        if len(self.slates) > self.rows_in_memory:
+            self._older_slates, self.slates = self.slates, {}

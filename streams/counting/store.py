@@ -1,0 +1,292 @@
+"""Store: the state of the partitions that this worker owns, and the flush that makes it durable.
+
+A flush, in this order (DESIGN section 3), once the replies that it covers are delivered:
+  1. begin a transaction
+  2. produce changed rows, source positions and dead letters, and wait until the log has them
+  3. add the source offsets under the generation and member that the state was restored for
+  4. commit
+  5. write the same rows to RocksDB, with the changelog offsets reached, in one batch
+Local disk is therefore never ahead of the changelog, and a reader of committed records sees all of a flush or nothing.
+`transaction` does 1 to 4 and says how they can fail.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from streams.config import Settings
+from streams.counting.chunk import Chunk
+from streams.counting.expiry import forget, watermark
+from streams.counting.partition import Changes, Partition, stored_positions
+from streams.counting.restore import Changelogs, Stopped, restore
+from streams.counting.rocksdb import Disk
+from streams.counting.rules import Rules
+from streams.counting.sources import Sources
+from streams.kafka.names import app_id
+from streams.kafka.transaction import BY_KEY, Ended, Owner, Refused, Rows, Transactions, Undone
+from streams.metrics import Metrics
+
+log = logging.getLogger(__name__)
+
+FORGET_AT_ONCE = 1000  # slates per step, and those of the entry that reaches it: a few milliseconds of the event loop
+SLOW_FLUSH_S = 2.0  # while a flush takes longer than this, nothing more is read: what is not durable stays bounded
+
+
+class Store:
+    """Partitions by number. All of it runs on the event loop but for the blocking calls, which one thread makes in order."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        sources: Sources,
+        changelogs: tuple[str, str],
+        dead_letters: str,
+        rules: Rules,
+        metrics: Metrics,
+        transactions: Transactions,
+        before_commit: Callable[[], None],
+        end_process: Callable[[str], None],
+    ) -> None:
+        self.settings = settings
+        self.sources = sources
+        self.rules = rules
+        self.metrics = metrics
+        self.partitions: dict[int, Partition] = {}
+        self.ready_generation: int | None = None  # None: nothing may be read or flushed
+        self.session = 0
+        self.settled_session = -1  # the session in which all requests of the log were answered
+        self.restore_in_place: Callable[[], None] = lambda: None  # set by the recovery
+        self._changelog_names = changelogs
+        self._dead_letters = dead_letters
+        self._owner = Owner(app_id(settings), -1, "")
+        self._transactions = transactions
+        self._before_commit = before_commit  # raises Undone while a reply that these positions cover is not delivered
+        self._started = False
+        self._end_process = end_process
+        self._disks: dict[int, Disk] = {}
+        self._identity: dict[str, str] = {}
+        self._lock = asyncio.Lock()
+        self._blocking = ThreadPoolExecutor(1, thread_name_prefix="store")
+        self._flush_began: float | None = None
+
+    # ---- the data path
+
+    def open_session(self) -> int:
+        """A new reader starts at the positions of the state; chunks of an earlier one are refused from now on."""
+        self.session += 1
+        return self.session
+
+    def position(self, source: str, number: int) -> int:
+        """Next offset to read of a source's partition."""
+        return self.partitions[number].offsets[source]
+
+    def admit(self, chunk: Chunk) -> Partition | None:
+        """The partition that a chunk belongs to; None if the chunk was read for a state that is gone.
+
+        Raises
+        ------
+        RuntimeError
+            If the chunk does not start where the state ends: records were lost or would count twice.
+        """
+        if chunk.session != self.session or self.ready_generation is None:
+            return None
+        partition = self.partitions[chunk.partition]
+        if chunk.start != partition.offsets[chunk.source]:
+            msg = f"{chunk.topic}[{chunk.partition}]: expected a chunk from {partition.offsets[chunk.source]}, got {chunk.start}"
+            raise RuntimeError(msg)
+        return partition
+
+    def advance(self, chunk: Chunk) -> None:
+        """The chunk's events are in the state: its position moves with them into the next flush."""
+        partition = self.partitions[chunk.partition]
+        partition.offsets[chunk.source] = chunk.end
+        partition.moved = True
+        partition.arrived_s = time.monotonic()
+
+    @property
+    def congested(self) -> bool:
+        """Whether a flush is late: reading must wait, so that what is not durable yet stays bounded."""
+        return self._flush_began is not None and time.monotonic() - self._flush_began > SLOW_FLUSH_S
+
+    async def forget_expired(self, behind: Callable[[int], Iterable[str]]) -> None:
+        """Drop slates whose time is over; `behind(n)` names the sources of partition n that have records left to read."""
+        for number in list(self.partitions):
+            looked_at = FORGET_AT_ONCE
+            while looked_at >= FORGET_AT_ONCE:
+                partition = self.partitions.get(number)
+                # subtle: during a flush the index on disk still holds entries that its batch will drop
+                if partition is None or self.ready_generation is None or self._flush_began is not None:
+                    return
+                reached_s = watermark(partition, behind(number), time.monotonic() - partition.arrived_s)
+                looked_at = forget(partition, reached_s, FORGET_AT_ONCE)
+                await asyncio.sleep(0)
+
+    # ---- the flush
+
+    async def flush(self) -> None:
+        """Make everything counted so far durable; see the steps above."""
+        async with self._lock:
+            if self.ready_generation is None:
+                return
+            taken = {number: partition.take_changes() for number, partition in self.partitions.items()}
+            changes = {number: each for number, each in taken.items() if each is not None}
+            if not changes:
+                return
+            self._flush_began = time.monotonic()
+            try:
+                await self._in_thread(self._commit, changes)
+            except Refused as refusal:
+                log.warning("flush of generation %d refused, the group has moved on: %s", self._owner.generation, refusal)
+                self._drop_all()
+            except Undone as failure:
+                log.warning("flush undone, the state is restored from the log: %s", failure)
+                self._drop_all()
+                self.restore_in_place()
+            except Ended as failure:
+                self._end_process(str(failure))
+            except Exception as error:  # rocksdict raises plain Exception: a full or broken disk
+                self._end_process(f"{error}: the flush is in the changelog, local rows are behind it; free the disk and start again")
+            else:
+                for number in changes:
+                    self.partitions[number].settled()
+                self.metrics.flushed(time.monotonic() - self._flush_began, changes)
+            finally:
+                self._flush_began = None
+
+    async def last_flush(self, patience_s: float) -> None:
+        """A flush before the partitions go. One that takes longer than `patience_s` ends the process: the group has gone on without it.
+
+        The flush that is under way waits for a broker for much longer (`transaction.DEADLINE_S`), and until it ends the worker cannot join.
+        """
+        flush = asyncio.ensure_future(self.flush())
+        done, _ = await asyncio.wait({flush}, timeout=patience_s)
+        if not done:
+            self._end_process(f"a flush did not end within {patience_s:g} s and the group has gone on: what it held is read again")
+        await flush
+
+    def _commit(self, changes: Mapping[int, Changes]) -> None:
+        offsets = {
+            (self.sources.topic(source), number): offset for number, each in changes.items() for source, offset in each.offsets.items()
+        }
+        self._before_commit()
+        reached = self._transactions.commit(self._rows(changes), offsets, self._owner)  # 1, 2, 3, 4
+        for number, each in changes.items():  # 5
+            batch = self._disks[number].batch()
+            for key, value in each.counts:
+                batch.put_count(key, value)
+            for key in each.expiries:
+                batch.drop_expiry(key)
+            for key, slate in each.slates:
+                batch.put_slate(key, slate)
+            for name in self._changelog_names:
+                if (name, number) in reached:
+                    batch.put_offset(self._identity[name], reached[name, number] + 1)
+            batch.write()
+
+    def _rows(self, changes: Mapping[int, Changes]) -> Iterable[Rows]:
+        counts, slates = self._changelog_names
+        for number, each in changes.items():
+            yield Rows(counts, number, each.counts)
+            yield Rows(slates, number, each.slates)
+            yield Rows(self._dead_letters, BY_KEY, each.rejected)
+
+    # ---- ownership
+
+    def close_flow(self) -> None:
+        """Nothing is read or flushed until the next restore; the memory stays for a generation that follows directly."""
+        self.ready_generation = None
+
+    async def restore(self, generation: int, member: str, numbers: Iterable[int], wanted: Callable[[], bool]) -> bool:
+        """Own `numbers` in `generation`; False if it was over before the state was ready.
+
+        Raises
+        ------
+        Stuck
+            If recovery makes no progress.
+        """
+        async with self._lock:
+            mine = set(numbers)
+            # subtle: a partition that seems kept was somebody else's in between if a generation passed without us (a long pause)
+            if generation != self._owner.generation + 1:
+                self._drop_all()
+            for number in set(self._disks) - mine:
+                self.partitions.pop(number, None)
+                self._disks.pop(number).close()
+            self._owner = Owner(app_id(self.settings), generation, member)
+            new = sorted(mine - set(self.partitions))
+            began = time.monotonic()
+            try:
+                records = await self._in_thread(self._restore, new, lambda: not wanted())
+            except Stopped:
+                self._drop_all()
+                return False
+            for number in new:
+                self.partitions[number] = self._open_partition(number)
+            for partition in self.partitions.values():
+                partition.rows_in_memory = self.settings.rows_in_memory // len(self.partitions)
+            if not wanted():
+                return False
+            self.ready_generation = generation
+            self.metrics.restored(time.monotonic() - began, records, len(mine))
+            log.info(
+                "generation %d: own %s, restored %s (%d records, %.2f s)",
+                generation,
+                sorted(mine),
+                new,
+                records,
+                time.monotonic() - began,
+            )
+            return True
+
+    def _restore(self, numbers: list[int], stopped: Callable[[], bool]) -> int:
+        """In the thread: disks open and up to date, sources measured."""
+        if not self._started:
+            self._transactions.start()
+            self._started = True
+        names = self._changelog_names
+        self._identity = self.sources.identities(names)
+        for number in numbers:
+            if number not in self._disks:
+                disk = self._disks[number] = Disk(self.settings.data_dir / "state" / f"partition-{number}")
+                if disk.note:
+                    log.warning("%s", disk.note)
+        read = [0]
+
+        def progress(records: int) -> None:
+            read[0] += records
+
+        disks = {number: self._disks[number] for number in numbers}
+        logs = Changelogs(*names, self._identity)
+        for note in restore(self.settings.kafka_client(), logs, disks, self.settings.recovery_timeout_s, stopped, progress):
+            log.warning("%s", note)
+        self.sources.measure({number: stored_positions(disk).offsets for number, disk in disks.items()})
+        return read[0]
+
+    def _open_partition(self, number: int) -> Partition:
+        discounted = self.rules.half_life_s is not None
+        partition = Partition(number, self._disks[number], self.settings.rows_in_memory, discounted)
+        for note in self.sources.reconcile(partition):
+            log.error("%s", note)
+            self.metrics.source_gap()
+        return partition
+
+    def _drop_all(self) -> None:
+        """Forget the memory: what was not committed never happened."""
+        self.ready_generation = None
+        self.partitions.clear()
+
+    async def close(self) -> None:
+        """After the last flush: release the disks."""
+        async with self._lock:
+            self.ready_generation = None
+            self.partitions.clear()
+            for disk in self._disks.values():
+                disk.close()
+            self._disks.clear()
+        self._blocking.shutdown()
+
+    async def _in_thread(self, call: Callable[..., Any], *args: Any) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(self._blocking, call, *args)

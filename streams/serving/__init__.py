@@ -1,0 +1,1 @@
+"""From counts and requests to slates: views, served state, responder, HTTP."""

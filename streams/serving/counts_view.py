@@ -1,0 +1,203 @@
+"""View: the global counts in memory, from the committed counts changelog; the same in every worker.
+
+Each partition holds its own counts of the events it saw; the global count of (segment, item) is the sum over partitions, so a record that
+replaces a partition's row changes the sum by the difference. With a half-life, discounted counts are kept beside them at one common time.
+"""
+
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from confluent_kafka import KafkaError, KafkaException, Message
+from numpy.typing import NDArray
+
+from bandits.counts import Counts
+from streams.config import Settings
+from streams.counting.rows import COUNTS_PREFIX, RowError, decode_count, decode_count_key, decode_counts
+from streams.kafka.names import changelog_topics
+from streams.kafka.topic_follower import Tail
+from streams.serving.pending_impressions import Ripening
+from streams.serving.recent_counts import COLUMNS, EXAMINED, Memories
+
+Floats = NDArray[np.float64]
+REBASE_HALF_LIVES = 16.0  # the common time moves on after this many: 2^16 is far from the ends of a float
+
+
+class Index:
+    """Names to consecutive numbers, in the order they came."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+        self._number: dict[str, int] = {}
+
+    def number(self, name: str) -> int:
+        """The name's number, a new one if it has none."""
+        found = self._number.get(name)
+        if found is None:
+            found = self._number[name] = len(self.names)
+            self.names.append(name)
+        return found
+
+    def get(self, name: str) -> int | None:
+        """The name's number, None if it has none."""
+        return self._number.get(name)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+
+class CountsView:
+    """Counts as arrays (n_segments, n_items), columns by `items`, which others may extend."""
+
+    def __init__(
+        self, items: Index, half_life_s: float | None = None, ripening: Ripening | None = None, memories: Sequence[float] = ()
+    ) -> None:
+        self.segments = Index()
+        self.live = False  # whether what comes now is fresh: false while an old log is read
+        self.items = items
+        self.version = 0  # changes whenever a count does
+        self.at_s = 0.0  # that the discounted counts are seen from
+        self._half_life_s = half_life_s
+        self._ripening = ripening
+        self._columns = len(COLUMNS) if half_life_s is None else 2 * len(COLUMNS)  # totals, then discounted
+        self._slots: dict[tuple[int, bytes], int] = {}  # (partition, key) -> row of the next two
+        self._cells: NDArray[np.int64] = np.zeros((256, 2), dtype=np.int64)  # (segment, item)
+        self._last: Floats = np.zeros((256, self._columns))  # as added to the sums
+        self._sums: Floats = np.zeros((self._columns, 16, 256))
+        # subtle: a half-life of the policy file is what its operator wants to forget by; else change is looked for
+        self._memories = Memories(memories, (16, 256)) if memories and half_life_s is None else None
+
+    def apply(self, records: Sequence[Message]) -> None:
+        """Records of the counts changelog, in order (confluent-kafka messages)."""
+        columns = map(Message.partition, records), map(Message.key, records), map(Message.value, records)
+        rows = {
+            (partition, key): value
+            for partition, key, value in zip(*columns, strict=True)
+            if value is not None and key is not None and partition is not None and key.startswith(COUNTS_PREFIX)
+        }
+        if rows:
+            self._add(rows, time.time())
+
+    def put(self, partition: int, key: bytes, value: bytes, now_s: float = 0.0) -> None:
+        """One row of one partition: replaces what that partition said before."""
+        self._add({(partition, key): value}, now_s)
+
+    def _add(self, rows: dict[tuple[int, bytes], bytes], now_s: float) -> None:
+        slots = np.fromiter((self._slot(place) for place in rows), dtype=np.int64, count=len(rows))
+        new = self._decode(list(rows.values()))  # (n, columns)
+        increments = new - self._last[slots]
+        self._last[slots] = new
+        self._reserve()
+        segments, items = self._cells[slots].T
+        for column in range(self._columns):
+            np.add.at(self._sums[column], (segments, items), increments[:, column])
+        self.version += 1
+        if not self.live:
+            return
+        if self._memories is not None:
+            self._memories.add(segments, items, increments)
+        if self._ripening is not None:
+            self._ripening.looked(segments, items, increments[:, EXAMINED], now_s)
+
+    def _slot(self, place: tuple[int, bytes]) -> int:
+        slot = self._slots.get(place)
+        if slot is None:
+            segment, item = decode_count_key(place[1])
+            slot = self._slots[place] = len(self._slots)
+            if slot == len(self._last):
+                self._last = np.concatenate([self._last, np.zeros_like(self._last)])
+                self._cells = np.concatenate([self._cells, np.zeros_like(self._cells)])
+            self._cells[slot] = self.segments.number(segment), self.items.number(item)
+        return slot
+
+    def _decode(self, values: Sequence[bytes]) -> Floats:
+        totals, fresh, references_s = decode_counts(values)
+        half_life_s = self._half_life_s
+        if half_life_s is None:
+            return totals
+        self._rebase(float(references_s.max()))
+        shares = 2.0 ** ((references_s - self.at_s) / half_life_s)
+        return np.concatenate([totals, fresh * shares[:, None]], axis=1)
+
+    def clicked(self, delays: Sequence[tuple[float, float]]) -> None:
+        """Clicks that were counted here: (seconds after the impression, time of the impression)."""
+        if self._ripening is not None:
+            self._ripening.clicked(delays)
+
+    def counts(self, now_s: float) -> Counts:
+        """The global counts, (n_segments, n_items), fresh looks as `unripe`; with a half-life `recent` holds them discounted to `now_s`."""
+        self._reserve()
+        shape = len(self.segments), len(self.items)
+        sums = self._sums[:, : shape[0], : shape[1]]
+        unripe = np.zeros(shape) if self._ripening is None else self._ripening.unripe(shape, now_s)
+        recent = [] if self._memories is None else self._memories.turn(unripe, now_s)
+        if self._half_life_s is not None:
+            recent = [sums[len(COLUMNS) :] * 2.0 ** ((self.at_s - now_s) / self._half_life_s)]
+        return _counts(sums, unripe)._replace(recent=tuple(_counts(memory, unripe) for memory in recent))
+
+    def _reserve(self) -> None:
+        _, rows, columns = self._sums.shape
+        need_rows, need_columns = len(self.segments), len(self.items)
+        if need_rows <= rows and need_columns <= columns:
+            return
+        shape = self._columns, 2 * need_rows if need_rows > rows else rows, 2 * need_columns if need_columns > columns else columns
+        grown = np.zeros(shape)
+        grown[:, :rows, :columns] = self._sums
+        self._sums = grown
+        if self._memories is not None:
+            self._memories.reserve(shape[1:])
+
+    def _rebase(self, reference_s: float) -> None:
+        half_life_s = self._half_life_s
+        if half_life_s is None or reference_s - self.at_s <= REBASE_HALF_LIVES * half_life_s:
+            return
+        keep = 2.0 ** ((self.at_s - reference_s) / half_life_s)
+        self._sums[len(COLUMNS) :] *= keep
+        self._last[:, len(COLUMNS) :] *= keep
+        self.at_s = reference_s
+
+
+def _counts(sums: Floats, unripe: Floats) -> Counts:
+    """Copies; differences of floats may leave -1e-17, and only values may be negative."""
+    impressions, clicks, conversions, examined = np.maximum(sums[[0, 1, 2, EXAMINED]], 0.0)
+    return Counts(impressions, clicks, conversions, sums[3].copy(), examined, np.minimum(unripe, examined))
+
+
+def read_counts(settings: Settings, segment: str | None = None) -> Iterator[dict[str, Any]]:
+    """The global counts as `stats export` prints them: committed changelog rows summed over partitions, sorted by segment and item.
+
+    Nothing where there is no changelog yet.
+    """
+    tail = Tail(settings.kafka_client(), [changelog_topics(settings)[0]], undecided=True)
+    try:
+        tail.open()
+    except KafkaException as error:
+        if error.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+            return
+        raise
+    rows: dict[tuple[int, bytes], Floats] = {}
+    try:
+        while not tail.at_end():
+            for record in tail.read():
+                if record.key()[:1] == COUNTS_PREFIX and record.value() is not None:
+                    rows[record.partition(), record.key()] = np.array(decode_count(record.value()).totals())
+    finally:
+        tail.close()
+    sums: dict[tuple[str, str], Floats] = {}
+    for (_partition, key), totals in rows.items():
+        name = decode_count_key(key)
+        sums[name] = sums[name] + totals if name in sums else totals
+    for (segment_name, item_id), (impressions, clicks, conversions, value, _examined) in sorted(sums.items()):
+        if segment is None or segment == segment_name:
+            yield {
+                "segment": segment_name,
+                "item_id": item_id,
+                "impressions": int(impressions),
+                "clicks": int(clicks),
+                "conversions": int(conversions),
+                "value": float(value),
+            }
+
+
+__all__ = ["CountsView", "Index", "RowError", "read_counts"]

@@ -1,0 +1,141 @@
+"""Vectors: the embeddings of the release in force, in every worker, from `item-embeddings` and `encoder-releases`.
+
+A release is in force once its record stands up, its folder (where this worker can see it) has every byte of its manifest, and all its
+embeddings are in: `encoder.serving.verify` decides. Until then, and when it is refused, the one before stays. The swap is one reference.
+Without any release the vectors that items bring themselves are used, if all have the same length.
+"""
+
+import logging
+import pathlib
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from encoder.serving.artifact import Artifact, ArtifactError, load
+from encoder.serving.stored_embeddings import read_embeddings
+from encoder.serving.verify import Decision, ReleaseAssembly
+from encoder.serving.wire import Release, WireError, decode_embedding, decode_release
+from streams.serving.catalogue import CatalogueView
+from streams.serving.counts_view import Index
+
+log = logging.getLogger(__name__)
+
+
+class VectorsView:
+    """The matrix that slates are made with, and the artifact that new items are embedded with."""
+
+    def __init__(
+        self,
+        catalogue: CatalogueView,
+        releases_topic: str,
+        releases_dir: pathlib.Path,
+        decided: Callable[[str], None] = lambda _state: None,
+    ) -> None:
+        self.assembly = ReleaseAssembly()
+        self.version = 0
+        self.hashes: dict[tuple[str, str], str] = {}  # (release, item) -> hash of the text that was embedded
+        self._catalogue = catalogue
+        self._releases_topic = releases_topic
+        self._releases_dir = releases_dir
+        self._decided = decided
+        self._artifacts: dict[str, Artifact] = {}  # release -> its folder, checked
+        self._said: tuple[str, str] | None = None
+        self._cached: tuple[Any, ...] | None = None
+        self._matrix: NDArray[np.float32] | None = None
+
+    @property
+    def items(self) -> Index:
+        """Numbers of the matrix's rows."""
+        return self._catalogue.items
+
+    @property
+    def encoder(self) -> str | None:
+        """Version of the release in force."""
+        release = self.assembly.current_release()
+        return None if release is None else release.version
+
+    @property
+    def artifact(self) -> Artifact | None:
+        """Folder of the release in force, if this worker can see it."""
+        version = self.encoder
+        return None if version is None else self._artifacts.get(version)
+
+    def apply(self, records: Iterable[Any]) -> None:
+        """Records of both topics (confluent-kafka messages); broken ones change nothing and are said."""
+        for record in records:
+            try:
+                if record.topic() == self._releases_topic:
+                    self.put_release(record.value())
+                else:
+                    self.put_embedding((record.key() or b"").decode(errors="replace"), record.value())
+            except WireError as error:
+                log.warning("%s[%d] %d: %s", record.topic(), record.partition(), record.offset(), error)
+            self.version += 1
+
+    def put_embedding(self, item_id: str, value: bytes | None) -> None:
+        """One record of `item-embeddings`; no value forgets the item."""
+        if value is None:
+            self.assembly.remove(item_id)
+            return
+        embedding = decode_embedding(value)
+        self.hashes[embedding.version, embedding.item_id] = embedding.text_hash
+        self._say(self.assembly.add_embedding(embedding))
+
+    def put_release(self, value: bytes | None) -> None:
+        """One record of `encoder-releases`."""
+        if value is None:
+            return
+        release = decode_release(value)
+        decision = self.assembly.add_release(release, self._open(release))
+        artifact = self._artifacts.get(release.version)
+        if decision.state == "waiting" and artifact is not None:
+            try:
+                stored = read_embeddings(artifact)
+            except ArtifactError as error:
+                log.warning("release %s: %s", release.version, error)
+            else:
+                decision = self.assembly.add_stored(release.version, stored.ids, stored.matrix) or decision
+        self._say(decision)
+
+    def matrix(self) -> NDArray[np.float32] | None:
+        """(n_items, d) unit rows by the columns of the counts, zero rows where there is no vector; None without any."""
+        state = (self.version, self._catalogue.version, len(self.items))
+        if state != self._cached:
+            self._cached = state
+            current = self.assembly.current()
+            self._matrix = current.take(self.items.names)[0] if current is not None else self._own_vectors()
+        return self._matrix
+
+    def _open(self, release: Release) -> str | None:
+        """Hash of the release's manifest where its folder is here; a folder that is broken has none that fits."""
+        path = self._releases_dir / release.artifact
+        if not path.is_dir():
+            log.warning("release %s: no folder %s here; new items cannot be embedded by this worker", release.version, release.artifact)
+            return None
+        try:
+            self._artifacts[release.version] = load(path, release.sha256)
+        except ArtifactError as error:
+            log.error("release %s: %s", release.version, error)
+            return "broken"
+        return release.sha256
+
+    def _say(self, decision: Decision | None) -> None:
+        if decision is not None and (decision.version, decision.state) != self._said:
+            self._said = decision.version, decision.state  # not once per vector that is still missing
+            self._decided(decision.state)
+            level = logging.ERROR if decision.state == "refused" else logging.INFO
+            log.log(level, "release %s is %s: %s", decision.version, decision.state, decision.reason)
+
+    def _own_vectors(self) -> NDArray[np.float32] | None:
+        own = {name: item.vector for name, item in self._catalogue.described.items() if item.vector}
+        lengths = {len(vector) for vector in own.values()}
+        if len(lengths) != 1:
+            return None  # none, or not comparable with each other
+        matrix = np.zeros((len(self.items), lengths.pop()), dtype=np.float32)
+        for name, vector in own.items():
+            norm = float(np.linalg.norm(vector))
+            if np.isfinite(norm) and norm > 0:
+                matrix[self.items.number(name)] = np.asarray(vector) / norm
+        return matrix

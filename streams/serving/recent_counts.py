@@ -1,0 +1,79 @@
+"""Memories: recent counts beside all counts, so that policies can tell when the world has changed (`bandits.learning.change_detection`).
+
+    memory <- memory * 2 ** (- clicks since / half-life) + what has come since
+
+Half-lives are in clicks of the whole site (`bandits.simulation.learner.MEMORIES`). A look fades from when it is ripe, as in `bandits.simulation.learner`: its
+click, if one comes, comes with it and not after it. Clicks and looks reach a worker by different topics, so a memory that is shorter than
+the lag between them would see changes that are none: the shortest does not halve faster than in `SHORTEST_S`, however many clicks come.
+
+Kept in memory, from the increments that reach this worker's view: a worker that starts has empty ones, which say nothing, and forgets as
+soon as it has seen a change itself.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+IMPRESSIONS, CLICKS, CONVERSIONS, VALUE, EXAMINED = COLUMNS = range(5)
+LOOKS = [IMPRESSIONS, EXAMINED]
+SHORTEST_S = 60.0
+MAX_CELLS = 800_000  # (segment, item) pairs, 50 ms a turn on the event loop; beyond, memories are left out
+
+
+class Memories:
+    """Sums (n_memories, columns, n_segments, n_items) of what is ripe; shapes follow the view's."""
+
+    def __init__(self, half_lives: Sequence[float], shape: tuple[int, int]) -> None:
+        self._half_lives = np.array(half_lives)[:, None, None, None]
+        self._sums: Floats | None = np.zeros((len(half_lives), len(COLUMNS), *shape))
+        self._since = np.zeros((len(COLUMNS), *shape))  # came since the last `turn`
+        self._unripe = np.zeros((0, 0))  # as of the last `turn`
+        self._turned_s = 0.0
+
+    def reserve(self, shape: tuple[int, int]) -> None:
+        """Make room for segments and items up to `shape`."""
+        if self._sums is None:
+            return
+        if shape[0] * shape[1] > MAX_CELLS:
+            self._sums, self._since = None, np.zeros((len(COLUMNS), 0, 0))
+            return
+        self._sums = _grown(self._sums, shape)
+        self._since = _grown(self._since, shape)
+
+    def add(self, segments: NDArray[np.int64], items: NDArray[np.int64], increments: Floats) -> None:
+        """Increments (n, columns) of cells (n,)."""
+        if self._sums is not None:
+            for column in COLUMNS:
+                np.add.at(self._since[column], (segments, items), increments[:, column])
+
+    def turn(self, unripe: Floats, now_s: float) -> list[Floats]:
+        """Fade, take in what has come and is ripe now, and return the memories, shortest first: each (columns, n_segments, n_items).
+
+        Looks that are `unripe` (n_segments, n_items) are in every one of them, unfaded. None while there is too much to remember.
+        """
+        if self._sums is None:
+            return []
+        rows, columns = unripe.shape
+        came = self._since[:, :rows, :columns]
+        clicks = max(0.0, float(came[CLICKS].sum()))
+        clicks = min(clicks, (now_s - self._turned_s) / SHORTEST_S * float(self._half_lives.min()))
+        sums = self._sums[:, :, :rows, :columns]
+        sums *= 2.0 ** (-clicks / self._half_lives)
+        came[LOOKS] -= unripe - _grown(self._unripe, unripe.shape)
+        sums += came
+        came[:] = 0.0
+        self._unripe, self._turned_s = unripe, now_s
+        out = []
+        for memory in sums:
+            seen = memory.copy()
+            seen[LOOKS] += unripe
+            out.append(seen)
+        return out
+
+
+def _grown(array: Floats, shape: tuple[int, int]) -> Floats:
+    """With zeros behind, its last two axes as long as `shape`."""
+    behind = [(0, want - have) for want, have in zip(shape, array.shape[-2:], strict=True)]
+    return np.pad(array, [(0, 0)] * (array.ndim - 2) + behind)

@@ -1,0 +1,51 @@
+"""Agents: what Faust runs. Each reads chunks, or items one by one, and hands them to the engine; the tasks flush and forget."""
+
+import asyncio
+from typing import Any
+
+import faust
+
+from streams.counting.ingest import Place
+from streams.worker.engine import Engine
+
+FORGET_EVERY_S = 0.5
+
+
+def add_agents(app: faust.App, engine: Engine) -> None:
+    """One agent per source of counts and for requests; concurrency 1, since a partition's chunks must be applied in order."""
+    for topic, source in sorted(engine.source.items()):
+
+        async def agent(stream: Any, topic: str = topic) -> None:
+            async for chunk in stream:
+                engine.handle(chunk)
+                app.consumer.finished(topic)
+                await asyncio.sleep(0)  # a request may be waiting behind these counts
+
+        app.agent(app.topic(topic, key_serializer="raw", value_serializer="raw"), name=f"{source}-agent")(agent)
+
+    async def items(stream: Any) -> None:
+        async for event in stream.events():
+            message = event.message
+            engine.check_item(Place(message.topic, message.partition, message.offset), message.key, message.value)
+
+    app.agent(app.topic(engine.items_topic, key_serializer="raw", value_serializer="raw", allow_empty=True), name="items-agent")(items)
+
+
+def add_tasks(app: faust.App, engine: Engine) -> None:
+    """Flush, forget, and follow the topics that every worker holds whole."""
+
+    async def flush() -> None:
+        while not app.should_stop:
+            await app.sleep(engine.settings.flush_interval_ms / 1000)
+            await engine.flush()
+
+    async def forget() -> None:
+        while not app.should_stop:
+            await app.sleep(FORGET_EVERY_S)
+            await engine.forget()
+
+    async def embed() -> None:
+        await engine.embed_arrivals(app.consumer.assignment)
+
+    for task in (flush, forget, embed, *engine.followers()):
+        app.task(task)

@@ -1,0 +1,299 @@
+"""Engine: the parts of a worker put together, and what they ask of each other. Of Faust it knows the type of an assignment."""
+
+import functools
+import logging
+import os
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Any
+
+import numpy as np
+from confluent_kafka.admin import AdminClient
+from faust.types import TP
+
+from bandits.simulation.learner import MEMORIES
+from bandits.slates.config import SlateConfig
+from streams.config import Settings, worker_name
+from streams.contract.topics import TOPICS, TopicNames, TopicsError, check_copartitioned, partition_counts
+from streams.counting.attribution import REJECTED, count_clicks
+from streams.counting.chunk import CLICKS, IMPRESSIONS, REQUESTS, Chunk
+from streams.counting.consumer import Plan
+from streams.counting.consumer_process import InProcess, InThread
+from streams.counting.impressions import count_impressions
+from streams.counting.ingest import Place, dead_letter, item_fault, open_chunk
+from streams.counting.position_tracker import Reader
+from streams.counting.rules import Rules
+from streams.counting.sources import Sources
+from streams.counting.store import Store
+from streams.kafka.changelogs import ensure_changelogs
+from streams.kafka.client import connect
+from streams.kafka.names import app_id, changelog_topics
+from streams.kafka.topic_follower import Tail
+from streams.kafka.transaction import TRANSACTION_TIMEOUT_S, Transactions, check_group_metadata
+from streams.metrics import Metrics
+from streams.serving.catalogue import CatalogueView
+from streams.serving.counts_view import CountsView, Index
+from streams.serving.embeddings import VectorsView
+from streams.serving.item_embedder import Arrivals
+from streams.serving.pending_impressions import Ripening
+from streams.serving.replies import Replies
+from streams.serving.responder import Responder
+from streams.serving.served_state import Snapshots
+from streams.serving.user_profiles import Tastes
+from streams.worker.transport import Lane
+
+log = logging.getLogger(__name__)
+
+PREFETCHED = 200_000  # records that librdkafka reads ahead, within 64 MiB
+REQUESTS_AT_ONCE = 500  # a request waits for the others of its chunk
+COUNTS_AHEAD = 6  # reads: the reading process works on while a flush encodes its rows on the event loop, 0.2 s at full speed
+MAX_IN_FLIGHT = 16  # chunks of counts that agents have not finished, and reads under way: more would only wait in memory
+FLUSHES_LEFT_OUT = 3  # in a row, while an old log is read: nobody waits for these counts, and each flush writes every changed row
+EXIT_STATUS = 70  # EX_SOFTWARE: the supervisor starts a new process, which restores what the log says
+
+
+class Engine:
+    """One worker's state, readers and responder; the transport asks it what may flow."""
+
+    def __init__(
+        self, settings: Settings, partitions: int, rules: Rules, responder: Responder, vectors: VectorsView, metrics: Metrics
+    ) -> None:
+        names = TopicNames(settings.topic_prefix)
+        client = settings.kafka_client()
+        changelogs = changelog_topics(settings)
+        self.settings = settings
+        self.partitions = partitions
+        self.metrics = metrics
+        self.responder = responder
+        self._vectors = vectors
+        self.source: Mapping[str, str] = {names.impressions: IMPRESSIONS, names.clicks: CLICKS, names.slate_requests: REQUESTS}
+        self.topics = frozenset(self.source)
+        self._requests_topic = names.slate_requests
+        self._follows = {names.clicks: names.impressions}
+        transactions = Transactions(client, f"{app_id(settings)}-{worker_name(settings)}")
+        sources = Sources(client, {source: topic for topic, source in self.source.items()})
+        self.store = Store(
+            settings,
+            sources,
+            changelogs,
+            names.dead_letters,
+            rules,
+            metrics,
+            transactions,
+            responder.wait_for_replies,
+            self.end_process,
+        )
+        plan = Plan(client, settings.chunk_records, False, PREFETCHED, settings.max_event_bytes, rules)
+        self._counts_process = InProcess(plan, self.end_process)
+        self._bulk = Reader(self._counts_process)
+        self._prompt = Reader(InThread(plan._replace(chunk_records=min(settings.chunk_records, REQUESTS_AT_ONCE), prompt=True)))
+        self._handlers: dict[str, Callable[[Chunk, float], None]] = {
+            IMPRESSIONS: self._count_impressions,
+            CLICKS: self._count_clicks,
+            REQUESTS: self._answer,
+        }
+        self._flushes_left_out = 0
+        self._counts_tail = Tail(client, changelogs[:1])
+        self._items_tail = Tail(client, [names.items])
+        self.items_topic = names.items
+        self._dead_letters = names.dead_letters
+        self._item_letters = Replies(client)
+        self._arrivals = Arrivals(client, names.item_embeddings, responder.catalogue, vectors, metrics)
+        self._vectors_tail = Tail(client, [names.item_embeddings, names.encoder_releases])
+        self._tails = (self._counts_tail, self._items_tail, self._vectors_tail)
+
+    @classmethod
+    def build(cls, settings: Settings, config: SlateConfig) -> "Engine":
+        """Put a worker together.
+
+        Raises
+        ------
+        TopicsError
+            If topics are missing or differ in their number of partitions.
+        BrokerUnreachable
+            If no broker answers.
+        Ended
+            If flushes could not be fenced with this librdkafka.
+        """
+        client = settings.kafka_client()
+        names = TopicNames(settings.topic_prefix)
+        check_group_metadata(client, app_id(settings))
+        found = partition_counts(connect(settings))
+        missing = [name for name in map(names.of, TOPICS) if name not in found]
+        if missing:
+            msg = f"expected the topics of the contract, found no {', '.join(missing)}; run `slatestream topics create`"
+            raise TopicsError(msg)
+        partitions = check_copartitioned(found, names)
+        metrics, items = Metrics(), Index()
+        counts = CountsView(items, config.half_life_s, Ripening(settings.attribution_window_s), MEMORIES)
+        catalogue = CatalogueView(items)
+        vectors = VectorsView(catalogue, names.encoder_releases, settings.releases_dir, lambda state: metrics.releases.labels(state).inc())
+        replies = Replies(client)
+        rng = np.random.default_rng()
+        snapshots = Snapshots(config, counts, catalogue, vectors, rng)
+        responder = Responder(config, counts, catalogue, snapshots, Tastes(), replies, names.slates, metrics, rng)
+        rules = Rules(
+            settings.attribution_window_s, settings.conversion_window_s, settings.segment_fields, config.examination, config.half_life_s
+        )
+        return cls(settings, partitions, rules, responder, vectors, metrics)
+
+    def start(self) -> None:
+        """Start the process that reads counts, and make sure of the changelogs before anything reads them.
+
+        Raises
+        ------
+        TopicsError
+            If they cannot be made, or have another number of partitions than the sources.
+        """
+        self._counts_process.start()
+        ensure_changelogs(AdminClient(self.settings.kafka_client()), changelog_topics(self.settings), self.partitions, self.settings)
+
+    # ---- what the transport asks (ChunkFlow)
+
+    def ready(self, generation: int) -> bool:
+        """Whether the state is restored for this generation."""
+        return self.store.ready_generation == generation
+
+    async def begin(self, assignment: Iterable[TP]) -> list[Lane]:
+        """Start a session: both readers at the store's positions."""
+        session = self.store.open_session()
+        for reader, wanted in ((self._bulk, self.topics - {self._requests_topic}), (self._prompt, {self._requests_topic})):
+            source = {topic: self.source[topic] for topic in wanted}
+            positions = {(topic, n): self.store.position(source[topic], n) for topic in wanted for n in self.store.partitions}
+            await reader.assign(session, source, positions, self._follows if reader is self._bulk else None)
+        return [Lane(self._prompt, lambda _in_flight: self._views_are_read()), Lane(self._bulk, self._may_read_counts, COUNTS_AHEAD)]
+
+    async def before_revocation(self) -> None:
+        """Make durable what was counted, while the group still accepts this generation."""
+        await self.store.last_flush(self.settings.broker_rebalance_timeout_s + TRANSACTION_TIMEOUT_S)
+        self.store.close_flow()
+
+    async def close(self) -> None:
+        """Last flush; then release everything."""
+        await self.before_revocation()
+        await self.store.close()
+        await self._bulk.close()
+        await self._prompt.close()
+
+    def owned(self, assignment: Iterable[TP]) -> set[int]:
+        """Partition numbers of the sources in an assignment."""
+        return {tp.partition for tp in assignment if tp.topic in self.topics}
+
+    def _views_are_read(self) -> bool:
+        """Requests wait for the views at the start of a worker: it would answer with empty slates."""
+        return all(tail.caught_up for tail in self._tails)
+
+    def _may_read_counts(self, in_flight: int) -> bool:
+        return in_flight < MAX_IN_FLIGHT and not self.store.congested and self._requests_settled()
+
+    def _requests_settled(self) -> bool:
+        """Whether every request that was in the log at the restore has been answered.
+
+        Subtle: after a crash a request is answered again; an impression of its slate must not be counted before, since it may take its
+        segment from the slate.
+        """
+        if self.store.settled_session == self.store.session:
+            return True
+        topic = self._requests_topic
+        for number in self.store.partitions:
+            answered = self.store.position(REQUESTS, number)
+            if not self._prompt.answered(topic, number, answered, self.store.sources.end(REQUESTS, number)):
+                return False
+        self.store.settled_session = self.store.session
+        return True
+
+    # ---- what the agents ask
+
+    def handle(self, chunk: Chunk) -> None:
+        """Bring a chunk into the state; a fault here would make the state and its position disagree, so it ends the process."""
+        try:
+            partition = self.store.admit(chunk)
+            if partition is not None:
+                self._handlers[chunk.source](chunk, time.time())
+                self.store.advance(chunk)
+                self.responder.counts.clicked(partition.delays)
+                partition.delays.clear()
+        except Exception:
+            log.exception("%s[%d] %d to %d", chunk.topic, chunk.partition, chunk.start, chunk.end)
+            self.end_process("a chunk could not be applied; nothing of it was committed")
+
+    def _count_impressions(self, chunk: Chunk, now_s: float) -> None:
+        partition = self.store.partitions[chunk.partition]
+        count_impressions(partition, open_chunk(partition, chunk, now_s), self.store.rules, now_s)
+
+    def _count_clicks(self, chunk: Chunk, now_s: float) -> None:
+        partition = self.store.partitions[chunk.partition]
+        count_clicks(partition, self.responder.tastes.clicked(open_chunk(partition, chunk, now_s)), self.store.rules, now_s)
+
+    def _answer(self, chunk: Chunk, now_s: float) -> None:
+        self.responder.answer(self.store.partitions[chunk.partition], chunk, self.store.rules, now_s)
+
+    def followers(self) -> list[Callable[[], Awaitable[None]]]:
+        """Endless tasks that keep the views up to date; a view that cannot go on ends the process, or it would serve old counts."""
+        views = (
+            (self._counts_tail, self._apply_counts),
+            (self._items_tail, self.responder.catalogue.apply),
+            (self._vectors_tail, self._vectors.apply),
+        )
+        return [functools.partial(self._follow, tail, apply) for tail, apply in views]
+
+    async def embed_arrivals(self, assignment: Callable[[], Iterable[TP]]) -> None:
+        """Endless: embed items of this worker's partitions that lack a vector of the release in force."""
+        await self._arrivals.run(
+            lambda: {tp.partition for tp in assignment() if tp.topic == self.items_topic},
+            lambda: self._items_tail.caught_up and self._vectors_tail.caught_up,
+        )
+
+    def check_item(self, place: Place, key: bytes | None, value: bytes | None) -> None:
+        """A dead letter for an item that cannot be read; the good ones reach every worker's catalogue by its own tail."""
+        fault = item_fault(key, value, self.settings.max_event_bytes)
+        if fault is not None:
+            letter = dead_letter(place, key, value, fault, time.time())
+            self._item_letters.send(self._dead_letters, letter.key, letter.value)
+            self.metrics.events.labels(REJECTED, "").inc()
+
+    def _apply_counts(self, records: list[Any]) -> None:
+        self.responder.counts.live = self._counts_tail.caught_up
+        self.responder.counts.apply(records)
+
+    async def _follow(self, tail: Tail, apply: Callable[[list[Any]], None]) -> None:
+        try:
+            await tail.follow(apply)
+        except Exception as error:
+            log.exception("%s", tail.topics)
+            self.end_process(f"reading {', '.join(tail.topics)} failed: {error}")
+
+    def not_ready(self, generation: int) -> list[str]:
+        """What keeps this worker from being ready, in words; empty when it is."""
+        missing = [] if self.ready(generation) else ["state is not restored, or no partitions are assigned yet"]
+        return missing + [f"{', '.join(tail.topics)} not read to the end yet" for tail in self._tails if not tail.caught_up]
+
+    def measure(self) -> None:
+        """Bring gauges up to date."""
+        self.metrics.view_lag.set(self._counts_tail.lag())
+
+    async def flush(self) -> None:
+        """Make durable what was counted; now and then only, while an old log is read."""
+        if self._bulk.busy and self._flushes_left_out < FLUSHES_LEFT_OUT:
+            self._flushes_left_out += 1
+            return
+        self._flushes_left_out = 0
+        await self.store.flush()
+
+    async def forget(self) -> None:
+        """Drop what the windows have passed."""
+        await self.store.forget_expired(self._behind)
+
+    def _behind(self, number: int) -> list[str]:
+        """Sources of counts with records that are not in the state of partition `number` yet."""
+        counted = {topic: source for topic, source in self.source.items() if source != REQUESTS}
+        offsets = self.store.partitions[number].offsets
+        applied = {topic: offsets[source] for topic, source in counted.items()}
+        ends = {topic: self.store.sources.end(source, number) for topic, source in counted.items()}
+        return [counted[topic] for topic in self._bulk.behind(number, applied, ends)]
+
+    def end_process(self, reason: str) -> None:
+        """End now, without a flush: what was not committed is restored from the log by the next process."""
+        log.critical("%s", reason)
+        logging.shutdown()
+        os._exit(EXIT_STATUS)

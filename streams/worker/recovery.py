@@ -1,0 +1,90 @@
+"""Recovery: Faust asks for it after each rebalance; ours restores the store in bulk and then resumes the flow.
+
+Faust's own restores event by event in Python and waits for ever for the last offset of a transactional changelog, which is a control
+record. Changelogs are therefore not subscribed at all: no channels, no partitions, nothing for Faust to recover.
+"""
+
+from confluent_kafka import KafkaException
+from faust.tables.manager import TableManager as FaustTableManager
+from faust.tables.recovery import RebalanceAgain, ServiceStopped
+from faust.tables.recovery import Recovery as FaustRecovery
+from faust.types import TP
+from mode import Service
+
+from streams.counting.restore import Stuck
+from streams.kafka.transaction import Ended
+
+
+class Recovery(FaustRecovery):
+    """One restore per generation; a generation that ends meanwhile stops it."""
+
+    _rebalance = 0
+
+    async def on_rebalance(self, assigned: set[TP], revoked: set[TP], newly_assigned: set[TP], generation_id: int = 0) -> None:
+        """Call when cluster is rebalancing."""
+        if generation_id == self.app.consumer_generation_id:
+            self._generation_id = generation_id
+            self._rebalance = self.app.rebalancing_count
+            self.signal_recovery_start.set()
+
+    def again(self) -> None:
+        """Restore in the same generation: a flush was undone and the memory is gone."""
+        self.app.consumer.stop_flow()
+        self.signal_recovery_start.set()
+
+    @Service.task
+    async def _restart_recovery(self) -> None:
+        app = self.app
+        store = app.engine.store
+        store.restore_in_place = self.again
+        while not self.should_stop:
+            if await self.wait_for_stopped(self.signal_recovery_start):
+                break
+            self.signal_recovery_start.clear()
+            generation, rebalance = self._generation_id, self._rebalance
+            self._set_recovery_started()
+            try:
+                if await self._restore(generation, rebalance):
+                    self._set_recovery_ended()
+                    await self._resume_streams(generation_id=generation)
+            except RebalanceAgain:
+                continue
+            except ServiceStopped:
+                break
+            except (Stuck, Ended, KafkaException) as failure:
+                app.engine.end_process(str(failure))
+                break
+            except Exception as failure:  # rocksdict raises plain Exception: a full or broken disk
+                self.log.exception("restore of generation %d", generation)
+                app.engine.end_process(f"state could not be restored: {failure}")
+                break
+
+    async def _restore(self, generation: int, rebalance: int) -> bool:
+        app = self.app
+
+        def wanted() -> bool:
+            # subtle: a rebalance that has begun, but has no generation yet, ends this one too
+            return not self.should_stop and generation == app.consumer_generation_id and rebalance == app.rebalancing_count
+
+        coordinator = app.consumer._thread._ensure_consumer()._coordinator
+        numbers = app.engine.owned(app.consumer.assignment())
+        return bool(await app.engine.store.restore(generation, coordinator.member_id, numbers, wanted))
+
+
+class TableManager(FaustTableManager):
+    """Tables without changelog subscriptions."""
+
+    _recovery: Recovery | None
+
+    @property
+    def recovery(self) -> Recovery:
+        """Recovery service used by this table manager."""
+        if self._recovery is None:
+            self._recovery = Recovery(self.app, self, beacon=self.beacon, loop=self.loop)
+        return self._recovery
+
+    async def _update_channels(self) -> None:
+        self._tables_finalized.set()
+        for table in self.values():
+            await table.maybe_start()
+        self._tables_registered.set()

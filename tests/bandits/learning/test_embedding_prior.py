@@ -1,0 +1,75 @@
+"""The anchor from embedding neighbours equals a Gaussian process by brute force, and is ignored where vectors say nothing."""
+
+import numpy as np
+import pytest
+
+from bandits.learning.embedding_prior import _log_likelihoods, _predict, neighbour_anchor
+
+
+def catalogue(seed, n_items=300, d=8, explained=0.5, looks=500.0, rate=0.1):
+    """Items whose rate is linear in their vectors up to a rest: relative standard deviation `explained`, rest 0.1."""
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(n_items, d))
+    x /= np.linalg.norm(x, axis=1, keepdims=True)
+    b = rng.normal(size=d)
+    line = x @ b
+    line *= explained / line.std() if explained else 0
+    theta = rate * np.clip(1 + line + 0.1 * rng.normal(size=n_items), 0.05, 5)
+    n = np.full(n_items, looks)
+    return x, theta, n, rng.binomial(n.astype(int), theta).astype(float)
+
+
+def test_new_items_are_expected_where_their_neighbours_are():
+    x, theta, n, s = catalogue(1)
+    n[200:], s[200:] = 0, 0
+    anchor = neighbour_anchor(n, s, x, 0.1, 5.0)
+    error = anchor.mean[200:] - theta[200:]
+    assert np.sqrt((error**2).mean()) < 0.4 * theta[200:].std()
+    # and knows how sure it is: errors relative to the stated spread are of size one
+    stated = 0.1 / np.sqrt(anchor.clicks[200:])
+    assert 0.6 < np.sqrt(((error / stated) ** 2).mean()) < 1.6
+
+
+def test_vectors_that_say_nothing_change_nothing():
+    x, _, n, s = catalogue(2, explained=0.0)
+    anchor = neighbour_anchor(n, s, x, 0.1, 5.0)
+    assert anchor.mean == pytest.approx(np.full(300, 0.1), abs=0.005)
+
+
+def test_an_item_without_vector_gets_the_global_rate_and_is_unsure():
+    x, _, n, s = catalogue(3)
+    x[7] = 0
+    anchor = neighbour_anchor(n, s, x, 0.1, 5.0)
+    assert anchor.mean[7] == pytest.approx(0.1)
+    assert anchor.clicks[7] < np.median(anchor.clicks)
+
+
+def test_no_looks_or_no_vectors_at_all_is_the_flat_anchor():
+    x, _, n, s = catalogue(4)
+    for looks, hits, vectors in ((0 * n, 0 * s, x), (n, s, 0 * x)):
+        anchor = neighbour_anchor(looks, hits, vectors, 0.1, 5.0)
+        assert anchor.mean == pytest.approx(np.full(300, 0.1))
+        assert anchor.clicks == pytest.approx(np.full(300, 5.0))
+
+
+def test_leaving_one_out_equals_fitting_without_it():
+    x, _, n, s = catalogue(5, n_items=40, d=3)
+    y, d = s / n / 0.1 - 1, 1 / (0.05 + 0.9 / (n * 0.1))
+    u, v = 0.2, 0.05
+    fitted = _predict(x, np.arange(40), x, y, d, u, v, 0.1)
+    for i in (0, 17):
+        keep = np.arange(40) != i
+        a = np.eye(3) / u + (x[keep].T * d[keep]) @ x[keep]
+        b = np.linalg.solve(a, x[keep].T @ (d[keep] * y[keep]))
+        assert fitted.mean[i] == pytest.approx(0.1 * np.clip(1 + x[i] @ b, 0.05, 4), rel=1e-8)
+        assert fitted.clicks[i] == pytest.approx(1 / (v + x[i] @ np.linalg.solve(a, x[i])), rel=1e-8)
+
+
+def test_the_evidence_is_that_of_the_gaussian_with_the_kernel_as_covariance():
+    """log N(y | 0, u X X' + diag(variance)), but for the constant, for two values of u."""
+    rng = np.random.default_rng(6)
+    x, y, variance = rng.normal(size=(12, 3)), rng.normal(size=12), rng.uniform(0.5, 2, 12)
+    for u, value in zip((0.0, 0.7), _log_likelihoods(x, y, variance, [0.0, 0.7]), strict=True):
+        covariance = u * x @ x.T + np.diag(variance)
+        expected = -0.5 * np.linalg.slogdet(covariance)[1] - 0.5 * y @ np.linalg.solve(covariance, y)
+        assert value == pytest.approx(expected)

@@ -1,0 +1,71 @@
+"""Draws of an eligible set: how many, for whom, and that narrowing changes nothing."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.stats import ks_2samp
+
+from bandits.slates.sampling import DRAW_BUDGET, FEWEST_DRAWS, draw, n_draws
+from bandits.slates.segment import voices_of
+from bandits.slates.signals import weighted_sum
+from tests.bandits.slate_world import make_counts, make_snapshot
+
+N = 600
+
+
+def world(text: str = "", looks: float = 1000):
+    view = make_snapshot(text, N, counts=make_counts(N, looks=looks)).view
+    return view, voices_of(view, dict(view.config.objectives), view.facts)
+
+
+def test_narrowing_keeps_the_law_of_every_place():
+    view, voices = world()
+    items = np.arange(N)
+    wide = weighted_sum(draw(view, voices, items, 4000, np.random.default_rng(0)).signals)
+    narrow = draw(view, voices, items, 4000, np.random.default_rng(1), narrow_to=5)
+    assert narrow.items.size < N / 2
+    best_wide = np.sort(wide, axis=1)[:, -5:]
+    best_narrow = np.sort(weighted_sum(narrow.signals), axis=1)[:, -5:]
+    for place in range(5):
+        assert ks_2samp(best_wide[:, place], best_narrow[:, place]).pvalue > 1e-4
+    share_wide = np.bincount(wide.argmax(axis=1), minlength=N) / 4000
+    share_narrow = np.bincount(narrow.items[weighted_sum(narrow.signals).argmax(axis=1)], minlength=N) / 4000
+    np.testing.assert_allclose(share_wide, share_narrow, atol=5 * np.sqrt(0.25 / 4000))
+
+
+def test_items_left_out_by_narrowing_cannot_reach_the_lowest_floor():
+    view, voices = world()
+    narrow = draw(view, voices, np.arange(N), 500, np.random.default_rng(1), narrow_to=5)
+    floor = np.sort(weighted_sum(narrow.signals), axis=1)[:, -5].min()
+    left_out = np.setdiff1d(np.arange(N), narrow.items)
+    again = weighted_sum(draw(view, voices, left_out, 2000, np.random.default_rng(2)).signals)
+    assert (again < floor).all()
+
+
+def test_each_item_is_drawn_once_and_fixed_signals_have_one_row():
+    view, voices = world()
+    got = draw(view, voices, np.arange(N), 50, np.random.default_rng(0), narrow_to=5)
+    assert np.unique(got.items).size == got.items.size
+    by_name = dict(zip(got.signals.names, got.signals.values, strict=True))
+    assert by_name["thompson"].shape == (50, got.items.size)
+    assert by_name["ucb"].shape == (1, got.items.size)
+
+
+def test_a_joint_draw_is_that_of_the_whole_segment():
+    view, voices = world("[policies.epsilon_greedy]\nepsilon = 0.5")
+    some = np.array([5, 9])
+    got = draw(view, voices, some, 40, np.random.default_rng(8)).signals.values[0]
+    whole = voices[0].policy.draws(view.arms, np.random.default_rng(8), 40)
+    np.testing.assert_array_equal(got, whole[:, some])
+
+
+def test_draws_follow_the_budget_between_the_fewest_and_the_file():
+    view, voices = world()
+    assert n_draws(view, voices, 100, 20, single=False) == 512
+    assert n_draws(view, voices, 1000, 20, single=False) == DRAW_BUDGET // 1000
+    assert n_draws(view, voices, 10**6, 20, single=False) == FEWEST_DRAWS
+    assert n_draws(view, voices, 20, 20, single=True) == 128
+    finer = world("draws = 2048")[0]
+    assert n_draws(finer, voices, 1000, 20, single=False) == 4 * DRAW_BUDGET // 1000
+    view, voices = world("[policies.epsilon_greedy]")
+    assert n_draws(view, voices, 20, 20, single=False) == DRAW_BUDGET // N  # drawn for all items whatever is looked at

@@ -1,0 +1,36 @@
+"""Changelogs exist, compacted and with the sources' partitions, before a worker reads them."""
+
+from __future__ import annotations
+
+import uuid
+from pathlib import Path
+
+import pytest
+from confluent_kafka.admin import AdminClient
+
+from streams.contract.topics import TopicsError, partition_counts
+from streams.kafka.changelogs import ensure_changelogs
+from tests.streams.making import settings
+
+pytestmark = pytest.mark.local
+
+
+@pytest.fixture
+def names() -> tuple[str, str]:
+    unique = uuid.uuid4().hex[:8]
+    return f"{unique}-counts-changelog", f"{unique}-slates-changelog"
+
+
+def test_what_is_missing_is_made_with_as_many_partitions_as_the_sources(local_broker: str, tmp_path: Path, names: tuple[str, str]) -> None:
+    admin = AdminClient({"bootstrap.servers": local_broker})
+    ensure_changelogs(admin, names, 3, settings(tmp_path, local_broker))
+    found = partition_counts(admin)
+    assert [found[name] for name in names] == [3, 3]
+    ensure_changelogs(admin, names, 3, settings(tmp_path, local_broker))  # a second worker finds them
+
+
+def test_sources_that_were_repartitioned_are_refused(local_broker: str, tmp_path: Path, names: tuple[str, str]) -> None:
+    admin = AdminClient({"bootstrap.servers": local_broker})
+    ensure_changelogs(admin, names, 2, settings(tmp_path, local_broker))
+    with pytest.raises(TopicsError, match=f"expected 4 partitions in {names[0]}, as in the sources, found 2"):
+        ensure_changelogs(admin, names, 4, settings(tmp_path, local_broker))

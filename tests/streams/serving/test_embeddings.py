@@ -1,0 +1,121 @@
+"""Vectors: which release is in force, and that a poisoned one never is."""
+
+import numpy as np
+import orjson
+import pytest
+
+from encoder.serving.wire import ItemEmbedding, Release, WireError, encode_record, encode_vector
+from streams.serving.catalogue import CatalogueView
+from streams.serving.counts_view import Index
+from streams.serving.embeddings import VectorsView
+
+ITEMS = ("a", "b")
+
+
+class Record:
+    """What a Kafka record shows."""
+
+    def __init__(self, topic, key, value):
+        self._record = topic, key, value
+
+    def topic(self):
+        return self._record[0]
+
+    def key(self):
+        return self._record[1]
+
+    def value(self):
+        return self._record[2]
+
+    def partition(self):
+        return 0
+
+    def offset(self):
+        return 0
+
+
+@pytest.fixture
+def said():
+    return []
+
+
+@pytest.fixture
+def view(tmp_path, said):
+    catalogue = CatalogueView(Index())
+    for item in ITEMS:
+        catalogue.put(item, orjson.dumps({"item_id": item}), 1.0)
+    return VectorsView(catalogue, "encoder-releases", tmp_path, said.append)
+
+
+def embedding(item: str, version: str, vector) -> Record:
+    value = encode_record(ItemEmbedding(item, version, encode_vector(np.array(vector, np.float32))))
+    return Record("item-embeddings", item.encode(), value)
+
+
+def release(version: str, dim: int = 2, items: int = 2, at_s: float = 1.0, **more) -> Record:
+    value = encode_record(Release(version, dim, items, version, "0" * 64, at_s, {}, **more))
+    return Record("encoder-releases", version.encode(), value)
+
+
+def good(view: VectorsView) -> None:
+    view.apply([embedding("a", "v1", [1, 0]), embedding("b", "v1", [0, 1]), release("v1")])
+    assert view.encoder == "v1"
+
+
+def test_release_is_in_force_once_every_embedding_is_in(view, said):
+    view.apply([release("v1"), embedding("a", "v1", [1, 0])])
+    assert view.encoder is None
+    assert view.matrix() is None
+    view.apply([embedding("b", "v1", [0, 1])])
+    assert view.encoder == "v1"
+    assert view.matrix().tolist() == [[1, 0], [0, 1]]
+    assert said == ["waiting", "accepted"]
+
+
+@pytest.mark.parametrize(
+    "poison",
+    [
+        [embedding("a", "v2", [1, 0]), release("v2", at_s=2.0)],
+        [embedding("a", "v2", [1, 0, 0]), embedding("b", "v2", [0, 1, 0]), release("v2", dim=2, at_s=2.0)],
+        [Record("encoder-releases", b"v2", b"{broken")],
+        [Record("item-embeddings", b"a", b'{"item_id":"a","version":"v2","vector":"AAAAAAAA+H8="}'), release("v2", items=1, at_s=2.0)],
+        [release("v2", items=0, at_s=2.0)],
+    ],
+    ids=["items missing", "wrong dimension", "broken record", "NaN", "no items"],
+)
+def test_poisoned_release_leaves_the_one_before_in_force(view, poison):
+    good(view)
+    before = view.matrix().copy()
+    view.apply(poison)
+    assert view.encoder == "v1"
+    assert np.array_equal(view.matrix(), before)
+
+
+def test_release_whose_folder_is_broken_is_refused(view, tmp_path, said):
+    good(view)
+    (tmp_path / "v2").mkdir()
+    (tmp_path / "v2" / "manifest.json").write_text("{}")
+    view.apply([embedding("a", "v2", [0, 1]), embedding("b", "v2", [1, 0]), release("v2", at_s=2.0)])
+    assert view.encoder == "v1"
+    assert said[-1] == "refused"
+
+
+def test_withdrawn_item_loses_its_vector(view):
+    good(view)
+    view.apply([Record("item-embeddings", b"a", None)])
+    assert view.matrix().tolist() == [[0, 0], [0, 1]]
+
+
+def test_items_vectors_stand_in_while_there_is_no_release(tmp_path):
+    catalogue = CatalogueView(Index())
+    catalogue.put("a", orjson.dumps({"item_id": "a", "vector": [3, 4]}), 1.0)
+    catalogue.put("b", orjson.dumps({"item_id": "b"}), 1.0)
+    view = VectorsView(catalogue, "encoder-releases", tmp_path, lambda _state: None)
+    assert np.allclose(view.matrix(), [[0.6, 0.8], [0, 0]])
+    catalogue.put("b", orjson.dumps({"item_id": "b", "vector": [1, 2, 3]}), 1.0)
+    assert view.matrix() is None  # of different lengths: not comparable
+
+
+def test_broken_record_by_itself_raises_where_it_is_read(view):
+    with pytest.raises(WireError):
+        view.put_release(b"{broken")
