@@ -1,4 +1,6 @@
-"""What a policy sees, and what a policy is: one segment's counts with their prior in, one score per item out."""
+"""What a policy sees, and what a policy is: one segment's counts with their prior in, one score per
+item out.
+"""
 
 from __future__ import annotations
 
@@ -70,8 +72,8 @@ class Policy(NamedTuple):
     needs
         How its randomness behaves.
     draws
-        `draws(arms, rng, n) -> (n, n_items) float64`: n scores at once, equal to n calls of `score` with the same
-        generator.
+        `draws(arms, rng, n) -> (n, n_items) float64`: n scores at once, equal to n calls of `score`
+        with the same generator.
 
     """
 
@@ -81,7 +83,9 @@ class Policy(NamedTuple):
     draws: Callable[[ArmView, np.random.Generator, int], Floats]
 
 
-def policy_of(name: str, needs: Need, draws: Callable[[ArmView, np.random.Generator, int], Floats]) -> Policy:
+def policy_of(
+    name: str, needs: Need, draws: Callable[[ArmView, np.random.Generator, int], Floats]
+) -> Policy:
     """Make a policy of its many-draws function; one score is the first row of one draw."""
 
     def score(arms: ArmView, rng: np.random.Generator) -> Floats:
@@ -101,17 +105,23 @@ def index_policy(name: str, index: Callable[[ArmView], Floats]) -> Policy:
 
 
 def posterior(arms: ArmView) -> tuple[Floats, Floats]:
-    """Beta posterior of every arm, each (n_items,), as it will be once the looks in flight have their expected outcome.
+    """Beta posterior of every arm, each (n_items,), as it will be once the looks in flight have
+    their expected outcome.
 
-    alpha = m k + s + u p,   beta = (1 - m) k + max(n - s, 0) + u (1 - p),   p = mean without u, u = looks in flight
+    alpha = m k + s + u p,   beta = (1 - m) k + max(n - s, 0) + u (1 - p),   p = mean without u, u =
+    looks in flight
 
-    Looks in flight move no mean, but an arm that already has many on their way is as good as known: without them a
-    deterministic index shows one slate until the first feedback is back. Where examination weights are small a click can
-    stand for less than one look; n - s is then below zero and counts as no failure. Desautels, Krause & Burdick (2014),
-    Parallelizing Exploration-Exploitation Tradeoffs in Gaussian Process Bandit Optimization.
+    Looks in flight move no mean, but an arm that already has many on their way is as good as known:
+    without them a deterministic index shows one slate until the first feedback is back. Where
+    examination weights are small a click can stand for less than one look; n - s is then below zero
+    and counts as no failure. Desautels, Krause & Burdick (2014), Parallelizing
+    Exploration-Exploitation Tradeoffs in Gaussian Process Bandit Optimization.
     """
     alpha = arms.prior_mean * arms.prior_strength + arms.clicks  # (n_items,)
-    beta = (1 - arms.prior_mean) * arms.prior_strength + np.maximum(arms.impressions - arms.clicks, 0.0)  # (n_items,)
+    # (n_items,)
+    beta = (1 - arms.prior_mean) * arms.prior_strength + np.maximum(
+        arms.impressions - arms.clicks, 0.0
+    )
     grown = 1 + arms.in_flight / (alpha + beta)  # (n_items,)
     return alpha * grown, beta * grown
 

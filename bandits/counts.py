@@ -3,11 +3,12 @@
     total = sum over partitions of counts            (`add`)
     weight of an event at t seen from ref = 2 ** ((t - ref) / half_life)
 
-Discounted counts carry the reference time they are seen from. Counts with one reference time add up; `rebase` moves
-them to another. The clock is the caller's: seconds in the worker, visits or clicks in the simulator.
+Discounted counts carry the reference time they are seen from. Counts with one reference time add
+up; `rebase` moves them to another. The clock is the caller's: seconds in the worker, visits or
+clicks in the simulator.
 
-Not promised: weights are rounded floats, so discounted sums agree to about 1e-12 relative, not to the bit, when the
-order of events changes.
+Not promised: weights are rounded floats, so discounted sums agree to about 1e-12 relative, not to
+the bit, when the order of events changes.
 """
 
 from __future__ import annotations
@@ -17,13 +18,15 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-# One click may be discounted from its own, later time: it then weighs a little more than its impression. Both come
-# from one row, so more than rounding is a sign of a wrong sum.
+# One click may be discounted from its own, later time: it then weighs a little more than its
+# impression. Both come from one row, so more than rounding is a sign of a wrong sum.
 RELATIVE_TOLERANCE = 1e-6
 
 
 class CountsError(ValueError):
-    """Counts that no log can have: NaN, negative, more clicks than impressions, or arrays of different shapes."""
+    """Counts that no log can have: NaN, negative, more clicks than impressions, or arrays of
+    different shapes.
+    """
 
 
 class Counts(NamedTuple):
@@ -38,13 +41,14 @@ class Counts(NamedTuple):
     value
         Sum of `value` over counted clicks and conversions; may be negative (a return).
     examined
-        Sum over impressions of the examination weight of their position; equals `impressions` where weights are 1.
+        Sum over impressions of the examination weight of their position; equals `impressions` where
+        weights are 1.
     unripe
-        Looks whose click may still be on its way: the part of `examined` that is not evidence yet (`bandits.learning.delay`);
-        zeros without.
+        Looks whose click may still be on its way: the part of `examined` that is not evidence yet
+        (`bandits.learning.delay`); zeros without.
     recent
-        The same sums seen through a half-life, shortest memory first; empty where nothing is forgotten.
-        `bandits.learning.change_detection` compares them with the whole to find change.
+        The same sums seen through a half-life, shortest memory first; empty where nothing is
+        forgotten. `bandits.learning.change_detection` compares them with the whole to find change.
 
     """
 
@@ -57,7 +61,8 @@ class Counts(NamedTuple):
     recent: tuple[Counts, ...] = ()
 
 
-SUMS = ("impressions", "clicks", "conversions", "value", "examined", "unripe")  # the fields that are arrays, in order
+# the fields that are arrays, in order
+SUMS = ("impressions", "clicks", "conversions", "value", "examined", "unripe")
 
 
 def zeros(n_segments: int, n_items: int, n_recent: int = 0) -> Counts:
@@ -85,8 +90,10 @@ def add(a: Counts, b: Counts) -> Counts:
     """
     if a.clicks.shape != b.clicks.shape or len(a.recent) != len(b.recent):
         message = (
-            f"counts to add must have one shape and as many discounted copies: found {a.clicks.shape} with "
-            f"{len(a.recent)} and {b.clicks.shape} with {len(b.recent)}; pad the smaller one with zeros"
+            "counts to add must have one shape and as many discounted copies: found "
+            f"{a.clicks.shape} with "
+            f"{len(a.recent)} and {b.clicks.shape} with {len(b.recent)}; pad the smaller one "
+            "with zeros"
         )
         raise CountsError(message)
     return Counts(
@@ -106,15 +113,19 @@ def validate(counts: Counts) -> None:
     Raises
     ------
     CountsError
-        On an array that is not 2-d or differs in shape, NaN or infinity, a negative count, clicks or conversions above
-        impressions, `examined` above impressions, or `unripe` above `examined`.
+        On an array that is not 2-d or differs in shape, NaN or infinity, a negative count, clicks
+        or conversions above impressions, `examined` above impressions, or `unripe` above
+        `examined`.
 
     """
     shape = counts.impressions.shape
     for name in SUMS:
         array = getattr(counts, name)
         if array.ndim != 2 or array.shape != shape:
-            message = f"counts.{name} must be (n_segments, n_items) = {shape} like counts.impressions, found {array.shape}"
+            message = (
+                f"counts.{name} must be (n_segments, n_items) = {shape} like counts.impressions, "
+                f"found {array.shape}"
+            )
             raise CountsError(message)
         if not np.isfinite(array).all():
             raise CountsError(_where(name, ~np.isfinite(array), array, "must be finite"))
@@ -132,12 +143,17 @@ def validate(counts: Counts) -> None:
             raise CountsError(_where(name, above, array, f"must not exceed counts.{bound}"))
     for copy in counts.recent:
         if copy.impressions.shape != shape:
-            message = f"counts.recent must have the shape {shape} of the counts, found {copy.impressions.shape}"
+            message = (
+                f"counts.recent must have the shape {shape} of the counts, found "
+                f"{copy.impressions.shape}"
+            )
             raise CountsError(message)
         validate(copy)
 
 
-def rebase(array: NDArray[np.float64], old_ref_s: float, new_ref_s: float, half_life_s: float) -> NDArray[np.float64]:
+def rebase(
+    array: NDArray[np.float64], old_ref_s: float, new_ref_s: float, half_life_s: float
+) -> NDArray[np.float64]:
     """Discounted sums seen from another time: array * 2 ** ((old_ref_s - new_ref_s) / half_life_s).
 
     Parameters
@@ -161,11 +177,16 @@ def rebase(array: NDArray[np.float64], old_ref_s: float, new_ref_s: float, half_
 
     """
     if not half_life_s > 0:
-        message = f"half_life_s must be above 0, found {half_life_s}; use infinity to forget nothing"
+        message = (
+            f"half_life_s must be above 0, found {half_life_s}; use infinity to forget nothing"
+        )
         raise CountsError(message)
     return np.asarray(array * 2.0 ** ((old_ref_s - new_ref_s) / half_life_s), dtype=np.float64)
 
 
 def _where(name: str, bad: NDArray[np.bool_], array: NDArray[np.float64], rule: str) -> str:
     segment, item = (int(i) for i in np.argwhere(bad)[0])
-    return f"counts.{name} {rule}: found {array[segment, item]} at segment {segment}, item {item}; check the summing"
+    return (
+        f"counts.{name} {rule}: found {array[segment, item]} at segment {segment}, item {item}; "
+        "check the summing"
+    )

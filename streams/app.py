@@ -1,4 +1,6 @@
-"""The Faust app. `faust -A streams.app worker -l info` finds it as `streams.app.app`; importing this module builds nothing."""
+"""The Faust app. `faust -A streams.app worker -l info` finds it as `streams.app.app`; importing
+this module builds nothing.
+"""
 
 import fcntl
 import gc
@@ -25,11 +27,14 @@ from streams.worker.web import add_pages
 
 log = logging.getLogger(__name__)
 
-# A leader that joins right after its broker came back may not see the topics yet and gives nobody anything; it looks again so soon.
+# A leader that joins right after its broker came back may not see the topics yet and gives nobody
+# anything; it looks again so soon.
 METADATA_MAX_AGE_MS = 10_000
-STREAM_BUFFER_CHUNKS = 64  # Faust's default of 4096 would be chunks here; the transport holds back before this
-# A chunk is thousands of objects that reference counting frees, and slates in memory are a million that stay: with Python's own
-# thresholds (700, 10, 10) a third of the worker's time went into looking for cycles among them. Nothing here makes cycles per event.
+# Faust's default of 4096 would be chunks here; the transport holds back before this
+STREAM_BUFFER_CHUNKS = 64
+# A chunk is thousands of objects that reference counting frees, and slates in memory are a million
+# that stay: with Python's own thresholds (700, 10, 10) a third of the worker's time went into
+# looking for cycles among them. Nothing here makes cycles per event.
 GC_THRESHOLD = (100_000, 20, 100)
 TABLES = {
     COUNTS_TABLE: "Counts per (segment, item) of each partition.",
@@ -45,7 +50,9 @@ class App(faust.App):
     _lock: IO[str] | None = None
 
     async def on_first_start(self) -> None:
-        """Before anything of the worker starts: hold the data directory, make sure of the changelogs."""
+        """Before anything of the worker starts: hold the data directory, make sure of the
+        changelogs.
+        """
         try:
             self._lock = lock_data_dir(self.engine.settings)
             self.engine.start()
@@ -59,7 +66,9 @@ class App(faust.App):
         """At SIGTERM: flush and leave within `SLATESTREAM_SHUTDOWN_TIMEOUT_S`, or end without."""
         limit_s = self.engine.settings.shutdown_timeout_s
         watchdog = threading.Timer(
-            limit_s, self.engine.end_process, [f"not stopped within {limit_s:g} s: what is not flushed is read again"]
+            limit_s,
+            self.engine.end_process,
+            [f"not stopped within {limit_s:g} s: what is not flushed is read again"],
         )
         watchdog.daemon = True
         watchdog.start()
@@ -67,7 +76,8 @@ class App(faust.App):
 
 
 def create_app(settings: Settings) -> App:
-    """Build the app from settings. Talks to the brokers to learn the number of partitions; joins no group yet.
+    """Build the app from settings. Talks to the brokers to learn the number of partitions; joins no
+    group yet.
 
     Raises
     ------
@@ -108,7 +118,9 @@ def create_app(settings: Settings) -> App:
             key_type=bytes,
             value_type=bytes,
             use_partitioner=True,
-            extra_topic_configs={"min.insync.replicas": str(min(2, max(1, settings.topic_replication - 1)))},
+            extra_topic_configs={
+                "min.insync.replicas": str(min(2, max(1, settings.topic_replication - 1)))
+            },
         )
     add_agents(app, engine)
     add_tasks(app, engine)
@@ -117,7 +129,8 @@ def create_app(settings: Settings) -> App:
 
 
 def lock_data_dir(settings: Settings) -> IO[str]:
-    """Hold the data directory for this process: two workers in one would overwrite each other's rows.
+    """Hold the data directory for this process: two workers in one would overwrite each other's
+    rows.
 
     Raises
     ------
@@ -130,7 +143,10 @@ def lock_data_dir(settings: Settings) -> IO[str]:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         lock.close()
-        msg = f"SLATESTREAM_DATA_DIR={settings.data_dir} is held by another worker; give each worker a directory of its own"
+        msg = (
+            f"SLATESTREAM_DATA_DIR={settings.data_dir} is held by another worker; give each worker "
+            "a directory of its own"
+        )
         raise SettingsError(msg) from None
     return lock
 
@@ -144,13 +160,18 @@ def _credentials(settings: Settings) -> Any:
             context.load_cert_chain(settings.ssl_certfile, settings.ssl_keyfile or None)
     if protocol.startswith("SASL"):
         return faust.SASLCredentials(
-            username=settings.sasl_username, password=settings.sasl_password, mechanism=settings.sasl_mechanism, ssl_context=context
+            username=settings.sasl_username,
+            password=settings.sasl_password,
+            mechanism=settings.sasl_mechanism,
+            ssl_context=context,
         )
     return faust.SSLCredentials(context) if context is not None else None
 
 
 def _main_app() -> App:
-    """The app that Faust's command line asks for; what is wrong with the configuration is one line, not a traceback."""
+    """The app that Faust's command line asks for; what is wrong with the configuration is one line,
+    not a traceback.
+    """
     try:
         return create_app(load_settings(os.environ))
     except (SettingsError, ConfigError, TopicsError, BrokerUnreachable, Ended) as error:

@@ -1,6 +1,7 @@
 """`slatestream COMMAND` and `python -m streams COMMAND`.
 
-Exit status: 0 done, 1 failed, 2 wrong usage (a setting counts as usage). An error is one line on stderr.
+Exit status: 0 done, 1 failed, 2 wrong usage (a setting counts as usage). An error is one line on
+stderr.
 """
 
 import argparse
@@ -38,8 +39,13 @@ def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] | None = 
         if command is not None and command.hands_on:
             return int(_module(command).run(arguments[1:], settings))
         args = parser(command).parse_args(arguments)
-        return int(_module(next(each for each in COMMANDS if each.name == args.command)).run(args, settings))
-    except SystemExit:  # argparse has said it all; named first, so that nothing below is imported for it
+        return int(
+            _module(next(each for each in COMMANDS if each.name == args.command)).run(
+                args, settings
+            )
+        )
+    except SystemExit:
+        # argparse has said it all; named first, so that nothing below is imported for it
         raise
     except (SettingsError, UsageError) as error:
         return _complain(error, WRONG_USAGE)
@@ -58,10 +64,13 @@ def _named(arguments: Sequence[str]) -> Command | None:
 
 
 def parser(chosen: Command | None) -> argparse.ArgumentParser:
-    """All commands by name; the arguments of the chosen one only, so that the others stay unimported."""
+    """All commands by name; the arguments of the chosen one only, so that the others stay
+    unimported.
+    """
     made = argparse.ArgumentParser(
         prog="slatestream",
-        description="Recommendations that learn from clicks within seconds: streaming contextual bandits on Kafka.",
+        description="Recommendations that learn from clicks within seconds: streaming contextual "
+        "bandits on Kafka.",
         epilog="Settings are environment variables; docs/operations.md lists them.",
     )
     subparsers = made.add_subparsers(dest="command", metavar="COMMAND", required=True)
@@ -78,7 +87,9 @@ def _module(command: Command) -> Any:
 
 
 def _expected_errors() -> tuple[type[Exception], ...]:
-    """Failures that users can mend: each carries one sentence. Anything else keeps its traceback."""
+    """Failures that users can mend: each carries one sentence. Anything else keeps its
+    traceback.
+    """
     from confluent_kafka import KafkaException
 
     from streams.contract.topics import TopicsError
@@ -90,7 +101,8 @@ def _expected_errors() -> tuple[type[Exception], ...]:
 
 def _complain(error: Exception, status: int) -> int:
     first = error.args[0] if error.args else error
-    text = first.str() if hasattr(first, "str") else str(error)  # a KafkaError says it shortest itself
+    # a KafkaError says it shortest itself
+    text = first.str() if hasattr(first, "str") else str(error)
     sys.stderr.write(f"slatestream: {' '.join(text.split())}\n")
     return status
 

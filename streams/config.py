@@ -1,6 +1,8 @@
-"""Settings: environment variables, read once, checked at start. One row of `SETTINGS` per variable is all there is to add.
+"""Settings: environment variables, read once, checked at start. One row of `SETTINGS` per variable
+is all there is to add.
 
-Names that start with `SLATESTREAM_` and are not in the table are an error, so that a misspelt name cannot pass for a default.
+Names that start with `SLATESTREAM_` and are not in the table are an error, so that a misspelt name
+cannot pass for a default.
 """
 
 import dataclasses
@@ -14,7 +16,8 @@ from typing import Any, NamedTuple
 SECURITY_PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
 SASL_MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 PREFIX = "SLATESTREAM_"
-MAX_SEGMENT_FIELDS, MAX_FIELD_LENGTH = 16, 128  # with values of 512 characters a segment fits a row key's 65,535 bytes
+# with values of 512 characters a segment fits a row key's 65,535 bytes
+MAX_SEGMENT_FIELDS, MAX_FIELD_LENGTH = 16, 128
 
 
 class SettingsError(ValueError):
@@ -22,7 +25,9 @@ class SettingsError(ValueError):
 
 
 class Setting(NamedTuple):
-    """One environment variable: its name, its field in `Settings`, default, type, bounds and help."""
+    """One environment variable: its name, its field in `Settings`, default, type,
+    bounds and help.
+    """
 
     name: str
     field: str
@@ -36,27 +41,90 @@ class Setting(NamedTuple):
 
 
 SETTINGS = (
-    Setting("KAFKA_BOOTSTRAP_SERVERS", "bootstrap_servers", "localhost:9092", str, "brokers, host:port separated by commas"),
-    Setting("KAFKA_SECURITY_PROTOCOL", "security_protocol", "PLAINTEXT", str, "how to talk to the brokers", choices=SECURITY_PROTOCOLS),
-    Setting("KAFKA_SASL_MECHANISM", "sasl_mechanism", "PLAIN", str, "how to log in, with SASL_*", choices=SASL_MECHANISMS),
+    Setting(
+        "KAFKA_BOOTSTRAP_SERVERS",
+        "bootstrap_servers",
+        "localhost:9092",
+        str,
+        "brokers, host:port separated by commas",
+    ),
+    Setting(
+        "KAFKA_SECURITY_PROTOCOL",
+        "security_protocol",
+        "PLAINTEXT",
+        str,
+        "how to talk to the brokers",
+        choices=SECURITY_PROTOCOLS,
+    ),
+    Setting(
+        "KAFKA_SASL_MECHANISM",
+        "sasl_mechanism",
+        "PLAIN",
+        str,
+        "how to log in, with SASL_*",
+        choices=SASL_MECHANISMS,
+    ),
     Setting("KAFKA_SASL_USERNAME", "sasl_username", "", str, "user, with SASL_*"),
     Setting("KAFKA_SASL_PASSWORD", "sasl_password", "", str, "password, with SASL_*", secret=True),
-    Setting("KAFKA_SSL_CAFILE", "ssl_cafile", "", str, "PEM file of the authority that signed the brokers' certificates"),
+    Setting(
+        "KAFKA_SSL_CAFILE",
+        "ssl_cafile",
+        "",
+        str,
+        "PEM file of the authority that signed the brokers' certificates",
+    ),
     Setting("KAFKA_SSL_CERTFILE", "ssl_certfile", "", str, "PEM file of the client's certificate"),
     Setting("KAFKA_SSL_KEYFILE", "ssl_keyfile", "", str, "PEM file of the client's key"),
-    Setting("SLATESTREAM_GROUP", "group", "slatestream", str, "consumer group and application id; part of the changelogs' names"),
-    Setting("SLATESTREAM_TOPIC_PREFIX", "topic_prefix", "", str, "put in front of every topic's name"),
-    Setting("SLATESTREAM_TOPIC_PARTITIONS", "topic_partitions", 12, int, "partitions of the topics that are created", 1, 10_000),
-    Setting("SLATESTREAM_TOPIC_REPLICATION", "topic_replication", 1, int, "replicas of the topics that are created", 1, 100),
-    Setting("SLATESTREAM_DATA_DIR", "data_dir", "slatestream-data", pathlib.Path, "state on local disk, one worker each, locked"),
+    Setting(
+        "SLATESTREAM_GROUP",
+        "group",
+        "slatestream",
+        str,
+        "consumer group and application id; part of the changelogs' names",
+    ),
+    Setting(
+        "SLATESTREAM_TOPIC_PREFIX", "topic_prefix", "", str, "put in front of every topic's name"
+    ),
+    Setting(
+        "SLATESTREAM_TOPIC_PARTITIONS",
+        "topic_partitions",
+        12,
+        int,
+        "partitions of the topics that are created",
+        1,
+        10_000,
+    ),
+    Setting(
+        "SLATESTREAM_TOPIC_REPLICATION",
+        "topic_replication",
+        1,
+        int,
+        "replicas of the topics that are created",
+        1,
+        100,
+    ),
+    Setting(
+        "SLATESTREAM_DATA_DIR",
+        "data_dir",
+        "slatestream-data",
+        pathlib.Path,
+        "state on local disk, one worker each, locked",
+    ),
     Setting(
         "SLATESTREAM_WORKER_NAME",
         "worker_name",
         "",
         str,
-        "unique per worker, the same after a restart; default: made at first start, kept in the data directory",
+        "unique per worker, the same after a restart; default: made at first start, kept in the "
+        "data directory",
     ),
-    Setting("SLATESTREAM_POLICY_FILE", "policy_file", None, pathlib.Path, "TOML file: policies, objectives, priors, diversity"),
+    Setting(
+        "SLATESTREAM_POLICY_FILE",
+        "policy_file",
+        None,
+        pathlib.Path,
+        "TOML file: policies, objectives, priors, diversity",
+    ),
     Setting(
         "SLATESTREAM_RELEASES_DIR",
         "releases_dir",
@@ -64,7 +132,13 @@ SETTINGS = (
         pathlib.Path,
         "encoder releases, shared by the workers and the batch side",
     ),
-    Setting("SLATESTREAM_SEGMENT_FIELDS", "segment_fields", (), tuple, "context fields that make the segment, separated by commas"),
+    Setting(
+        "SLATESTREAM_SEGMENT_FIELDS",
+        "segment_fields",
+        (),
+        tuple,
+        "context fields that make the segment, separated by commas",
+    ),
     Setting(
         "SLATESTREAM_ATTRIBUTION_WINDOW_S",
         "attribution_window_s",
@@ -92,7 +166,15 @@ SETTINGS = (
         10,
         60_000,
     ),
-    Setting("SLATESTREAM_CHUNK_RECORDS", "chunk_records", 8000, int, "records handled in one go", 1, 100_000),
+    Setting(
+        "SLATESTREAM_CHUNK_RECORDS",
+        "chunk_records",
+        8000,
+        int,
+        "records handled in one go",
+        1,
+        100_000,
+    ),
     Setting(
         "SLATESTREAM_ROWS_IN_MEMORY",
         "rows_in_memory",
@@ -147,8 +229,23 @@ SETTINGS = (
         1,
         3_600,
     ),
-    Setting("SLATESTREAM_HTTP_PORT", "http_port", 6066, int, "port of the worker's web server", 1, 65_535),
-    Setting("SLATESTREAM_HTTP_TOKEN", "http_token", "", str, "bearer token that /v1 and / ask for", secret=True),
+    Setting(
+        "SLATESTREAM_HTTP_PORT",
+        "http_port",
+        6066,
+        int,
+        "port of the worker's web server",
+        1,
+        65_535,
+    ),
+    Setting(
+        "SLATESTREAM_HTTP_TOKEN",
+        "http_token",
+        "",
+        str,
+        "bearer token that /v1 and / ask for",
+        secret=True,
+    ),
 )
 
 
@@ -188,9 +285,16 @@ class Settings:
 
     def kafka_client(self) -> dict[str, Any]:
         """What every confluent-kafka client of this project starts from: brokers and security."""
-        config: dict[str, Any] = {"bootstrap.servers": self.bootstrap_servers, "security.protocol": self.security_protocol}
+        config: dict[str, Any] = {
+            "bootstrap.servers": self.bootstrap_servers,
+            "security.protocol": self.security_protocol,
+        }
         if self.security_protocol.startswith("SASL"):
-            config |= {"sasl.mechanism": self.sasl_mechanism, "sasl.username": self.sasl_username, "sasl.password": self.sasl_password}
+            config |= {
+                "sasl.mechanism": self.sasl_mechanism,
+                "sasl.username": self.sasl_username,
+                "sasl.password": self.sasl_password,
+            }
         if self.security_protocol.endswith("SSL"):
             files = {
                 "ssl.ca.location": self.ssl_cafile,
@@ -207,29 +311,47 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
     Raises
     ------
     SettingsError
-        For an unknown `SLATESTREAM_` name, a value of the wrong type or out of range, and settings that contradict each other.
+        For an unknown `SLATESTREAM_` name, a value of the wrong type or out of range, and settings
+        that contradict each other.
     """
     known = {setting.name for setting in SETTINGS}
     for name in environ:
         if name.startswith(PREFIX) and name not in known:
             near = difflib.get_close_matches(name, known, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(sorted(n for n in known if n.startswith(PREFIX)))}"
+            hint = (
+                f"did you mean {near[0]}?"
+                if near
+                else f"known are {', '.join(sorted(n for n in known if n.startswith(PREFIX)))}"
+            )
             msg = f"unknown setting {name}: {hint}"
             raise SettingsError(msg)
-    values = {s.field: _parse(s, environ[s.name]) if environ.get(s.name) else _default(s) for s in SETTINGS}
+    values = {
+        s.field: _parse(s, environ[s.name]) if environ.get(s.name) else _default(s)
+        for s in SETTINGS
+    }
     settings = Settings(**values)
-    if settings.security_protocol.startswith("SASL") and not (settings.sasl_username and settings.sasl_password):
-        msg = f"KAFKA_SECURITY_PROTOCOL={settings.security_protocol} needs KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD; set both"
+    if settings.security_protocol.startswith("SASL") and not (
+        settings.sasl_username and settings.sasl_password
+    ):
+        msg = (
+            f"KAFKA_SECURITY_PROTOCOL={settings.security_protocol} needs KAFKA_SASL_USERNAME and "
+            "KAFKA_SASL_PASSWORD; set both"
+        )
         raise SettingsError(msg)
     if settings.conversion_window_s < settings.attribution_window_s:
         msg = (
-            f"expected SLATESTREAM_CONVERSION_WINDOW_S ({settings.conversion_window_s:g}) to be at least "
-            f"SLATESTREAM_ATTRIBUTION_WINDOW_S ({settings.attribution_window_s:g}): a conversion follows its click"
+            f"expected SLATESTREAM_CONVERSION_WINDOW_S ({settings.conversion_window_s:g}) to be "
+            "at least "
+            f"SLATESTREAM_ATTRIBUTION_WINDOW_S ({settings.attribution_window_s:g}): a conversion "
+            "follows its click"
         )
         raise SettingsError(msg)
-    if len(settings.segment_fields) > MAX_SEGMENT_FIELDS or any(len(name) > MAX_FIELD_LENGTH for name in settings.segment_fields):
+    if len(settings.segment_fields) > MAX_SEGMENT_FIELDS or any(
+        len(name) > MAX_FIELD_LENGTH for name in settings.segment_fields
+    ):
         msg = (
-            f"SLATESTREAM_SEGMENT_FIELDS: expected at most {MAX_SEGMENT_FIELDS} names of up to {MAX_FIELD_LENGTH} characters, "
+            f"SLATESTREAM_SEGMENT_FIELDS: expected at most {MAX_SEGMENT_FIELDS} names of up to "
+            f"{MAX_FIELD_LENGTH} characters, "
             f"found {len(settings.segment_fields)}; a segment is part of every row's key"
         )
         raise SettingsError(msg)
@@ -252,13 +374,18 @@ def _parse(setting: Setting, text: str) -> Any:
         msg = f"{setting.name}: expected one of {', '.join(setting.choices)}, found {text!r}"
         raise SettingsError(msg)
     if setting.low is not None and not (setting.low <= value <= (setting.high or value)):
-        msg = f"{setting.name}: expected {setting.low:g} to {setting.high:g} ({setting.help}), found {text}"
+        msg = (
+            f"{setting.name}: expected {setting.low:g} to {setting.high:g} ({setting.help}), found "
+            f"{text}"
+        )
         raise SettingsError(msg)
     return value
 
 
 def worker_name(settings: Settings) -> str:
-    """The configured name, or the one made at the first start and kept in the data directory: the same after a restart."""
+    """The configured name, or the one made at the first start and kept in the data directory: the
+    same after a restart.
+    """
     if settings.worker_name:
         return settings.worker_name
     settings.data_dir.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,6 @@
-"""Metrics: what a worker tells Prometheus. Events are counted when their flush is committed, so replays do not count twice."""
+"""Metrics: what a worker tells Prometheus. Events are counted when their flush is committed, so
+replays do not count twice.
+"""
 
 from collections.abc import Mapping
 
@@ -6,7 +8,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from streams.counting.partition import Changes
 
-MAX_SEGMENTS = 500  # label values; segments beyond are counted under "other", since every one is a time series
+# label values; segments beyond are counted under "other", since every one is a time series
+MAX_SEGMENTS = 500
 
 
 class Metrics:
@@ -17,28 +20,54 @@ class Metrics:
         self._segments: set[str] = set()
         self.events = Counter(
             "slatestream_events",
-            "Events by outcome: impression, click, conversion (counted), duplicate, waiting (came before its impression), "
+            "Events by outcome: impression, click, conversion (counted), duplicate, waiting "
+            "(came before its impression), "
             "late, orphan (never matched), rejected (dead letters), forgotten (slates)",
             ["outcome", "segment"],
             registry=self.registry,
         )
         self.flushes = Counter("slatestream_flushes", "Committed flushes", registry=self.registry)
-        self.flush_s = Histogram("slatestream_flush_seconds", "Duration of a flush", registry=self.registry)
+        self.flush_s = Histogram(
+            "slatestream_flush_seconds", "Duration of a flush", registry=self.registry
+        )
         self.restores = Counter("slatestream_restores", "Restores", registry=self.registry)
-        self.restore_s = Histogram("slatestream_restore_seconds", "Duration of a restore", registry=self.registry)
-        self.restored_records = Counter("slatestream_restored_records", "Changelog records restored", registry=self.registry)
-        self.partitions = Gauge("slatestream_partitions", "Partitions owned", registry=self.registry)
-        self.source_gaps = Counter("slatestream_source_gaps", "Sources found recreated or cut short", registry=self.registry)
-        self.requests = Counter("slatestream_requests", "Slate requests answered", registry=self.registry)
+        self.restore_s = Histogram(
+            "slatestream_restore_seconds", "Duration of a restore", registry=self.registry
+        )
+        self.restored_records = Counter(
+            "slatestream_restored_records", "Changelog records restored", registry=self.registry
+        )
+        self.partitions = Gauge(
+            "slatestream_partitions", "Partitions owned", registry=self.registry
+        )
+        self.source_gaps = Counter(
+            "slatestream_source_gaps",
+            "Sources found recreated or cut short",
+            registry=self.registry,
+        )
+        self.requests = Counter(
+            "slatestream_requests", "Slate requests answered", registry=self.registry
+        )
         self.request_s = Histogram(
             "slatestream_request_seconds",
             "From a request's record to its reply handed to the producer",
             buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5),
             registry=self.registry,
         )
-        self.view_lag = Gauge("slatestream_view_lag_records", "Changelog records not in the view yet", registry=self.registry)
-        self.releases = Counter("slatestream_releases", "Encoder releases by decision", ["decision"], registry=self.registry)
-        self.embedded = Counter("slatestream_embedded_items", "Items embedded on arrival", registry=self.registry)
+        self.view_lag = Gauge(
+            "slatestream_view_lag_records",
+            "Changelog records not in the view yet",
+            registry=self.registry,
+        )
+        self.releases = Counter(
+            "slatestream_releases",
+            "Encoder releases by decision",
+            ["decision"],
+            registry=self.registry,
+        )
+        self.embedded = Counter(
+            "slatestream_embedded_items", "Items embedded on arrival", registry=self.registry
+        )
 
     def flushed(self, duration_s: float, changes: Mapping[int, Changes]) -> None:
         """A flush was committed."""

@@ -1,15 +1,16 @@
-"""Apache Kafka on loopback for the tests: one to three KRaft brokers, started from the jars of `KAFKA_HOME/libs`.
+"""Apache Kafka on loopback for the tests: one to three KRaft brokers, started from the jars of
+`KAFKA_HOME/libs`.
 
-A `Cluster` owns one directory: configuration, data and log of every broker. Brokers are numbered from 1. Ports stay the
-same over `kill` and `restart`, so clients find a broker again where it was.
+A `Cluster` owns one directory: configuration, data and log of every broker. Brokers are numbered
+from 1. Ports stay the same over `kill` and `restart`, so clients find a broker again where it was.
 
     with Cluster(tmp_path) as kafka:
         kafka.bootstrap        # "127.0.0.1:41235"
         kafka.kill(1)          # SIGKILL; data stay
         kafka.restart(1)       # returns when the broker answers again
 
-Needs Java 17 (`JAVA_HOME` or `java` on the path) and `KAFKA_HOME`: any Apache Kafka distribution from 3.5, or a folder
-that has nothing but its `libs`.
+Needs Java 17 (`JAVA_HOME` or `java` on the path) and `KAFKA_HOME`: any Apache Kafka distribution
+from 3.5, or a folder that has nothing but its `libs`.
 """
 
 from __future__ import annotations
@@ -52,7 +53,9 @@ class ClusterError(RuntimeError):
 
 
 def missing() -> str | None:
-    """What this machine lacks to run Apache Kafka, as one sentence; None when nothing is missing."""
+    """What this machine lacks to run Apache Kafka, as one sentence; None when nothing
+    is missing.
+    """
     home = os.environ.get("KAFKA_HOME")
     if not home:
         return "KAFKA_HOME is not set (name an Apache Kafka distribution, 3.5 or newer)"
@@ -98,7 +101,14 @@ class Cluster:
         More lines for `server.properties`, over those made here.
     """
 
-    def __init__(self, directory: Path, *, brokers: int = 1, heap: str = "512m", settings: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        brokers: int = 1,
+        heap: str = "512m",
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
         reason = missing()
         if reason is not None:
             raise ClusterError(reason)
@@ -117,7 +127,9 @@ class Cluster:
         return ",".join(f"127.0.0.1:{port}" for port in self.client_ports.values())
 
     def start(self) -> Cluster:
-        """Format the storage (kept when it is formatted already), start all brokers, wait until each one answers."""
+        """Format the storage (kept when it is formatted already), start all brokers, wait until
+        each one answers.
+        """
         self.directory.mkdir(parents=True, exist_ok=True)
         (self.directory / "log4j2.xml").write_text(LOG4J2)
         (self.directory / "log4j.properties").write_text(LOG4J1)
@@ -143,14 +155,32 @@ class Cluster:
     def _start_once(self) -> None:
         kept = self.directory / "cluster-id"  # formatted storage belongs to one cluster
         if not kept.exists():
-            kept.write_text(base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=").replace("-", "a"))
+            kept.write_text(
+                base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=").replace("-", "a")
+            )
         cluster_id = kept.read_text()
         for node in self.nodes:
-            self._configuration(node).write_text("".join(f"{k}={v}\n" for k, v in self._properties(node).items()))
-            arguments = ["format", "--ignore-formatted", "-t", cluster_id, "-c", str(self._configuration(node))]
-            made = subprocess.run(self._java("128m", "kafka.tools.StorageTool", *arguments), capture_output=True, check=False)
+            self._configuration(node).write_text(
+                "".join(f"{k}={v}\n" for k, v in self._properties(node).items())
+            )
+            arguments = [
+                "format",
+                "--ignore-formatted",
+                "-t",
+                cluster_id,
+                "-c",
+                str(self._configuration(node)),
+            ]
+            made = subprocess.run(
+                self._java("128m", "kafka.tools.StorageTool", *arguments),
+                capture_output=True,
+                check=False,
+            )
             if made.returncode != 0:
-                raise ClusterError(f"storage of broker {node} could not be formatted:\n{made.stderr.decode()[-2000:]}")
+                raise ClusterError(
+                    f"storage of broker {node} could not be "
+                    f"formatted:\n{made.stderr.decode()[-2000:]}"
+                )
         for node in self.nodes:
             self._launch(node)
         self.wait_ready()
@@ -174,7 +204,9 @@ class Cluster:
         return self.processes[node].wait(STOP_TIMEOUT_S)
 
     def restart(self, node: int = 1) -> None:
-        """Start one broker again on its data and its port; ends the old process first when it still runs."""
+        """Start one broker again on its data and its port; ends the old process first when it still
+        runs.
+        """
         old = self.processes.get(node)
         if old is not None and old.poll() is None:
             self.terminate(node)
@@ -191,7 +223,9 @@ class Cluster:
                 if status is not None:
                     raise ClusterError(f"broker {node} ended with {status}:\n{self.log_tail(node)}")
                 if time.monotonic() > end:
-                    raise ClusterError(f"broker {node} did not answer within {timeout_s} s:\n{self.log_tail(node)}")
+                    raise ClusterError(
+                        f"broker {node} did not answer within {timeout_s} s:\n{self.log_tail(node)}"
+                    )
                 time.sleep(0.1)
 
     def log_tail(self, node: int = 1, size: int = 6000) -> str:
@@ -219,7 +253,12 @@ class Cluster:
     def __enter__(self) -> Cluster:
         return self.start()
 
-    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self.close(wipe=kind is None)
 
     def _answers(self, admin: AdminClient) -> bool:
@@ -243,8 +282,11 @@ class Cluster:
     def _launch(self, node: int) -> None:
         with (self.directory / f"broker-{node}.log").open("ab") as log:
             command = self._java(self.heap, "kafka.Kafka", str(self._configuration(node)))
-            # A session of its own: Ctrl-C at the terminal goes to pytest, which then ends the brokers in order.
-            self.processes[node] = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+            # A session of its own: Ctrl-C at the terminal goes to pytest, which then ends the
+            # brokers in order.
+            self.processes[node] = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            )
 
     def _properties(self, node: int) -> dict[str, str]:
         replication = str(min(3, len(self.nodes)))
@@ -253,7 +295,9 @@ class Cluster:
         return {
             "process.roles": "broker,controller",
             "node.id": str(node),
-            "controller.quorum.voters": ",".join(f"{n}@127.0.0.1:{p}" for n, p in self.controller_ports.items()),
+            "controller.quorum.voters": ",".join(
+                f"{n}@127.0.0.1:{p}" for n, p in self.controller_ports.items()
+            ),
             "controller.listener.names": "CONTROLLER",
             "listeners": f"{client},CONTROLLER://127.0.0.1:{self.controller_ports[node]}",
             "advertised.listeners": client,

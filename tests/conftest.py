@@ -1,7 +1,9 @@
-"""Fixtures for every test: Apache Kafka (`kafka`, `kafka_cluster`) and the embedded broker (`local_broker`).
+"""Fixtures for every test: Apache Kafka (`kafka`, `kafka_cluster`) and the embedded broker
+(`local_broker`).
 
-A test that needs one of them asks for the fixture and carries the marker of the same need (`kafka` or `local`); where
-the need is not met it is left out, and the last lines of the run say how many and why.
+A test that needs one of them asks for the fixture and carries the marker of the same need (`kafka`
+or `local`); where the need is not met it is left out, and the last lines of the run say how many
+and why.
 """
 
 from __future__ import annotations
@@ -40,7 +42,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """One line for each need that was not met, so that a green run does not hide what it never ran."""
+    """One line for each need that was not met, so that a green run does not hide what
+    it never ran.
+    """
     for reason, count in _left_out.items():
         terminalreporter.write_line(f"{count} tests left out, {reason}", yellow=True)
 
@@ -67,7 +71,9 @@ def kafka_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]
 
 @pytest.fixture(scope="session")
 def kafka(kafka_cluster: Cluster) -> str:
-    """Bootstrap servers of the run's Apache Kafka. Topics are shared: use a prefix or group of your own."""
+    """Bootstrap servers of the run's Apache Kafka. Topics are shared: use a prefix or group of your
+    own.
+    """
     return kafka_cluster.bootstrap
 
 
@@ -79,7 +85,9 @@ def kafka_directory(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def local_broker() -> Iterator[str]:
-    """Bootstrap servers of the embedded broker. Topics are shared: use a prefix or group of your own."""
+    """Bootstrap servers of the embedded broker. Topics are shared: use a prefix or group of your
+    own.
+    """
     if need("local") is not None:
         pytest.skip(LOCAL_MISSING)
     with EmbeddedBroker() as broker:

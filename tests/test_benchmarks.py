@@ -13,7 +13,9 @@ import pytest
 from tests.benchmarks import __main__ as dispatcher
 
 
-def test_an_unknown_name_lists_the_known_ones_and_ends_with_2(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unknown_name_lists_the_known_ones_and_ends_with_2(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     assert dispatcher.main(["no-such"]) == 2
     error = capsys.readouterr().err
     assert "found no-such" in error
@@ -22,7 +24,9 @@ def test_an_unknown_name_lists_the_known_ones_and_ends_with_2(capsys: pytest.Cap
     assert dispatcher.main(["all", "--option"]) == 2
 
 
-def test_results_and_conditions_are_written_as_json(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_results_and_conditions_are_written_as_json(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     module = types.ModuleType("tests.benchmarks.bench_trial")
     module.run = lambda options: {"options": options}  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, module.__name__, module)

@@ -1,4 +1,6 @@
-"""The docs are true: commands exist and run, and every setting, topic, command and policy stands in them."""
+"""The docs are true: commands exist and run, and every setting, topic, command and policy stands in
+them.
+"""
 
 from __future__ import annotations
 
@@ -55,12 +57,21 @@ def slatestream_calls(line: str) -> Iterator[list[str]]:
     for start, word in enumerate(words):
         if word == "slatestream":
             rest = words[start + 1 :]
-            ends = [n for n, each in enumerate(rest) if each in ("|", "&", "&&", ";", ">", "<") or each.startswith(("2>", ">"))]
+            ends = [
+                n
+                for n, each in enumerate(rest)
+                if each in ("|", "&", "&&", ";", ">", "<") or each.startswith(("2>", ">"))
+            ]
             yield rest[: ends[0]] if ends else rest
 
 
 def test_every_slatestream_line_of_the_docs_is_accepted_by_the_command_line() -> None:
-    calls = [call for text in (README, *PAGES.values()) for line in shell_lines(text) for call in slatestream_calls(line)]
+    calls = [
+        call
+        for text in (README, *PAGES.values())
+        for line in shell_lines(text)
+        for call in slatestream_calls(line)
+    ]
     assert len(calls) > 5
     for call in calls:
         command = next((each for each in COMMANDS if each.name == call[0]), None)
@@ -70,9 +81,14 @@ def test_every_slatestream_line_of_the_docs_is_accepted_by_the_command_line() ->
 
 
 def test_every_make_target_of_the_docs_exists_and_has_help() -> None:
-    targets = dict(re.findall(r"^([a-z]+):.*?## *(.+)$", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    targets = dict(
+        re.findall(r"^([a-z]+):.*?## *(.+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    )
     used_in_text = re.findall(r"`(?:[A-Z_]+=\S+ )?make ([a-z]+)", ALL)
-    used = {*used_in_text, *re.findall(r"^(?:[A-Z_]+=\S+ )?make ([a-z]+)", "\n".join(shell_lines(ALL)), re.MULTILINE)}
+    used = {
+        *used_in_text,
+        *re.findall(r"^(?:[A-Z_]+=\S+ )?make ([a-z]+)", "\n".join(shell_lines(ALL)), re.MULTILINE),
+    }
     assert {"demo", "test"} <= used
     assert used <= set(targets)
 
@@ -108,7 +124,9 @@ def test_every_topic_stands_in_the_table_as_declared(topic) -> None:
     key, cleanup, partitions, written_by, besides = [cell.strip() for cell in row[1].split("|")]
     assert (key, cleanup, written_by) == (topic.key, topic.cleanup, topic.written_by)
     assert partitions == (str(topic.partitions) if topic.partitions else "as set")
-    assert set(re.findall(r"`([^`]+)`", besides)) == {f"{k}={v}" for k, v in topic.configs.items() if k != "cleanup.policy"}
+    assert set(re.findall(r"`([^`]+)`", besides)) == {
+        f"{k}={v}" for k, v in topic.configs.items() if k != "cleanup.policy"
+    }
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
@@ -125,7 +143,9 @@ def test_every_metric_stands_in_the_docs_and_no_other() -> None:
     from streams.metrics import Metrics
 
     suffix = {"counter": "_total"}
-    families = {family.name + suffix.get(family.type, "") for family in Metrics().registry.collect()}
+    families = {
+        family.name + suffix.get(family.type, "") for family in Metrics().registry.collect()
+    }
     assert families == set(re.findall(r"`(slatestream_[a-z_]+)[`{]", OPERATIONS))
 
 
@@ -148,7 +168,9 @@ def test_the_first_screen_shows_the_two_commands_with_their_output() -> None:
 @contextlib.contextmanager
 def background(line: str, env: dict[str, str], directory: Path) -> Iterator[None]:
     with (directory / f"{abs(hash(line))}.log").open("wb") as log:
-        process = subprocess.Popen(shlex.split(line), env=env, cwd=directory, stdout=log, stderr=log)
+        process = subprocess.Popen(
+            shlex.split(line), env=env, cwd=directory, stdout=log, stderr=log
+        )
     try:
         yield
     finally:
@@ -172,7 +194,15 @@ def test_the_walkthrough_and_the_shop_run_as_they_stand(tmp_path: Path) -> None:
     }
 
     def run(line: str) -> str:
-        done = subprocess.run(["bash", "-c", line], env=env, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120)
+        done = subprocess.run(
+            ["bash", "-c", line],
+            env=env,
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
         assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
         return done.stdout
 
@@ -183,7 +213,9 @@ def test_the_walkthrough_and_the_shop_run_as_they_stand(tmp_path: Path) -> None:
             if command.startswith("export "):
                 env.update(pair.split("=", 1) for pair in shlex.split(command)[1:])
             elif command.endswith("&"):
-                command = command.rstrip("& ").replace("slatestream broker", f"slatestream broker --port {port}")
+                command = command.rstrip("& ").replace(
+                    "slatestream broker", f"slatestream broker --port {port}"
+                )
                 stack.enter_context(background(command, env, tmp_path))
                 _wait_for(port)
             else:
@@ -198,7 +230,10 @@ def test_the_walkthrough_and_the_shop_run_as_they_stand(tmp_path: Path) -> None:
         shop.write_text(marked("shop"))
         run(f"{shlex.quote(sys.executable)} shop.py")
         time.sleep(3)
-        after = {row["item_id"]: row for row in map(json.loads, run("slatestream stats export --segment shop").splitlines())}
+        after = {
+            row["item_id"]: row
+            for row in map(json.loads, run("slatestream stats export --segment shop").splitlines())
+        }
         assert {item: row["impressions"] for item, row in after.items()} == {"mug": 2, "tea": 1}
         assert sum(row["clicks"] for row in after.values()) == 2
 

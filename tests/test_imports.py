@@ -1,12 +1,14 @@
 """Imports go one way, by folder, and the worker stays light.
 
-    streams    contract <- kafka <- counting, serving <- worker <- commands; counting and serving apart
+    streams    contract <- kafka <- counting, serving <- worker <- commands; counting and serving
+               apart
     bandits    learning <- policies <- slates <- ope <- tuning <- simulation
     encoder    serving <- corpus <- compress <- training <- release
 
-`bandits` and `encoder` know nothing of `streams` or of each other. `bandits` needs NumPy and nothing
-else; Faust appears in `streams.worker` and `streams.app` only; torch and transformers only in the
-training half of `encoder`, which is read from the sources: whatever serving imports must not reach it.
+`bandits` and `encoder` know nothing of `streams` or of each other. `bandits` needs NumPy and
+nothing else; Faust appears in `streams.worker` and `streams.app` only; torch and transformers only
+in the training half of `encoder`, which is read from the sources: whatever serving imports must not
+reach it.
 """
 
 from __future__ import annotations
@@ -22,7 +24,20 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("streams", "bandits", "encoder")
 ORDER = {  # from the lowest: a folder imports from itself and from those before it
-    "streams": ("config", "metrics", "contract", "kafka", "counting", "serving", "worker", "app", "demo", "commands", "cli", "__main__"),
+    "streams": (
+        "config",
+        "metrics",
+        "contract",
+        "kafka",
+        "counting",
+        "serving",
+        "worker",
+        "app",
+        "demo",
+        "commands",
+        "cli",
+        "__main__",
+    ),
     "bandits": ("counts", "arms", "learning", "policies", "slates", "ope", "tuning", "simulation"),
     "encoder": ("serving", "corpus", "compress", "training", "release"),
 }
@@ -42,7 +57,9 @@ def modules(package: str) -> list[Path]:
 
 
 def imports(path: Path, *, lazy: bool = True) -> Iterator[str]:
-    """Every module that a file imports, as an absolute name; without `lazy` those at the top level only."""
+    """Every module that a file imports, as an absolute name; without `lazy` those at the top level
+    only.
+    """
     tree = ast.parse(path.read_text())
     here = module_name(path).split(".")
     package = here if path.stem == "__init__" else here[:-1]
@@ -84,7 +101,9 @@ def test_imports_go_one_way_by_folder(package: str) -> None:
             parts = name.split(".")
             if parts[0] != package or len(parts) < 2 or parts[1] not in order or not here:
                 continue
-            if order[parts[1]] > order[here] or (package == "streams" and (here, parts[1]) in APART):
+            if order[parts[1]] > order[here] or (
+                package == "streams" and (here, parts[1]) in APART
+            ):
                 against.append(f"{module_name(path)} imports {name}")
     assert not against, "\n".join(sorted(set(against)))
 
@@ -94,7 +113,11 @@ def test_streams_reaches_only_the_serving_half_of_the_encoder() -> None:
         name = module_name(path)
         if any(name == each or name.startswith(f"{each}.") for each in BATCH_SIDE):
             continue
-        reached = {each.split(".")[1] for each in imports(path) if top(each) == "encoder" and each != "encoder"}
+        reached = {
+            each.split(".")[1]
+            for each in imports(path)
+            if top(each) == "encoder" and each != "encoder"
+        }
         assert reached <= {"serving"}, f"{name} reaches {sorted(reached)}"
 
 
@@ -104,7 +127,12 @@ def test_faust_appears_only_at_the_edge() -> None:
             assert module_name(path).split(".")[1] in FAUST_AT_THE_EDGE, path
     for package in ("bandits", "encoder"):
         for path in modules(package):
-            assert not {top(each) for each in imports(path)} & {"faust", "mode", "aiokafka", "rocksdict"}, path
+            assert not {top(each) for each in imports(path)} & {
+                "faust",
+                "mode",
+                "aiokafka",
+                "rocksdict",
+            }, path
 
 
 def test_bandits_imports_numpy_and_the_standard_library_only() -> None:
@@ -118,8 +146,13 @@ def test_bandits_imports_numpy_and_the_standard_library_only() -> None:
 
 def loaded_after(code: str) -> set[str]:
     """Top-level packages in a fresh interpreter after `code`."""
-    program = f"{code}\nimport sys\nsys.stdout.write(' '.join(sorted({{name.partition('.')[0] for name in sys.modules}})))"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, cwd=ROOT)
+    program = (
+        f"{code}\nimport sys\nsys.stdout.write(' "
+        f"'.join(sorted({{name.partition('.')[0] for name in sys.modules}})))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False, cwd=ROOT
+    )
     assert done.returncode == 0, done.stderr
     return set(done.stdout.split())
 
@@ -127,13 +160,33 @@ def loaded_after(code: str) -> set[str]:
 def test_importing_all_of_bandits_loads_no_scipy_and_no_kafka() -> None:
     names = [module_name(path) for path in modules("bandits")]
     loaded = loaded_after("\n".join(f"import {name}" for name in names))
-    assert not loaded & {"scipy", "confluent_kafka", "faust", "torch", "pymoo", "matplotlib", "onnxruntime", "msgspec"}
+    assert not loaded & {
+        "scipy",
+        "confluent_kafka",
+        "faust",
+        "torch",
+        "pymoo",
+        "matplotlib",
+        "onnxruntime",
+        "msgspec",
+    }
 
 
 def test_the_whole_worker_loads_neither_torch_nor_transformers() -> None:
-    loaded = loaded_after("import streams.app, encoder.serving.embed, encoder.serving.artifact, encoder.serving.verify")
+    loaded = loaded_after(
+        "import streams.app, encoder.serving.embed, encoder.serving.artifact, "
+        "encoder.serving.verify"
+    )
     assert "faust" in loaded
-    assert not loaded & {"torch", "transformers", "scipy", "pymoo", "matplotlib", "sklearn", "tensorboard"}
+    assert not loaded & {
+        "torch",
+        "transformers",
+        "scipy",
+        "pymoo",
+        "matplotlib",
+        "sklearn",
+        "tensorboard",
+    }
 
 
 @pytest.mark.parametrize("path", modules("encoder"), ids=lambda path: path.stem)
@@ -143,5 +196,10 @@ def test_torch_is_in_the_training_half_only(path: Path) -> None:
 
 
 def test_no_library_file_is_longer_than_300_lines() -> None:
-    long = {str(path): n for pkg in PACKAGES for path in modules(pkg) if (n := len(path.read_text().splitlines())) > 300}
+    long = {
+        str(path): n
+        for pkg in PACKAGES
+        for path in modules(pkg)
+        if (n := len(path.read_text().splitlines())) > 300
+    }
     assert not long

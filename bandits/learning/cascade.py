@@ -1,13 +1,16 @@
-"""The cascade model, an option beside position weights: a user reads from the top and stops at a click.
+"""The cascade model, an option beside position weights: a user reads from the top and stops at a
+click.
 
     examined_j = 1 for places up to the last click, and for all places where nothing was clicked
-    below the last click: 1 for those that are sure to go on (`persistence` = 1), persistence ** (places below) otherwise
+    below the last click: 1 for those that are sure to go on (`persistence` = 1), persistence **
+    (places below) otherwise
 
-With persistence = 0 a place below the last click is no evidence, neither for nor against the item. The result goes where the
-examination weights of `bandits.learning.position` go: into `Counts.examined`. Not promised: weights then depend on clicks, so they are known only
-once the clicks are in; with late feedback count such slates after the attribution window.
-Kveton, Szepesvári, Wen & Ashkan (2015), Cascading Bandits; Guo, Liu & Wang (2009), Efficient Multiple-Click Models in Web Search
-(dependent click model: the last click).
+With persistence = 0 a place below the last click is no evidence, neither for nor against the item.
+The result goes where the examination weights of `bandits.learning.position` go: into
+`Counts.examined`. Not promised: weights then depend on clicks, so they are known only once the
+clicks are in; with late feedback count such slates after the attribution window. Kveton,
+Szepesvári, Wen & Ashkan (2015), Cascading Bandits; Guo, Liu & Wang (2009), Efficient Multiple-Click
+Models in Web Search (dependent click model: the last click).
 """
 
 from __future__ import annotations
@@ -26,7 +29,8 @@ def cascade_examined(clicked: NDArray[np.bool_], *, persistence: float = 0.0) ->
     clicked
         (n_slates, n_places) bool, places from the top.
     persistence
-        Probability of reading on by one place after the last click, in [0, 1]; larger takes more of what lies below as seen.
+        Probability of reading on by one place after the last click, in [0, 1]; larger takes more of
+        what lies below as seen.
 
     Returns
     -------
@@ -45,10 +49,16 @@ def cascade_examined(clicked: NDArray[np.bool_], *, persistence: float = 0.0) ->
 
     """
     if not 0 <= persistence <= 1 or clicked.ndim != 2:
-        message = f"persistence must be in [0, 1] and clicked (n_slates, n_places), found {persistence} and {clicked.shape}"
+        message = (
+            f"persistence must be in [0, 1] and clicked (n_slates, n_places), found {persistence} "
+            f"and {clicked.shape}"
+        )
         raise ValueError(message)
     n_places = clicked.shape[1]
     place = np.arange(n_places)
-    last = np.where(clicked.any(axis=1), n_places - 1 - np.argmax(clicked[:, ::-1], axis=1), n_places - 1)  # (n_slates,)
+    # (n_slates,)
+    last = np.where(
+        clicked.any(axis=1), n_places - 1 - np.argmax(clicked[:, ::-1], axis=1), n_places - 1
+    )
     below = np.maximum(place[None, :] - last[:, None], 0)  # (n_slates, n_places)
     return np.asarray(float(persistence) ** below, dtype=np.float64)

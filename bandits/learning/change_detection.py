@@ -1,15 +1,20 @@
-"""Forgetting as far as change demands: every item's counts are read through the longest memory that its recent clicks bear out.
+"""Forgetting as far as change demands: every item's counts are read through the longest memory that
+its recent clicks bear out.
 
-    hypothesis j of item i: its rate changed just before memory j began; memory 0 is the shortest, the last is the whole log
-    L_ij = BetaBinomial(clicks in memory 0 | looks in memory 0, what memory j without memory 0 predicts)
-    q_ij ~ pi_j L_ij,   pi by expectation-maximisation over items that have evidence, from "nothing changed"
+    hypothesis j of item i: its rate changed just before memory j began; memory 0 is the shortest,
+    the last is the whole log L_ij = BetaBinomial(clicks in memory 0 | looks in memory 0, what
+    memory j without memory 0 predicts)
+    q_ij ~ pi_j L_ij,   pi by expectation-maximisation over items that have evidence, from "nothing
+                        changed"
 
-Where rates stand still, q stays at the whole log and nothing is lost; where many shown items have changed, pi moves and with it the
-trust in old counts of items that are no longer shown. Predictions are made per segment and added up, so that an item shown more where it
-is liked does not look changed. Memories are discounted sums (`Counts.recent`), additive like all counts.
+Where rates stand still, q stays at the whole log and nothing is lost; where many shown items have
+changed, pi moves and with it the trust in old counts of items that are no longer shown. Predictions
+are made per segment and added up, so that an item shown more where it is liked does not look
+changed. Memories are discounted sums (`Counts.recent`), additive like all counts.
 
-Not promised: an exponential memory keeps a tail of old events; a change is seen clearly after about one half-life of the shortest.
-Adams & MacKay (2007), Bayesian Online Changepoint Detection; Ibrahim & Chen (2000), Power prior distributions for regression models.
+Not promised: an exponential memory keeps a tail of old events; a change is seen clearly after about
+one half-life of the shortest. Adams & MacKay (2007), Bayesian Online Changepoint Detection; Ibrahim
+& Chen (2000), Power prior distributions for regression models.
 """
 
 from __future__ import annotations
@@ -22,7 +27,8 @@ from bandits.arms import Floats
 from bandits.learning.pooling import Pool, Priors, priors_of
 from bandits.learning.special import log_beta_binomial
 
-CHANGED = 1e-3  # prior probability of each memory but the longest: a change needs evidence of about 7 nats
+# prior probability of each memory but the longest: a change needs evidence of about 7 nats
+CHANGED = 1e-3
 PRIOR_ITEMS = 20.0  # items' worth of that prior: fewer changed items than this move pi little
 EM_STEPS = 8
 
@@ -35,7 +41,8 @@ def change_odds(recent: Pool, rests: Sequence[Pool]) -> Floats:
     recent
         Pool of the shortest memory (only its looks and hits are read).
     rests
-        Per memory, shortest first, the pool of its counts without those of the shortest; the first has none.
+        Per memory, shortest first, the pool of its counts without those of the shortest; the first
+        has none.
 
     Returns
     -------
@@ -44,7 +51,8 @@ def change_odds(recent: Pool, rests: Sequence[Pool]) -> Floats:
     """
     n = np.maximum(recent.looks, recent.hits)  # (n_segments, n_items)
     total, hits = n.sum(axis=0), recent.hits.sum(axis=0)  # (n_items,)
-    fit = np.stack([_log_prediction(n, total, hits, rest) for rest in rests])  # (n_memories, n_items)
+    # (n_memories, n_items)
+    fit = np.stack([_log_prediction(n, total, hits, rest) for rest in rests])
     pi = np.full(len(rests), CHANGED)
     pi[-1] = 1 - CHANGED * (len(rests) - 1)
     prior = pi.copy()
@@ -57,8 +65,11 @@ def change_odds(recent: Pool, rests: Sequence[Pool]) -> Floats:
     return _normalise(pi[:, None] * likelihood)
 
 
-def mix(priors: Sequence[Priors], looks: Sequence[Floats], hits: Sequence[Floats], odds: Floats) -> tuple[Floats, Floats]:
-    """Posterior of one segment's arms over all memories, as the Beta with the mixture's mean and variance.
+def mix(
+    priors: Sequence[Priors], looks: Sequence[Floats], hits: Sequence[Floats], odds: Floats
+) -> tuple[Floats, Floats]:
+    """Posterior of one segment's arms over all memories, as the Beta with the mixture's mean and
+    variance.
 
     Parameters
     ----------
@@ -83,7 +94,9 @@ def mix(priors: Sequence[Priors], looks: Sequence[Floats], hits: Sequence[Floats
 
 
 def _log_prediction(n: Floats, total: Floats, hits: Floats, rest: Pool) -> Floats:
-    """Log evidence L of one memory, (n_items,): the item's recent clicks over all segments, given what the rest of the memory says."""
+    """Log evidence L of one memory, (n_items,): the item's recent clicks over all segments, given
+    what the rest of the memory says.
+    """
     mean, worth = _posterior(priors_of(rest), rest.looks, rest.hits)  # (n_segments, n_items)
     expected = (n * mean).sum(axis=0)  # (n_items,)
     variance = (n * n * mean * (1 - mean) / (worth + 1)).sum(axis=0)

@@ -1,10 +1,13 @@
-"""Events to counts: a batch of impressions, with what became of them, added to the counts in one pass.
+"""Events to counts: a batch of impressions, with what became of them, added to the counts in one
+pass.
 
-    impressions[s, i] += number of events of (s, i)      clicks[s, i] += sum of their clicks      ...
+    impressions[s, i] += number of events of (s, i)      clicks[s, i] += sum of their clicks
+    ...
 
-One pass per sum that the batch carries; sums it does not carry are shared with the counts before, not copied. Counts whose
-`examined` *is* their `impressions`, one array for both, stay so and save a pass, as long as no position is weighed.
-Wrong tool for events that arrive twice or out of order: count those once first (the worker's attribution does).
+One pass per sum that the batch carries; sums it does not carry are shared with the counts before,
+not copied. Counts whose `examined` *is* their `impressions`, one array for both, stay so and save a
+pass, as long as no position is weighed. Wrong tool for events that arrive twice or out of order:
+count those once first (the worker's attribution does).
 """
 
 from typing import NamedTuple
@@ -49,8 +52,8 @@ def tally(counts: Counts, events: Events, *, in_place: bool = False) -> Counts:
     events
         The batch, in any order.
     in_place
-        Write into the arrays of `counts`, which the caller must own and nobody else read: the copies cost more than the
-        events where a batch has fewer events than the counts have cells.
+        Write into the arrays of `counts`, which the caller must own and nobody else read: the
+        copies cost more than the events where a batch has fewer events than the counts have cells.
 
     Examples
     --------
@@ -62,21 +65,30 @@ def tally(counts: Counts, events: Events, *, in_place: bool = False) -> Counts:
     Raises
     ------
     CountsError
-        On a segment or item that the counts do not have, or weights in place where both sums are one array.
+        On a segment or item that the counts do not have, or weights in place where both sums are
+        one array.
 
     """
     shape = counts.impressions.shape
     n_segments, n_items = shape
     for name, index, n in (("segment", events.segment, n_segments), ("item", events.item, n_items)):
         if index.size and not 0 <= int(index.min()) <= int(index.max()) < n:
-            message = f"events.{name} must be from 0 to {n - 1}, found {int(index.min())} to {int(index.max())}; grow the counts"
+            message = (
+                f"events.{name} must be from 0 to {n - 1}, found {int(index.min())} to "
+                f"{int(index.max())}; grow the counts"
+            )
             raise CountsError(message)
     if in_place and events.examined is not None and counts.examined is counts.impressions:
-        message = "events.examined cannot be added in place where counts.examined is counts.impressions; copy one of them first"
+        message = (
+            "events.examined cannot be added in place where counts.examined is counts.impressions; "
+            "copy one of them first"
+        )
         raise CountsError(message)
     cell = events.segment * n_items + events.item if n_segments > 1 else events.item  # (n_events,)
 
-    def added(before: NDArray[np.float64], weights: NDArray[np.float64] | float | None) -> NDArray[np.float64]:
+    def added(
+        before: NDArray[np.float64], weights: NDArray[np.float64] | float | None
+    ) -> NDArray[np.float64]:
         if weights is None:
             return before
         after = before.reshape(-1) if in_place else before.flatten()  # (n_segments * n_items,)
@@ -87,7 +99,9 @@ def tally(counts: Counts, events: Events, *, in_place: bool = False) -> Counts:
     if events.examined is not None:
         examined = added(counts.examined, events.examined)
     else:
-        examined = impressions if counts.examined is counts.impressions else added(counts.examined, 1.0)
+        examined = (
+            impressions if counts.examined is counts.impressions else added(counts.examined, 1.0)
+        )
     return counts._replace(
         impressions=impressions,
         clicks=added(counts.clicks, events.click),

@@ -1,16 +1,22 @@
-"""Pooling: what an arm of one segment may expect from the same item in the other segments, and from the global rate.
+"""Pooling: what an arm of one segment may expect from the same item in the other segments, and from
+the global rate.
 
-    theta_si ~ f_s m_i, with m_i c_seg clicks' worth of spread around it         (f_s: how much segment s clicks at all)
-    w_si = n_si k_i / (n_si + k_i),   k_i = c_seg / m_i                          (looks of s that count for m_i)
-    m_i  = (sum_s w_si s_si / n_si + a_i A_i) / (sum_s w_si + A_i)               (A_i looks' worth of the anchor a_i)
-    prior of (s, i): mean f_s m_i,   1 / strength = 1 / k_i + 1 / (sum w + A_i)  (both sums leave out segment s itself)
+    theta_si ~ f_s m_i, with m_i c_seg clicks' worth of spread around it         (f_s: how much
+    segment s clicks at all)
+    w_si = n_si k_i / (n_si + k_i),   k_i = c_seg / m_i                          (looks of s that
+    count for m_i)
+    m_i  = (sum_s w_si s_si / n_si + a_i A_i) / (sum_s w_si + A_i)               (A_i looks' worth
+    of the anchor a_i)
+    prior of (s, i): mean f_s m_i,   1 / strength = 1 / k_i + 1 / (sum w + A_i)  (both sums leave
+                                     out segment s itself)
 
-A segment with a million looks tells no more about another than k_i looks would: the segments differ by more than its error. Strengths
-are counted in clicks (c clicks are c / m looks), so that they mean the same at a click rate of 17% and of 1.7%. The anchor is the global
-rate, or what the item's neighbours in embedding space suggest (`bandits.learning.embedding_prior`).
+A segment with a million looks tells no more about another than k_i looks would: the segments differ
+by more than its error. Strengths are counted in clicks (c clicks are c / m looks), so that they
+mean the same at a click rate of 17% and of 1.7%. The anchor is the global rate, or what the item's
+neighbours in embedding space suggest (`bandits.learning.embedding_prior`).
 
-DerSimonian & Laird (1986), Meta-analysis in clinical trials (the weights of a random-effects model); Efron & Morris (1975), Data analysis
-using Stein's estimator.
+DerSimonian & Laird (1986), Meta-analysis in clinical trials (the weights of a random-effects
+model); Efron & Morris (1975), Data analysis using Stein's estimator.
 """
 
 from __future__ import annotations
@@ -22,7 +28,8 @@ import numpy as np
 from bandits.arms import Floats
 
 LOWEST_RATE, HIGHEST_RATE = 1e-9, 0.999  # keeps both Beta parameters above zero
-FACTOR_CLICKS = 10.0  # clicks' worth of "a segment clicks as much as all others": a factor within 30% needs about 10
+# clicks' worth of "a segment clicks as much as all others": a factor within 30% needs about 10
+FACTOR_CLICKS = 10.0
 FACTOR_STEPS = 2  # alternations between factors and item rates; the third changes the fourth digit
 
 
@@ -64,7 +71,9 @@ class Pool(NamedTuple):
 
 
 class Priors(NamedTuple):
-    """Prior of arms: mean in (0, 1), strength in looks; both (n_segments, n_items), or (n_items,) for one segment."""
+    """Prior of arms: mean in (0, 1), strength in looks; both (n_segments, n_items), or (n_items,)
+    for one segment.
+    """
 
     mean: Floats
     strength: Floats
@@ -87,14 +96,16 @@ def pool(looks: Floats, hits: Floats, anchor: Anchor, segment_clicks: float) -> 
     item_hits = hits.sum(axis=0)  # (n_items,)
     anchor_looks = anchor.clicks / anchor.mean  # (n_items,)
     factor = np.ones((looks.shape[0], 1))
-    common = (item_hits + anchor.clicks) / (looks.sum(axis=0) + anchor_looks)  # (n_items,) item rate, all segments alike
+    # (n_items,) item rate, all segments alike
+    common = (item_hits + anchor.clicks) / (looks.sum(axis=0) + anchor_looks)
     for _ in range(FACTOR_STEPS):
         expected = (looks * common).sum(axis=1, keepdims=True)  # (n_segments, 1)
         factor = (hits.sum(axis=1, keepdims=True) + FACTOR_CLICKS) / (expected + FACTOR_CLICKS)
         common = (item_hits + anchor.clicks) / ((looks * factor).sum(axis=0) + anchor_looks)
     between = c / common  # (n_items,)
     exposure = np.maximum(looks * factor, hits)  # (n_segments, n_items) looks on the common scale
-    share = between / (exposure + between)  # w = exposure * share, and w s / exposure = hits * share
+    # w = exposure * share, and w s / exposure = hits * share
+    share = between / (exposure + between)
     weight, weighted = exposure * share, hits * share
     return Pool(
         looks,
@@ -127,12 +138,15 @@ def priors_of(pooled: Pool) -> Priors:
 
 
 def item_rates(pooled: Pool) -> tuple[Floats, Floats]:
-    """Effective looks and successes of items over all segments, (n_items,) each: what the anchor is learned from."""
+    """Effective looks and successes of items over all segments, (n_items,) each: what the anchor is
+    learned from.
+    """
     return pooled.weight_sum, pooled.weighted_sum
 
 
 def _prior(pooled: Pool, weight: Floats, weighted: Floats, factor: Floats | np.float64) -> Priors:
     worth = weight + pooled.anchor_looks
     mean = (weighted + pooled.anchor_looks * pooled.anchor) / worth
-    strength = 1 / (1 / pooled.between + 1 / worth) / factor  # the same clicks are fewer looks where more is clicked
+    # the same clicks are fewer looks where more is clicked
+    strength = 1 / (1 / pooled.between + 1 / worth) / factor
     return Priors(np.clip(mean * factor, LOWEST_RATE, HIGHEST_RATE), np.maximum(strength, 1e-6))

@@ -1,13 +1,19 @@
-"""The position-based model: a click needs a look, and how often a place is looked at is learned from randomised logs.
+"""The position-based model: a click needs a look, and how often a place is looked at is learned
+from randomised logs.
 
     P(click on item i at place j) = w_j theta_i,   w_0 = 1
-    w_j = C_j / sum_i n_ij theta_i,   theta_i = C_i / sum_j n_ij w_j          (alternating, each step maximises the likelihood of
-                                                                              Poisson counts; both sides scaled so that w_0 = 1)
+    w_j = C_j / sum_i n_ij theta_i,   theta_i = C_i / sum_j n_ij w_j          (alternating, each
+    step maximises the likelihood of
+                                                                              Poisson counts; both
+                                                                              sides scaled so that
+                                                                              w_0 = 1)
 
-n_ij impressions and c_ij clicks of item i at place j. Where the log puts items at random, w_j is the click rate of place j over that of
-place 0, and the alternation changes next to nothing; elsewhere it takes out that better items stand higher, as far as the model holds.
-Wrong tool when users stop at the first click: use `bandits.learning.cascade`. Craswell, Zoeter, Taylor & Ramsey (2008), An Experimental Comparison
-of Click Position-Bias Models; Joachims, Swaminathan & Schnabel (2017), Unbiased Learning-to-Rank with Biased Feedback (randomised swaps).
+n_ij impressions and c_ij clicks of item i at place j. Where the log puts items at random, w_j is
+the click rate of place j over that of place 0, and the alternation changes next to nothing;
+elsewhere it takes out that better items stand higher, as far as the model holds. Wrong tool when
+users stop at the first click: use `bandits.learning.cascade`. Craswell, Zoeter, Taylor & Ramsey
+(2008), An Experimental Comparison of Click Position-Bias Models; Joachims, Swaminathan & Schnabel
+(2017), Unbiased Learning-to-Rank with Biased Feedback (randomised swaps).
 """
 
 from __future__ import annotations
@@ -31,7 +37,9 @@ class TooFewClicks(ValueError):
 
 
 class Examination(NamedTuple):
-    """Weights per place: (n_places,) w relative to place 0, in (0, ...), and their relative standard error."""
+    """Weights per place: (n_places,) w relative to place 0, in (0, ...), and their relative
+    standard error.
+    """
 
     weights: Floats
     relative_error: Floats
@@ -43,7 +51,8 @@ def estimate_examination(impressions: Floats, clicks: Floats) -> Examination:
     Parameters
     ----------
     impressions, clicks
-        (n_items, n_places) counts of the log; places from the top. Best from slates in random order.
+        (n_items, n_places) counts of the log; places from the top. Best from slates in random
+        order.
 
     Returns
     -------
@@ -63,9 +72,15 @@ def estimate_examination(impressions: Floats, clicks: Floats) -> Examination:
     array([1. , 0.5])
 
     """
-    if impressions.ndim != 2 or impressions.shape != clicks.shape or not (0 <= clicks).all() or not (clicks <= impressions).all():
+    if (
+        impressions.ndim != 2
+        or impressions.shape != clicks.shape
+        or not (0 <= clicks).all()
+        or not (clicks <= impressions).all()
+    ):
         message = (
-            f"impressions and clicks must be (n_items, n_places) with 0 <= clicks <= impressions, found shapes {impressions.shape} and "
+            "impressions and clicks must be (n_items, n_places) with 0 <= clicks <= "
+            f"impressions, found shapes {impressions.shape} and "
             f"{clicks.shape}; count the log again"
         )
         raise ValueError(message)
@@ -73,7 +88,8 @@ def estimate_examination(impressions: Floats, clicks: Floats) -> Examination:
     if (by_place < FEWEST_CLICKS).any():
         place = int(np.argmin(by_place))
         message = (
-            f"examination needs at least {FEWEST_CLICKS} clicks at every place, found {by_place[place]:g} at place {place}; log more "
+            f"examination needs at least {FEWEST_CLICKS} clicks at every place, found "
+            f"{by_place[place]:g} at place {place}; log more "
             f"slates in random order or ask for {place} places"
         )
         raise TooFewClicks(message)
@@ -106,7 +122,9 @@ def examination_of(positions: NDArray[np.int64], weights: Sequence[float]) -> Fl
     """
     table = np.asarray(weights, dtype=np.float64)  # (n_weights,)
     if table.size == 0 or not ((table > 0) & (table <= 1)).all():
-        message = f"examination weights must be at least one number in (0, 1], found {tuple(weights)}"
+        message = (
+            f"examination weights must be at least one number in (0, 1], found {tuple(weights)}"
+        )
         raise ValueError(message)
     if positions.size and positions.min() < 0:
         message = f"positions must be at least 0, found {int(positions.min())}"
@@ -115,7 +133,8 @@ def examination_of(positions: NDArray[np.int64], weights: Sequence[float]) -> Fl
 
 
 def logarithmic(n_places: int) -> Floats:
-    """Weights 1 / log2(place + 1) for places from 1, the discount of DCG: a start where nothing is measured.
+    """Weights 1 / log2(place + 1) for places from 1, the discount of DCG: a start where nothing is
+    measured.
 
     Examples
     --------

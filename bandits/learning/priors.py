@@ -1,9 +1,11 @@
 """Priors from general to specific, and the view of one segment that all policies read.
 
-    global rate -> the item's neighbours (`neighbours`) -> the item over all segments (`pooling`) -> the arm's own counts
+    global rate -> the item's neighbours (`neighbours`) -> the item over all segments (`pooling`) ->
+    the arm's own counts
 
-with strengths learned (`strength`) or set, in clicks; and, where counts carry memories, forgetting as far as change demands (`forgetting`).
-`learn` does what all segments share, once per look at the counts; `arm_view` is then cheap for each segment.
+with strengths learned (`strength`) or set, in clicks; and, where counts carry memories, forgetting
+as far as change demands (`forgetting`). `learn` does what all segments share, once per look at the
+counts; `arm_view` is then cheap for each segment.
 """
 
 from __future__ import annotations
@@ -30,9 +32,11 @@ class PriorConfig:
     Attributes
     ----------
     segment_clicks
-        Clicks' worth that an arm borrows from the item's other segments; larger pools more; 0 keeps segments apart. None learns it.
+        Clicks' worth that an arm borrows from the item's other segments; larger pools more; 0 keeps
+        segments apart. None learns it.
     item_clicks
-        Clicks' worth that an item borrows from the global rate or its neighbours; larger trusts them longer. None learns it.
+        Clicks' worth that an item borrows from the global rate or its neighbours; larger trusts
+        them longer. None learns it.
     base_rate
         Success rate assumed before the first click anywhere, in (0, 1).
     base_clicks
@@ -47,7 +51,9 @@ class PriorConfig:
 
 
 class Strengths(NamedTuple):
-    """What moves slowly and costs most: where items start from, and c_seg in clicks. Good for later counts of the same items."""
+    """What moves slowly and costs most: where items start from, and c_seg in clicks. Good for later
+    counts of the same items.
+    """
 
     anchor: Anchor
     segment_clicks: float
@@ -69,7 +75,13 @@ class Beliefs(NamedTuple):
     odds: Floats | None
 
 
-def strengths(counts: Counts, config: PriorConfig | None = None, vectors: Floats | None = None, *, target: Target = "clicks") -> Strengths:
+def strengths(
+    counts: Counts,
+    config: PriorConfig | None = None,
+    vectors: Floats | None = None,
+    *,
+    target: Target = "clicks",
+) -> Strengths:
     """Learn from the whole log what is not set: the global rate, anchors, c_item and c_seg.
 
     Parameters
@@ -87,11 +99,16 @@ def strengths(counts: Counts, config: PriorConfig | None = None, vectors: Floats
     config = config or PriorConfig()
     looks, hits = _evidence(counts, target)
     n_items = looks.shape[1]
-    start = (hits.sum() + config.base_clicks) / (looks.sum() + config.base_clicks / config.base_rate)
+    start = (hits.sum() + config.base_clicks) / (
+        looks.sum() + config.base_clicks / config.base_rate
+    )
     start = float(np.clip(start, 1e-9, 0.9))
-    # Items are compared by what the segments together say of them, each segment bounded as in the pool.
+    # Items are compared by what the segments together say of them, each segment bounded as in the
+    # pool.
     flat = Anchor(np.full(n_items, start), np.ones(n_items))
-    n, s = item_rates(pool(looks, hits, flat, MIDDLE if config.segment_clicks is None else config.segment_clicks))
+    n, s = item_rates(
+        pool(looks, hits, flat, MIDDLE if config.segment_clicks is None else config.segment_clicks)
+    )
     rate, clicks = learn_items(n, s, start, config.item_clicks)
     anchor = Anchor(np.full(n_items, rate), np.full(n_items, clicks))
     if vectors is not None:
@@ -121,19 +138,30 @@ def learn(
         What `strengths` returned, now or a little earlier; None works it out here.
 
     """
-    anchor, segment_clicks = strengths(counts, config, vectors, target=target) if shared is None else shared
+    anchor, segment_clicks = (
+        strengths(counts, config, vectors, target=target) if shared is None else shared
+    )
     looks, hits = _evidence(counts, target)
     whole = pool(looks, hits, anchor, segment_clicks)
     if not counts.recent:
         return Beliefs((whole,), None)
     memories = [_evidence(copy, target) for copy in counts.recent] + [(looks, hits)]
     n0, s0 = memories[0]
-    rests = [pool(np.maximum(n - n0, 0.0), np.maximum(s - s0, 0.0), anchor, segment_clicks) for n, s in memories]
+    rests = [
+        pool(np.maximum(n - n0, 0.0), np.maximum(s - s0, 0.0), anchor, segment_clicks)
+        for n, s in memories
+    ]
     pools = [pool(n, s, anchor, segment_clicks) for n, s in memories[:-1]] + [whole]
     return Beliefs(tuple(pools), change_odds(pools[0], rests))
 
 
-def priors(counts: Counts, config: PriorConfig | None = None, vectors: Floats | None = None, *, target: Target = "clicks") -> Priors:
+def priors(
+    counts: Counts,
+    config: PriorConfig | None = None,
+    vectors: Floats | None = None,
+    *,
+    target: Target = "clicks",
+) -> Priors:
     """Priors of all arms of all segments from the whole log, (n_segments, n_items) each."""
     return priors_of(learn(counts._replace(recent=()), config, vectors, target=target).pools[-1])
 
@@ -170,7 +198,8 @@ def arm_view(
     n, s, k = rows[-1], hits[-1], prior.strength
     if shared.odds is not None:
         alpha, beta = mix([prior_of(p, segment) for p in shared.pools], rows, hits, shared.odds)
-        # The mixture as counts again: the prior as it was, or weaker where the mixture is less sure than it.
+        # The mixture as counts again: the prior as it was, or weaker where the mixture is less sure
+        # than it.
         k = np.minimum(k, np.minimum(alpha / prior.mean, beta / (1 - prior.mean)))
         s, n = alpha - prior.mean * k, alpha + beta - k
     copies = (*counts.recent, counts)
@@ -179,7 +208,9 @@ def arm_view(
     def recall(name: str) -> Floats:
         if segment is None:
             return none
-        kept: Floats = sum((q * getattr(copy, name)[segment] for q, copy in zip(odds, copies, strict=True)), none)
+        kept: Floats = sum(
+            (q * getattr(copy, name)[segment] for q, copy in zip(odds, copies, strict=True)), none
+        )
         return kept
 
     return ArmView(

@@ -1,12 +1,14 @@
-"""Gamma and Beta functions in NumPy, because the library asks for nothing else: tests hold each against SciPy.
+"""Gamma and Beta functions in NumPy, because the library asks for nothing else: tests hold each
+against SciPy.
 
-    log_gamma(x) by Stirling's series at x + 8, brought down by log Gamma(x) = log Gamma(x + 8) - log(x (x+1) ... (x+7))
-    beta_cdf(x; a, b) by Lentz's continued fraction for the regularised incomplete Beta function
+    log_gamma(x) by Stirling's series at x + 8, brought down by log Gamma(x) = log Gamma(x + 8) -
+    log(x (x+1) ... (x+7)) beta_cdf(x; a, b) by Lentz's continued fraction for the regularised
+    incomplete Beta function
         (by Gauss-Legendre quadrature where both parameters are large)
     beta_quantile(q; a, b) by Newton steps inside a bracket
 
-Relative error about 1e-13 for log_gamma, 1e-10 for the cdf, for parameters from 1e-3 to 1e7. Press et al. (2007), Numerical Recipes,
-sections 6.1, 6.2 and 6.14; Abramowitz & Stegun (1964), 6.1.41.
+Relative error about 1e-13 for log_gamma, 1e-10 for the cdf, for parameters from 1e-3 to 1e7. Press
+et al. (2007), Numerical Recipes, sections 6.1, 6.2 and 6.14; Abramowitz & Stegun (1964), 6.1.41.
 """
 
 from __future__ import annotations
@@ -47,7 +49,8 @@ def log_beta(a: Floats, b: Floats) -> Floats:
 
 
 def log_beta_binomial(s: Floats, n: Floats, a: Floats, b: Floats) -> Floats:
-    """Log probability of s successes in n looks when the rate is drawn from Beta(a, b), without the binomial coefficient.
+    """Log probability of s successes in n looks when the rate is drawn from Beta(a, b), without the
+    binomial coefficient.
 
     s and n need not be whole numbers; 0 <= s <= n, a and b above 0.
     """
@@ -67,12 +70,15 @@ def beta_cdf(x: Floats, a: Floats, b: Floats) -> Floats:
 
 
 def beta_quantile(q: Floats, a: Floats, b: Floats) -> Floats:
-    """Find x with beta_cdf(x; a, b) = q in (0, 1), to about 1e-9 of x: Newton on the logarithm of the nearer tail, inside a bracket.
+    """Find x with beta_cdf(x; a, b) = q in (0, 1), to about 1e-9 of x: Newton on the logarithm of
+    the nearer tail, inside a bracket.
 
-    The tails of a Beta distribution are log-concave for a, b >= 1, so Newton does not overshoot there.
+    The tails of a Beta distribution are log-concave for a, b >= 1, so Newton does not overshoot
+    there.
     """
     q, a, b = np.broadcast_arrays(*(np.asarray(v, dtype=np.float64) for v in (q, a, b)))
-    # subtle: an upper tail is the lower tail of the mirrored distribution. Taken as 1 - cdf it would be rounding below 1e-14.
+    # subtle: an upper tail is the lower tail of the mirrored distribution. Taken as 1 - cdf it
+    # would be rounding below 1e-14.
     upper = q > 0.5
     x = _lower_quantile(np.where(upper, 1 - q, q), np.where(upper, b, a), np.where(upper, a, b))
     return np.asarray(np.where(upper, 1 - x, x), dtype=np.float64)
@@ -88,9 +94,13 @@ def _lower_quantile(q: Floats, a: Floats, b: Floats) -> Floats:
         low, high = np.where(cdf < q, x, low), np.where(cdf < q, high, x)
         density = np.exp((a - 1) * np.log(x) + (b - 1) * np.log1p(-x) - constant)
         solid = (cdf > TINY) & (density > TINY)
-        step = x - np.where(solid, np.log(np.maximum(cdf, TINY) / q) * cdf / np.maximum(density, TINY), 0.0)
+        step = x - np.where(
+            solid, np.log(np.maximum(cdf, TINY) / q) * cdf / np.maximum(density, TINY), 0.0
+        )
         done = solid & (np.abs(step - x) <= 1e-10 * x)  # further steps only stir the last digits
-        new = np.where(done, x, np.where(solid & (step > low) & (step < high), step, (low + high) / 2))
+        new = np.where(
+            done, x, np.where(solid & (step > low) & (step < high), step, (low + high) / 2)
+        )
         x = np.clip(new, TINY, 1 - 1e-16)
         if done.all():
             break
@@ -98,15 +108,20 @@ def _lower_quantile(q: Floats, a: Floats, b: Floats) -> Floats:
 
 
 def _first_guess(q: Floats, a: Floats, b: Floats) -> Floats:
-    """Start of the quantile: Abramowitz & Stegun 26.5.22 where both parameters are at least 1, else the power law of the nearer end."""
+    """Start of the quantile: Abramowitz & Stegun 26.5.22 where both parameters are at least 1, else
+    the power law of the nearer end.
+    """
     tail = np.clip(np.minimum(q, 1 - q), TINY, 0.5)
     t = np.sqrt(-2 * np.log(tail))
-    z = t - (2.30753 + 0.27061 * t) / (1 + (0.99229 + 0.04481 * t) * t)  # upper normal quantile of the tail
+    # upper normal quantile of the tail
+    z = t - (2.30753 + 0.27061 * t) / (1 + (0.99229 + 0.04481 * t) * t)
     z = np.where(q < 0.5, z, -z)  # minus the normal quantile of q
     big_a, big_b = np.maximum(a, 1.0), np.maximum(b, 1.0)
     lam = (z * z - 3) / 6
     h = 2 / (1 / (2 * big_a - 1) + 1 / (2 * big_b - 1))
-    w = z * np.sqrt(np.maximum(h + lam, 0.0)) / h - (1 / (2 * big_b - 1) - 1 / (2 * big_a - 1)) * (lam + 5 / 6 - 2 / (3 * h))
+    w = z * np.sqrt(np.maximum(h + lam, 0.0)) / h - (1 / (2 * big_b - 1) - 1 / (2 * big_a - 1)) * (
+        lam + 5 / 6 - 2 / (3 * h)
+    )
     smooth = big_a / (big_a + big_b * np.exp(np.clip(2 * w, -600, 600)))
     left = np.exp(np.clip(a * np.log(a / (a + b)), -600, 600)) / a
     right = np.exp(np.clip(b * np.log(b / (a + b)), -600, 600)) / b
@@ -116,11 +131,15 @@ def _first_guess(q: Floats, a: Floats, b: Floats) -> Floats:
         np.power(np.maximum(a * share * q, TINY), 1 / a),
         1 - np.power(np.maximum(b * share * (1 - q), TINY), 1 / b),
     )
-    return np.asarray(np.clip(np.where((a >= 1) & (b >= 1), smooth, power), TINY, 1 - 1e-16), dtype=np.float64)
+    return np.asarray(
+        np.clip(np.where((a >= 1) & (b >= 1), smooth, power), TINY, 1 - 1e-16), dtype=np.float64
+    )
 
 
 def _by_fraction(x: Floats, a: Floats, b: Floats) -> Floats:
-    """Regularised incomplete Beta function by the continued fraction, on the side where it converges fast."""
+    """Regularised incomplete Beta function by the continued fraction, on the side where it
+    converges fast.
+    """
     front = np.exp(a * np.log(x) + b * np.log1p(-x) - log_beta(a, b))
     swap = x > (a + 1) / (a + b + 2)  # the fraction converges fast on the left of the mean only
     left = _fraction(np.where(swap, 1 - x, x), np.where(swap, b, a), np.where(swap, a, b))
@@ -129,17 +148,23 @@ def _by_fraction(x: Floats, a: Floats, b: Floats) -> Floats:
 
 
 def _by_quadrature(x: Floats, a: Floats, b: Floats) -> Floats:
-    """Integrate the density from x to 10 standard deviations beyond the mean; for large a and b, where it is smooth."""
+    """Integrate the density from x to 10 standard deviations beyond the mean; for large a and b,
+    where it is smooth.
+    """
     mean = a / (a + b)
     sd = np.sqrt(mean * (1 - mean) / (a + b + 1))
     right = x > mean
     end = np.where(
-        right, np.minimum(np.maximum(mean + 10 * sd, x + 5 * sd), 1 - 1e-16), np.maximum(np.minimum(mean - 10 * sd, x - 5 * sd), TINY)
+        right,
+        np.minimum(np.maximum(mean + 10 * sd, x + 5 * sd), 1 - 1e-16),
+        np.maximum(np.minimum(mean - 10 * sd, x - 5 * sd), TINY),
     )
     half, middle = (end - x) / 2, (end + x) / 2
     t = middle[..., None] + half[..., None] * NODES  # (..., n_nodes)
     # The density relative to its value at the mean: the terms cancel before they grow to 1e8.
-    log_ratio = (a - 1)[..., None] * np.log(t / mean[..., None]) + (b - 1)[..., None] * np.log((1 - t) / (1 - mean)[..., None])
+    log_ratio = (a - 1)[..., None] * np.log(t / mean[..., None]) + (b - 1)[..., None] * np.log(
+        (1 - t) / (1 - mean)[..., None]
+    )
     peak = (a - 1) * np.log(mean) + (b - 1) * np.log1p(-mean) - log_beta(a, b)
     integral = (np.exp(log_ratio) * NODE_WEIGHTS).sum(axis=-1) * half * np.exp(peak)
     return np.asarray(np.where(right, 1 - integral, -integral), dtype=np.float64)

@@ -1,4 +1,5 @@
-"""Off-policy evaluation: what a new policy would have earned, from the log of an old one. `bandits.ope.evaluate` is the way in.
+"""Off-policy evaluation: what a new policy would have earned, from the log of an old one.
+`bandits.ope.evaluate` is the way in.
 
 `ESTIMATORS` is the list of choices; one file per estimator, one line per entry.
 """
@@ -21,10 +22,12 @@ class Estimator(NamedTuple):
     """An estimator and what the judge must know of it."""
 
     terms: Callable[[Sample], Terms]
-    weighs: Literal["rows", "prefixes", "slates", "matches", "nothing"]  # what its effective sample size is counted in
+    # what its effective sample size is counted in
+    weighs: Literal["rows", "prefixes", "slates", "matches", "nothing"]
     per: Literal["row", "slate"]  # what its value is a mean over
     conditional: bool = False  # needs propensities given the items above
-    reach: Callable[[float], float] | None = None  # width of a contribution in ranges of the reward, of the largest weight
+    # width of a contribution in ranges of the reward, of the largest weight
+    reach: Callable[[float], float] | None = None
 
 
 ESTIMATORS: dict[str, Estimator] = {

@@ -1,9 +1,12 @@
-"""Read a log in contract form: JSON lines of impressions and of clicks, joined as the worker joins them.
+"""Read a log in contract form: JSON lines of impressions and of clicks, joined as the worker joins
+them.
 
-An impression counts once per (slate_id, item_id), a click or conversion once per (slate_id, item_id, kind). A click earns when
-it comes within the attribution window of its impression, a conversion too, and up to the conversion window when its slate has a
-click. The segment is the impression's own, else made of its context by `segment_fields` (`age=25-34,gender=F`), else `default`.
-The worker can also take the segment from the slate that it served: exports that need this must carry `segment`.
+An impression counts once per (slate_id, item_id), a click or conversion once per (slate_id,
+item_id, kind). A click earns when it comes within the attribution window of its impression, a
+conversion too, and up to the conversion window when its slate has a click. The segment is the
+impression's own, else made of its context by `segment_fields` (`age=25-34,gender=F`), else
+`default`. The worker can also take the segment from the slate that it served: exports that need
+this must carry `segment`.
 """
 
 import json
@@ -27,7 +30,8 @@ class Joining(NamedTuple):
     Attributes
     ----------
     attribution_window_s, conversion_window_s : float
-        Largest age of a click, and of a conversion in a slate with a click; larger counts later feedback.
+        Largest age of a click, and of a conversion in a slate with a click; larger counts later
+        feedback.
     segment_fields : sequence of str
         Context fields that make the segment of impressions that have none.
     drop_unknown : bool
@@ -43,21 +47,39 @@ class Joining(NamedTuple):
 class _Row:
     """One impression and what it earned; a class with slots, since there are millions."""
 
-    __slots__ = ("clicked", "converted", "item", "position", "propensity", "segment", "slate", "time_s", "value")
+    __slots__ = (
+        "clicked",
+        "converted",
+        "item",
+        "position",
+        "propensity",
+        "segment",
+        "slate",
+        "time_s",
+        "value",
+    )
 
-    def __init__(self, slate: str, item: str, segment: str, position: int, propensity: float, time_s: float) -> None:
+    def __init__(
+        self, slate: str, item: str, segment: str, position: int, propensity: float, time_s: float
+    ) -> None:
         self.slate, self.item, self.segment = slate, item, segment
         self.position, self.propensity, self.time_s = position, propensity, time_s
         self.clicked, self.converted, self.value = False, False, 0.0
 
 
-def read_contract(impressions: Path, clicks: Path | None, joining: Joining = Joining()) -> LoadedLog:  # noqa: B008
+DEFAULT_JOINING = Joining()
+
+
+def read_contract(
+    impressions: Path, clicks: Path | None, joining: Joining = DEFAULT_JOINING
+) -> LoadedLog:
     """Read and join two files of JSON lines; without `clicks` nothing was clicked.
 
     Raises
     ------
     LogError
-        A line is not a valid event, an impression has no propensity (unless `drop_unknown`), or the log is invalid.
+        A line is not a valid event, an impression has no propensity (unless `drop_unknown`), or the
+        log is invalid.
     """
     rows: dict[tuple[str, str], _Row] = {}
     for where, event in read_events(impressions):
@@ -66,7 +88,9 @@ def read_contract(impressions: Path, clicks: Path | None, joining: Joining = Joi
             rows[key] = _impression(event, key, where, joining)
     if clicks is not None:
         _join(rows, clicks, joining)
-    kept = [row for row in rows.values() if not joining.drop_unknown or row.propensity == row.propensity]
+    kept = [
+        row for row in rows.values() if not joining.drop_unknown or row.propensity == row.propensity
+    ]
     if not kept:
         msg = f"expected impressions with propensities in {impressions}, found none of {len(rows)}"
         raise LogError(msg)
@@ -82,7 +106,11 @@ def context_segment(context: Mapping[str, Any] | None, fields: Sequence[str]) ->
     >>> context_segment({"age": "25-34", "gender": "F", "n": 1}, ("age", "gender"))
     'age=25-34,gender=F'
     """
-    parts = [f"{field}={_plain(context[field])}" for field in fields if field in context] if context else []
+    parts = (
+        [f"{field}={_plain(context[field])}" for field in fields if field in context]
+        if context
+        else []
+    )
     return ",".join(parts) or DEFAULT_SEGMENT
 
 
@@ -92,7 +120,9 @@ def _plain(value: Any) -> str:
     return value if isinstance(value, str) else f"{value:g}"
 
 
-def _impression(event: Mapping[str, Any], key: tuple[str, str], where: str, joining: Joining) -> _Row:
+def _impression(
+    event: Mapping[str, Any], key: tuple[str, str], where: str, joining: Joining
+) -> _Row:
     propensity = event.get("propensity")
     segment = event.get("segment")
     if segment is None:
@@ -109,7 +139,9 @@ def _impression(event: Mapping[str, Any], key: tuple[str, str], where: str, join
 
 
 def _join(rows: dict[tuple[str, str], _Row], path: Path, joining: Joining) -> None:
-    """Credit the earliest feedback of each kind; clicks first, since a late conversion needs a click in its slate."""
+    """Credit the earliest feedback of each kind; clicks first, since a late conversion needs a
+    click in its slate.
+    """
     first: dict[tuple[str, tuple[str, str]], tuple[float, float]] = {}
     for where, event in read_events(path):
         kind = event.get("kind", "click")
@@ -120,7 +152,8 @@ def _join(rows: dict[tuple[str, str], _Row], path: Path, joining: Joining) -> No
         found = (_seconds(event.get("ts"), where), _number(event.get("value", 1.0), "value", where))
         first[credited] = min(first.get(credited, found), found)
     clickedlates = set()
-    for (kind, key), (time_s, value) in sorted(first.items(), key=lambda entry: entry[0][0]):  # "click" < "conversion"
+    # "click" < "conversion"
+    for (kind, key), (time_s, value) in sorted(first.items(), key=lambda entry: entry[0][0]):
         row = rows.get(key)
         if row is None:
             continue  # an orphan: its impression is not in this log
@@ -129,7 +162,11 @@ def _join(rows: dict[tuple[str, str], _Row], path: Path, joining: Joining) -> No
             row.clicked, row.value = True, row.value + value
             clickedlates.add(row.slate)
         elif kind == "conversion":
-            window = joining.conversion_window_s if row.slate in clickedlates else joining.attribution_window_s
+            window = (
+                joining.conversion_window_s
+                if row.slate in clickedlates
+                else joining.attribution_window_s
+            )
             if age_s <= max(window, joining.attribution_window_s):
                 row.converted, row.value = True, row.value + value
 
@@ -152,7 +189,9 @@ def _arrays(rows: Sequence[_Row]) -> LoadedLog:
         time_s=np.array([row.time_s for row in rows]),
     )
     validate(log)
-    return LoadedLog(log, items, segments, Shape(len(segments), int(log.position.max()) + 1, len(items)))
+    return LoadedLog(
+        log, items, segments, Shape(len(segments), int(log.position.max()) + 1, len(items))
+    )
 
 
 def read_events(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -173,10 +212,16 @@ def read_events(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
             try:
                 event = json.loads(line)
             except ValueError as error:
-                msg = f"expected one JSON object per line in {path}, found broken JSON in line {number}: {error}"
+                msg = (
+                    f"expected one JSON object per line in {path}, found broken JSON in line "
+                    f"{number}: {error}"
+                )
                 raise LogError(msg) from None
             if not isinstance(event, dict):
-                msg = f"expected one JSON object per line in {path}, found {type(event).__name__} in line {number}"
+                msg = (
+                    f"expected one JSON object per line in {path}, found {type(event).__name__} in "
+                    f"line {number}"
+                )
                 raise LogError(msg)
             yield f"{path}:{number}", event
 
@@ -206,5 +251,8 @@ def _seconds(found: Any, where: str) -> float:
             return time.timestamp()
     elif isinstance(found, int | float) and not isinstance(found, bool):
         return float(found)
-    msg = f"expected seconds since the epoch or an RFC 3339 time with its zone in ts at {where}, found {found!r}"
+    msg = (
+        f"expected seconds since the epoch or an RFC 3339 time with its zone in ts at {where}, "
+        f"found {found!r}"
+    )
     raise LogError(msg)

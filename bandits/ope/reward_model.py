@@ -1,14 +1,17 @@
-"""A reward model for the direct method and for doubly robust: shrunken averages, from general to specific.
+"""A reward model for the direct method and for doubly robust: shrunken averages, from general to
+specific.
 
     g = sum r / n                                           global mean
     m_a = (sum_a r + k g) / (n_a + k)                       item over all segments
     q_sa = (sum_sa r + k m_a) / (n_sa + k)                  item in the segment
     q_sla = q_sa f_l,   f_l = (sum_l r + k g) / (n_l + k) / g      position as a factor
 
-with k = `strength` / (share of rewarded rows): as many rows as bring `strength` rewards, so that the shrinkage means the same
-at a click rate of 17% and of 1.7%. A model this simple explains a small part of the reward; DR needs no more to stay unbiased.
+with k = `strength` / (share of rewarded rows): as many rows as bring `strength` rewards, so that
+the shrinkage means the same at a click rate of 17% and of 1.7%. A model this simple explains a
+small part of the reward; DR needs no more to stay unbiased.
 
-Wrong tool when clicks depend on what stands beside an item: this model knows the item, its segment and its place alone.
+Wrong tool when clicks depend on what stands beside an item: this model knows the item, its segment
+and its place alone.
 """
 
 from typing import NamedTuple
@@ -17,7 +20,9 @@ import numpy as np
 
 from bandits.ope.log import F64, Log, Shape, reward_of, validate
 
-STRENGTH = 10.0  # rewards' worth of trust in the more general mean; less overfits rare clicks, more hides items' differences
+# rewards' worth of trust in the more general mean; less overfits rare clicks, more hides items'
+# differences
+STRENGTH = 10.0
 
 
 class RewardModel(NamedTuple):
@@ -27,7 +32,9 @@ class RewardModel(NamedTuple):
     rewarded: int  # rows with a reward that it was fitted on
 
 
-def fit_reward_model(log: Log, shape: Shape, reward: str = "click", strength: float = STRENGTH) -> RewardModel:
+def fit_reward_model(
+    log: Log, shape: Shape, reward: str = "click", strength: float = STRENGTH
+) -> RewardModel:
     """Fit q on the training part; a larger `strength` trusts the more general means longer.
 
     Raises
@@ -50,7 +57,8 @@ def fit_reward_model(log: Log, shape: Shape, reward: str = "click", strength: fl
     arm = (total + k * item) / (seen + k)  # (n_segments, n_items)
     if g == 0:  # values that cancel out: a factor on a mean of zero says nothing
         return RewardModel(np.repeat(arm[:, None, :], shape.n_positions, axis=1), rewarded)
-    at_position = np.bincount(log.position, weights=r, minlength=shape.n_positions)  # (n_positions,)
+    # (n_positions,)
+    at_position = np.bincount(log.position, weights=r, minlength=shape.n_positions)
     n_position = np.bincount(log.position, minlength=shape.n_positions)  # (n_positions,)
     factor = (at_position + k * g) / (n_position + k) / g  # (n_positions,)
     return RewardModel(arm[:, None, :] * factor[None, :, None], rewarded)

@@ -1,14 +1,16 @@
 """Reward-interaction IPS for slates: every position weighed by its item and all items above it.
 
-    V = 1/m sum_i sum_l  w_i,1:l r_il,     w_i,1:l = pi(a_i1, ..., a_il | x_i) / p(a_i1, ..., a_il | x_i)
+    V = 1/m sum_i sum_l  w_i,1:l r_il,     w_i,1:l = pi(a_i1, ..., a_il | x_i) / p(a_i1, ..., a_il |
+                                           x_i)
 
-Unbiased when a click depends on its own item and on what stands above (the reader goes from top to bottom: the cascade
-assumption). Needs conditional propensities: the probability of each item given those above it. `rips_sn` divides each
-position by the weights seen. `sips` weighs the whole slate at once and assumes nothing.
+Unbiased when a click depends on its own item and on what stands above (the reader goes from top to
+bottom: the cascade assumption). Needs conditional propensities: the probability of each item given
+those above it. `rips_sn` divides each position by the weights seen. `sips` weighs the whole slate
+at once and assumes nothing.
 
-Wrong tool when slates are long: the weights multiply. Use `cascade_dr`, or `iips` and its stronger assumption.
-McInerney, Brost, Chandar, Mehrotra & Carterette (2020), Counterfactual Evaluation of Slate Recommendations with Sequential
-Reward Interactions.
+Wrong tool when slates are long: the weights multiply. Use `cascade_dr`, or `iips` and its stronger
+assumption. McInerney, Brost, Chandar, Mehrotra & Carterette (2020), Counterfactual Evaluation of
+Slate Recommendations with Sequential Reward Interactions.
 """
 
 import numpy as np
@@ -51,7 +53,8 @@ def rips_sn(sample: Sample) -> Terms:
 
 
 def sips(sample: Sample) -> Terms:
-    """Return the terms of standard IPS for slates, V = 1/m sum_i w_i,1:L sum_l r_il; V is reward per slate.
+    """Return the terms of standard IPS for slates, V = 1/m sum_i w_i,1:L sum_l r_il; V is reward
+    per slate.
 
     Raises
     ------
@@ -65,7 +68,8 @@ def sips(sample: Sample) -> Terms:
 
 def slate_weight(sample: Sample) -> F64:
     """Return the ratio of the probabilities of whole slates, w_i,1:L; (m,)."""
-    last = np.zeros(int(sample.slate.max()) + 1, dtype=np.int64)  # (m,) lowest position of each slate
+    # (m,) lowest position of each slate
+    last = np.zeros(int(sample.slate.max()) + 1, dtype=np.int64)
     np.maximum.at(last, sample.slate, sample.position)
     is_last = sample.position == last[sample.slate]  # (n,)
     return np.bincount(sample.slate[is_last], weights=prefix(sample)[is_last]).astype(np.float64)

@@ -1,10 +1,13 @@
 """See a log through one policy: weights, matches and modelled rewards for every row.
 
-    w_i        = table[s_i, l_i, a_i] / p_i                                       marginal propensities
-    w_i,1:l    = product over the rows above and this one of pi(a | above) / p(a | above)    conditional propensities
+    w_i        = table[s_i, l_i, a_i] / p_i                                       marginal
+    propensities
+    w_i,1:l    = product over the rows above and this one of pi(a | above) / p(a | above)
+    conditional propensities
 
-With `conditional=False` (the contract) `propensity` is the probability of the item at its position, whatever stands above; with
-`conditional=True` it is that of the item given the items above it in the slate, which is what RIPS and cascade DR need.
+With `conditional=False` (the contract) `propensity` is the probability of the item at its position,
+whatever stands above; with `conditional=True` it is that of the item given the items above it in
+the slate, which is what RIPS and cascade DR need.
 """
 
 from typing import NamedTuple
@@ -16,7 +19,8 @@ from bandits.ope.reward_model import RewardModel
 from bandits.ope.target import Target
 from bandits.ope.terms import Sample
 
-UNIFORM_TOLERANCE = 1e-6  # relative spread of propensities that are still called equal (they are written with few digits)
+# relative spread of propensities that are still called equal (they are written with few digits)
+UNIFORM_TOLERANCE = 1e-6
 
 
 def sample_of(
@@ -48,7 +52,8 @@ def sample_of(
     Raises
     ------
     LogError
-        The log is invalid, does not fit the target's shape, or its slates have gaps where conditional propensities need none.
+        The log is invalid, does not fit the target's shape, or its slates have gaps where
+        conditional propensities need none.
     """
     shape = Shape(*target.table.shape)
     validate(log, shape)
@@ -90,25 +95,34 @@ def _matches(log: Log, target: Target, rng: np.random.Generator) -> F64:
         for position in range(target.table.shape[1]):
             here = (log.segment == segment) & (log.position == position)  # (n,)
             edges = np.cumsum(target.table[segment, position])  # (n_items,)
-            drawn = np.searchsorted(edges, u[here] * edges[-1], side="right")  # first item whose edge is above the draw
+            # first item whose edge is above the draw
+            drawn = np.searchsorted(edges, u[here] * edges[-1], side="right")
             matched[here] = drawn == log.item[here]
     return matched
 
 
 class _Given(NamedTuple):
     probability: F64  # (n,) of the logged item, given those above it
-    q: F64 | None  # (n,) modelled reward of this position, expected under the target given those above
+    # (n,) modelled reward of this position, expected under the target given those above
+    q: F64 | None
 
 
 def _given_above(sample: Sample, log: Log, target: Target, model: RewardModel | None) -> Sample:
     """Add the prefix weights, and the modelled rewards of the rest of the slate."""
     top = np.concatenate([[True], sample.slate[1:] != sample.slate[:-1]])  # (n,)
     if (log.position[top] != 0).any() or (np.diff(log.position)[~top[1:]] != 1).any():
-        msg = "expected slates whose positions run from 0 without a gap, found gaps; conditional propensities need whole slates"
+        msg = (
+            "expected slates whose positions run from 0 without a gap, found gaps; conditional "
+            "propensities need whole slates"
+        )
         raise LogError(msg)
     if target.slots == "joint":
         return sample  # pi(a | above) is not known: RIPS and cascade DR will say so
-    given = _sequential(sample, log, target, model) if target.slots == "sequential" else _independent(log, target, sample)
+    given = (
+        _sequential(sample, log, target, model)
+        if target.slots == "sequential"
+        else _independent(log, target, sample)
+    )
     ratio = given.probability / log.propensity  # (n,)
     prefix = ratio.copy()
     for position in range(1, int(log.position.max()) + 1):
@@ -117,7 +131,8 @@ def _given_above(sample: Sample, log: Log, target: Target, model: RewardModel | 
     sample = sample._replace(weight=ratio, prefix_weight=prefix)
     if model is None or sample.q_logged is None or sample.q_target is None or given.q is None:
         return sample
-    below = _sum_within(sample.q_target[::-1], sample.slate[::-1])[::-1] - sample.q_target  # (n,) of the rows below
+    # (n,) of the rows below
+    below = _sum_within(sample.q_target[::-1], sample.slate[::-1])[::-1] - sample.q_target
     return sample._replace(q_rest_logged=sample.q_logged + below, q_rest_target=given.q + below)
 
 
@@ -135,20 +150,29 @@ def _sequential(sample: Sample, log: Log, target: Target, model: RewardModel | N
     if model is None:
         return _Given(w / left, None)
     placed = np.zeros(w.size)  # (n,) sum over the items above of w_a q_la
-    start = np.flatnonzero(np.concatenate([[True], sample.slate[1:] != sample.slate[:-1]]))[sample.slate]  # (n,) top row
+    # (n,) top row
+    start = np.flatnonzero(np.concatenate([[True], sample.slate[1:] != sample.slate[:-1]]))[
+        sample.slate
+    ]
     for distance in range(1, int(log.position.max()) + 1):
         rows = np.flatnonzero(np.arange(w.size) - distance >= start)
         higher = rows - distance
-        placed[rows] += w[higher] * model.table[log.segment[rows], log.position[rows], log.item[higher]]
-    everything = (target.weights[:, None, :] * model.table).sum(axis=2)[log.segment, log.position]  # (n,)
+        placed[rows] += (
+            w[higher] * model.table[log.segment[rows], log.position[rows], log.item[higher]]
+        )
+    # (n,)
+    everything = (target.weights[:, None, :] * model.table).sum(axis=2)[log.segment, log.position]
     return _Given(w / left, (everything - placed) / left)
 
 
 def _sum_within(rows: F64, slate: I64) -> F64:
-    """Return running sums of `rows` (n,) that start anew at each slate, this row included; rows of a slate are adjacent."""
+    """Return running sums of `rows` (n,) that start anew at each slate, this row included; rows of
+    a slate are adjacent.
+    """
     running = np.cumsum(rows)  # (n,)
     is_first = np.concatenate([[True], slate[1:] != slate[:-1]])  # (n,)
     before = np.where(is_first, running - rows, 0.0)  # (n,) what earlier slates add up to
-    first = np.maximum.accumulate(np.where(is_first, np.arange(rows.size), 0))  # (n,) index of the slate's first row
+    # (n,) index of the slate's first row
+    first = np.maximum.accumulate(np.where(is_first, np.arange(rows.size), 0))
     result: F64 = running - before[first]
     return result

@@ -1,9 +1,12 @@
-"""The policy file under test: the table of what `bandits.slates.serve` would show, which is what the worker shows.
+"""The policy file under test: the table of what `bandits.slates.serve` would show, which is what
+the worker shows.
 
-    counts of the training part -> prepare -> compose, many requests per segment -> table of what they got
+    counts of the training part -> prepare -> compose, many requests per segment -> table of what
+    they got
 
-over several snapshots, since a worker makes a new one whenever counts have changed. Shares are counted and not taken from the
-slates' propensities: those know the draws of their own snapshot only.
+over several snapshots, since a worker makes a new one whenever counts have changed. Shares are
+counted and not taken from the slates' propensities: those know the draws of their own snapshot
+only.
 """
 
 import numpy as np
@@ -15,7 +18,9 @@ from bandits.slates.config import SlateConfig
 from bandits.slates.request import Catalogue, Request
 from bandits.slates.serve import compose, prepare
 
-N_SNAPSHOTS = 8  # of `draws` slates each (512): a share of 5% is then known to 10% of itself (one sd); more is slower
+# of `draws` slates each (512): a share of 5% is then known to 10% of itself (one sd); more is
+# slower
+N_SNAPSHOTS = 8
 
 
 def served(
@@ -42,7 +47,8 @@ def served(
     rng
         Draws of the slates.
     catalogue
-        Categories, vectors and ages of the items; None: all available, first seen when first logged.
+        Categories, vectors and ages of the items; None: all available, first seen when first
+        logged.
     n_snapshots
         Snapshots per segment; more is finer and slower.
 
@@ -64,13 +70,18 @@ def served(
                 np.add.at(table[segment], (np.arange(shape.n_positions), np.stack(shown)), 1.0)
     filled = n_snapshots * config.draws
     if (table.sum(axis=2) < filled).any():
-        msg = f"expected slates of {shape.n_positions} items from policy {name!r}, found empty places; allow more items"
+        msg = (
+            f"expected slates of {shape.n_positions} items from policy {name!r}, found empty "
+            "places; allow more items"
+        )
         raise LogError(msg)
     return Target(name, table / filled, "joint")
 
 
 def logged_catalogue(train: Log, shape: Shape) -> Catalogue:
-    """Make the catalogue that a log implies: every item available, first seen at its first row, no category, no vector."""
+    """Make the catalogue that a log implies: every item available, first seen at its first row, no
+    category, no vector.
+    """
     first_s = np.full(shape.n_items, np.inf)  # (n_items,)
     np.minimum.at(first_s, train.item, train.time_s)
     return Catalogue(

@@ -1,13 +1,14 @@
 """The policy under test, as probabilities: what it would have shown, and how likely.
 
-A target is frozen: it does not learn from the rows that it is judged on. `from_policy` fits it on the counts of the training
-part, which is what keeps the judgement free of leakage.
+A target is frozen: it does not learn from the rows that it is judged on. `from_policy` fits it on
+the counts of the training part, which is what keeps the judgement free of leakage.
 
     table[s, l, a] = P(item a stands at position l | segment s)
 
-How the positions of one slate hang together is said by `slots`, because the slate estimators need more than this table:
-`independent` (each position drawn by itself from the table), `sequential` (Plackett-Luce: an item is drawn in proportion to
-`weights` among those not placed yet), `joint` (only the marginal table is known; Thompson sampling and all Monte Carlo ones).
+How the positions of one slate hang together is said by `slots`, because the slate estimators need
+more than this table: `independent` (each position drawn by itself from the table), `sequential`
+(Plackett-Luce: an item is drawn in proportion to `weights` among those not placed yet), `joint`
+(only the marginal table is known; Thompson sampling and all Monte Carlo ones).
 """
 
 from collections.abc import Callable
@@ -20,7 +21,9 @@ from bandits.counts import Counts
 from bandits.learning.priors import PriorConfig, arm_view
 from bandits.ope.log import F64, LogError, Shape
 
-N_DRAWS = 4000  # draws behind a Monte Carlo table: a probability of 1/34 is then known to 9% (one sd); more is slower
+# draws behind a Monte Carlo table: a probability of 1/34 is then known to 9% (one sd); more is
+# slower
+N_DRAWS = 4000
 CHUNK = 2_000_000  # scores drawn at once, 16 MB
 
 Slots = Literal["independent", "sequential", "joint"]
@@ -56,27 +59,39 @@ def fixed(name: str, table: F64, slots: Slots = "independent") -> Target:
     LogError
         A row of the table is not a probability distribution.
     """
-    if table.ndim != 3 or not np.isfinite(table).all() or (table < 0).any() or not np.allclose(table.sum(axis=2), 1):
-        msg = f"expected probabilities (segments, positions, items) that sum to 1 over the items, found {table.shape}"
+    if (
+        table.ndim != 3
+        or not np.isfinite(table).all()
+        or (table < 0).any()
+        or not np.allclose(table.sum(axis=2), 1)
+    ):
+        msg = (
+            "expected probabilities (segments, positions, items) that sum to 1 over the items, "
+            f"found {table.shape}"
+        )
         raise LogError(msg)
     return Target(name, np.asarray(table, dtype=np.float64), slots)
 
 
 def uniform(shape: Shape) -> Target:
-    """Make the policy that puts every item everywhere with equal probability, without repeats within a slate."""
+    """Make the policy that puts every item everywhere with equal probability, without repeats
+    within a slate.
+    """
     table = np.full(shape, 1 / shape.n_items)
     return Target("uniform", table, "sequential", np.ones((shape.n_segments, shape.n_items)))
 
 
 def plackett_luce(name: str, weights: F64, n_positions: int, rng: np.random.Generator) -> Target:
-    """Make the policy that fills a slate from the top, drawing in proportion to `weights` (n_segments, n_items), each > 0.
+    """Make the policy that fills a slate from the top, drawing in proportion to `weights`
+    (n_segments, n_items), each > 0.
 
-    The marginal table is Monte Carlo from position 1 on (Gumbel keys: adding Gumbel noise to log weights and sorting draws
-    exactly such slates; Kool, van Hoof & Welling 2019).
+    The marginal table is Monte Carlo from position 1 on (Gumbel keys: adding Gumbel noise to log
+    weights and sorting draws exactly such slates; Kool, van Hoof & Welling 2019).
     """
 
     def draw(segment: int, n: int) -> F64:
-        keys: F64 = np.log(weights[segment]) + rng.gumbel(size=(n, weights.shape[1]))  # (n, n_items)
+        # (n, n_items)
+        keys: F64 = np.log(weights[segment]) + rng.gumbel(size=(n, weights.shape[1]))
         return keys
 
     shape = Shape(weights.shape[0], n_positions, weights.shape[1])
@@ -117,8 +132,14 @@ def from_policy(
         There are more positions than items, or counts of another shape.
 
     """
-    if counts.clicks.shape != (shape.n_segments, shape.n_items) or shape.n_positions > shape.n_items:
-        msg = f"expected counts of {shape} and no more positions than items, found {counts.clicks.shape}"
+    if (
+        counts.clicks.shape != (shape.n_segments, shape.n_items)
+        or shape.n_positions > shape.n_items
+    ):
+        msg = (
+            f"expected counts of {shape} and no more positions than items, found "
+            f"{counts.clicks.shape}"
+        )
         raise LogError(msg)
     views = [arm_view(counts, segment, config, vectors) for segment in range(shape.n_segments)]
 
@@ -131,14 +152,17 @@ def from_policy(
 
 
 def _tabulate(draw: DrawScores, shape: Shape, n_draws: int, rng: np.random.Generator) -> F64:
-    """Count how often each item stands at each position over `n_draws` draws; ties fall at random."""
+    """Count how often each item stands at each position over `n_draws` draws; ties fall
+    at random.
+    """
     table = np.zeros(shape)  # (n_segments, n_positions, n_items)
     step = max(1, CHUNK // shape.n_items)
     for segment in range(shape.n_segments):
         for start in range(0, n_draws, step):
             scores = draw(segment, min(step, n_draws - start))  # (n, n_items)
             tie_break = rng.random(scores.shape)  # (n, n_items)
-            order = np.lexsort((tie_break, -scores), axis=1)[:, : shape.n_positions]  # (n, n_positions)
+            # (n, n_positions)
+            order = np.lexsort((tie_break, -scores), axis=1)[:, : shape.n_positions]
             for position in range(shape.n_positions):
                 table[segment, position] += np.bincount(order[:, position], minlength=shape.n_items)
     return table / n_draws

@@ -1,10 +1,11 @@
 """Bayes-UCB: the posterior's own quantile, rising with time.
 
-    index_a = Q(1 - 1 / (T log(T)^c);  alpha_a, beta_a),   Q(q; a, b) the quantile of Beta(a, b), T = looks in the segment
+    index_a = Q(1 - 1 / (T log(T)^c);  alpha_a, beta_a),   Q(q; a, b) the quantile of Beta(a, b), T
+                                                           = looks in the segment
 
-Larger c explores more; the proof wants c >= 5, practice c = 0. Not promised: the bound is for immediate feedback, one item per round and
-Beta(1, 1) priors; a strong wrong prior delays it. Kaufmann, Cappé & Garivier (2012), On Bayesian Upper Confidence Bounds for Bandit
-Problems.
+Larger c explores more; the proof wants c >= 5, practice c = 0. Not promised: the bound is for
+immediate feedback, one item per round and Beta(1, 1) priors; a strong wrong prior delays it.
+Kaufmann, Cappé & Garivier (2012), On Bayesian Upper Confidence Bounds for Bandit Problems.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
     score_a = (m_a k_a + s_a) / (k_a + n_a)
 
-Wrong tool when anything is still to be learned: it shows the first items that do well for ever. For comparisons, and
-inside `epsilon_greedy`.
+Wrong tool when anything is still to be learned: it shows the first items that do well for ever. For
+comparisons, and inside `epsilon_greedy`.
 """
 
 from __future__ import annotations

@@ -1,13 +1,17 @@
 """KL-UCB: the largest rate that the counts do not rule out.
 
-    index_a = max { q : N_a kl(p_a, q) <= log(1 + T / N_a) + c log(log(T)) }        (plus, the default)
-    index_a = max { q : N_a kl(p_a, q) <= log(T) + c log(log(T)) }                  (as first published)
+    index_a = max { q : N_a kl(p_a, q) <= log(1 + T / N_a) + c log(log(T)) }        (plus, the
+    default)
+    index_a = max { q : N_a kl(p_a, q) <= log(T) + c log(log(T)) }                  (as first
+    published)
 
-with kl(p, q) = p log(p / q) + (1 - p) log((1 - p) / (1 - q)); p_a, N_a: posterior mean and its worth in looks; T = looks in the segment.
-`plus` asks less of arms that are known well. Solved by Newton steps on all arms at once. Larger c explores more; the proof wants c = 3,
-practice c = 0. Not promised: the bound is for immediate feedback and one item per round; with late feedback an index alone repeats itself,
-so sample as well. Garivier & Cappé (2011), The KL-UCB Algorithm for Bounded Stochastic Bandits and Beyond (KL-UCB+ in section 4);
-Honda (2019), A Note on KL-UCB+ Policy for the Stochastic Bandit.
+with kl(p, q) = p log(p / q) + (1 - p) log((1 - p) / (1 - q)); p_a, N_a: posterior mean and its
+worth in looks; T = looks in the segment. `plus` asks less of arms that are known well. Solved by
+Newton steps on all arms at once. Larger c explores more; the proof wants c = 3, practice c = 0. Not
+promised: the bound is for immediate feedback and one item per round; with late feedback an index
+alone repeats itself, so sample as well. Garivier & Cappé (2011), The KL-UCB Algorithm for Bounded
+Stochastic Bandits and Beyond (KL-UCB+ in section 4); Honda (2019), A Note on KL-UCB+ Policy for the
+Stochastic Bandit.
 """
 
 from __future__ import annotations
@@ -54,8 +58,9 @@ def kl_ucb(*, c: float = 0.0, plus: bool = True) -> Policy:
 def upper_bound(p: Floats, d: Floats) -> Floats:
     """Largest q in [p, 1) with kl(p, q) <= d, element by element, to about 1e-13.
 
-    kl(p, .) is convex and rises right of p, so Newton steps from a point with kl >= d come down to the root and never pass it. The start
-    solves (q - p)^2 / (2 q) = d, whose left side is below kl, or stays below 1 by what the failures alone allow.
+    kl(p, .) is convex and rises right of p, so Newton steps from a point with kl >= d come down to
+    the root and never pass it. The start solves (q - p)^2 / (2 q) = d, whose left side is below kl,
+    or stays below 1 by what the failures alone allow.
     """
     most = d - p * np.log(np.maximum(p, TINY))  # (1 - p) log((1 - p) / (1 - q)) is at most this
     ceiling = 1 - (1 - p) * np.exp(-most / np.maximum(1 - p, 1e-16))

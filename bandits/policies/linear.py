@@ -1,13 +1,16 @@
-"""The linear model of one segment's rates on item vectors, rebuilt from counts, with a residual per arm.
+"""The linear model of one segment's rates on item vectors, rebuilt from counts, with a residual per
+arm.
 
     y_a = s_a / n_a - g,   A = lambda I + X' D X,   b = X' D y,   D = n_a / (v + r n_a)
     line of a: g + x_a' A^-1 b, with variance x_a' A^-1 x_a
     residual of a ~ Normal(0, r), posterior by the arm's own n_a looks of variance v = g (1 - g)
 
-g is the segment's rate. Without the residual (r = 0) a line through embeddings goes on losing wherever clicks are not linear in them; with
-it, the line is where a new arm starts and its own counts decide in the end. Nothing is stored: a new release of vectors is used at once.
-Li, Chu, Langford & Schapire (2010), A Contextual-Bandit Approach to Personalized News Article Recommendation (hybrid of shared and own
-parts); Agrawal & Goyal (2013), Thompson Sampling for Contextual Bandits with Linear Payoffs.
+g is the segment's rate. Without the residual (r = 0) a line through embeddings goes on losing
+wherever clicks are not linear in them; with it, the line is where a new arm starts and its own
+counts decide in the end. Nothing is stored: a new release of vectors is used at once. Li, Chu,
+Langford & Schapire (2010), A Contextual-Bandit Approach to Personalized News Article Recommendation
+(hybrid of shared and own parts); Agrawal & Goyal (2013), Thompson Sampling for Contextual Bandits
+with Linear Payoffs.
 """
 
 from __future__ import annotations
@@ -62,9 +65,11 @@ def fit_line(arms: ArmView, spread: float, residual: float) -> Line:
     arms
         The segment, with vectors.
     spread
-        Prior standard deviation of a unit vector's line, relative to g: lambda = 1 / (spread g)^2. Larger learns faster.
+        Prior standard deviation of a unit vector's line, relative to g: lambda = 1 / (spread g)^2.
+        Larger learns faster.
     residual
-        Prior standard deviation of an arm's own part, relative to g: r = (residual g)^2. Larger trusts own counts sooner; 0 has none.
+        Prior standard deviation of an arm's own part, relative to g: r = (residual g)^2. Larger
+        trusts own counts sooner; 0 has none.
 
     Raises
     ------
@@ -73,12 +78,16 @@ def fit_line(arms: ArmView, spread: float, residual: float) -> Line:
 
     """
     if arms.vectors is None:
-        message = "linear policies need item vectors, found none; publish an encoder release, or use `thompson`"
+        message = (
+            "linear policies need item vectors, found none; publish an encoder release, or use "
+            "`thompson`"
+        )
         raise ValueError(message)
     x = np.asarray(arms.vectors, dtype=np.float64)  # (n_items, d)
     n, s = arms.impressions + arms.in_flight, arms.clicks  # (n_items,)
     base = float(arms.prior_mean.mean())
-    g = float((s.sum() + 1) / (arms.impressions.sum() + 1 / base))  # one click's worth of the prior before any look
+    # one click's worth of the prior before any look
+    g = float((s.sum() + 1) / (arms.impressions.sum() + 1 / base))
     s = s + arms.in_flight * g  # looks in flight shrink the spread and move no mean
     v, r = g * (1 - g), (residual * g) ** 2
     d = n / (v + r * n)  # (n_items,) precision of y

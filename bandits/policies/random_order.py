@@ -1,5 +1,5 @@
-"""Random: every order of the items equally likely. The logging policy that makes every log usable, and the yardstick
-of regret.
+"""Random: every order of the items equally likely. The logging policy that makes every log usable,
+and the yardstick of regret.
 """
 
 from __future__ import annotations

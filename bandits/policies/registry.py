@@ -1,5 +1,5 @@
-"""The registry of policies: one line per entry, each a factory with keyword options. All of them read the same
-`ArmView`.
+"""The registry of policies: one line per entry, each a factory with keyword options. All of them
+read the same `ArmView`.
 """
 
 from __future__ import annotations

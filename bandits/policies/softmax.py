@@ -2,10 +2,11 @@
 
     score_a = log(mean_a) / tau + G_a,   G_a ~ Gumbel(0, 1)
 
-so that item a comes first with probability mean_a^(1/tau) / sum_b mean_b^(1/tau). The logarithm makes tau free of the
-click rate: at tau = 0.2 an item with half the rate comes first 32 times less often. Larger tau explores more. Wrong
-tool when rates are known well: it explores for ever, by rate and not by uncertainty. Plackett (1975), The analysis of
-permutations; Yellott (1977), The relationship between Luce's choice axiom, ...
+so that item a comes first with probability mean_a^(1/tau) / sum_b mean_b^(1/tau). The logarithm
+makes tau free of the click rate: at tau = 0.2 an item with half the rate comes first 32 times less
+often. Larger tau explores more. Wrong tool when rates are known well: it explores for ever, by rate
+and not by uncertainty. Plackett (1975), The analysis of permutations; Yellott (1977), The
+relationship between Luce's choice axiom, ...
 """
 
 from __future__ import annotations

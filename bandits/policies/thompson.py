@@ -1,11 +1,13 @@
-"""Thompson sampling for click-like rewards: draw one rate per arm from its posterior, rank by the draw.
+"""Thompson sampling for click-like rewards: draw one rate per arm from its posterior, rank by the
+draw.
 
     theta_a ~ Beta(m_a k_a + s_a, (1 - m_a) k_a + n_a - s_a)
 
-A larger prior strength k trusts the prior mean m longer. Wrong tool when rewards are not 0 or 1: use
-`thompson_gaussian`. With delayed clicks leave the unripe looks out of n (`bandits.learning.delay`), or every fresh impression
-counts as a failure. Thompson (1933), On the likelihood that one unknown probability exceeds another ...; Chapelle & Li
-(2011), An Empirical Evaluation of Thompson Sampling.
+A larger prior strength k trusts the prior mean m longer. Wrong tool when rewards are not 0 or 1:
+use `thompson_gaussian`. With delayed clicks leave the unripe looks out of n
+(`bandits.learning.delay`), or every fresh impression counts as a failure. Thompson (1933), On the
+likelihood that one unknown probability exceeds another ...; Chapelle & Li (2011), An Empirical
+Evaluation of Thompson Sampling.
 """
 
 from __future__ import annotations
@@ -21,8 +23,8 @@ def thompson(*, sharpness: float = 1.0) -> Policy:
     Parameters
     ----------
     sharpness
-        The posterior's counts are multiplied by it: above 1 draws nearer to the mean and explores less, below 1 more.
-        The regret bounds are for 1.
+        The posterior's counts are multiplied by it: above 1 draws nearer to the mean and explores
+        less, below 1 more. The regret bounds are for 1.
 
     Raises
     ------

@@ -1,8 +1,9 @@
 """The counts learner: this library's policies as the simulator and the benchmarks run them.
 
-State is counts and nothing else. A slate that goes out adds its looks to `examined` and `unripe`; feedback takes them out of `unripe` and
-adds the clicks. Memories (`Counts.recent`) forget by clicks: their clock is the number of clicks so far, so that one half-life suits busy
-and quiet sites, high click rates and low ones.
+State is counts and nothing else. A slate that goes out adds its looks to `examined` and `unripe`;
+feedback takes them out of `unripe` and adds the clicks. Memories (`Counts.recent`) forget by
+clicks: their clock is the number of clicks so far, so that one half-life suits busy and quiet
+sites, high click rates and low ones.
 """
 
 from __future__ import annotations
@@ -21,10 +22,12 @@ from bandits.policies.mixture import default_policy
 from bandits.simulation.simulate import Feedback, Shown
 from bandits.simulation.world import Ints
 
-# Half-lives of the memories, in clicks of the whole site: the shortest sees a change within minutes of a busy site, each next one is
-# four times longer, so that some memory is always between 1/4 and 1/1 of the time since a change.
+# Half-lives of the memories, in clicks of the whole site: the shortest sees a change within minutes
+# of a busy site, each next one is four times longer, so that some memory is always between 1/4 and
+# 1/1 of the time since a change.
 MEMORIES = (2_000.0, 8_000.0, 32_000.0)
-RELEARN = 0.2  # strengths are learned again when the looks have grown by this share: they move slowly
+# strengths are learned again when the looks have grown by this share: they move slowly
+RELEARN = 0.2
 
 
 class State(NamedTuple):
@@ -68,7 +71,9 @@ class CountsLearner(NamedTuple):
         counts = zeros(n_segments, n_items, len(self.memories))
         return State(counts, strengths(counts, self.config, self.vectors), 0.0, n_places)
 
-    def choose(self, state: State, segments: Ints, can_show: NDArray[np.bool_], rng: np.random.Generator) -> Ints:
+    def choose(
+        self, state: State, segments: Ints, can_show: NDArray[np.bool_], rng: np.random.Generator
+    ) -> Ints:
         """Slates by one draw per visit, (b, n_places)."""
         beliefs = learn(state.counts, self.config, self.vectors, shared=state.shared)
         out = np.empty((segments.size, state.n_places), dtype=np.int64)
@@ -91,12 +96,16 @@ class CountsLearner(NamedTuple):
             )
 
         counts = show(state.counts)
-        return state._replace(counts=counts._replace(recent=tuple(show(copy) for copy in state.counts.recent)))
+        return state._replace(
+            counts=counts._replace(recent=tuple(show(copy) for copy in state.counts.recent))
+        )
 
     def learn(self, state: State, feedback: Feedback) -> State:
         """Clicks come in and their looks are ripe; memories fade by that many clicks first."""
         looks, _ = self._looks(state, feedback.segments, feedback.items)
-        clicks = self._sum(state, feedback.segments, feedback.items, feedback.clicked.astype(np.float64))
+        clicks = self._sum(
+            state, feedback.segments, feedback.items, feedback.clicked.astype(np.float64)
+        )
         n_clicks = float(clicks.sum())
 
         def ripen(counts: Counts) -> Counts:
@@ -109,7 +118,8 @@ class CountsLearner(NamedTuple):
         recent = []
         for half_life, copy in zip(self.memories, state.counts.recent, strict=True):
             keep = 2.0 ** (-n_clicks / half_life)
-            # Looks in flight are not faded: they will be taken out in full when their feedback comes.
+            # Looks in flight are not faded: they will be taken out in full when their feedback
+            # comes.
             ripe = np.maximum(copy.examined - copy.unripe, 0.0)
             faded = copy._replace(
                 impressions=copy.unripe + (copy.impressions - copy.unripe) * keep,
@@ -137,7 +147,9 @@ class CountsLearner(NamedTuple):
 
 
 def best(scores: Floats, k: int, rng: np.random.Generator) -> Ints:
-    """First k columns of every row by score, (n, k); equal scores in an order drawn once per call."""
+    """First k columns of every row by score, (n, k); equal scores in an order drawn
+    once per call.
+    """
     order = rng.permutation(scores.shape[1])
     shuffled = scores[:, order]
     if k < scores.shape[1]:
@@ -155,5 +167,13 @@ def default_learner(
     memories: Sequence[float] = MEMORIES,
     vectors: Floats | None = None,
 ) -> CountsLearner:
-    """Make the learner with this library's default policy and priors: one setting for every world."""
-    return CountsLearner(name, default_policy(), examination=tuple(examination), memories=tuple(memories), vectors=vectors)
+    """Make the learner with this library's default policy and priors: one setting for
+    every world.
+    """
+    return CountsLearner(
+        name,
+        default_policy(),
+        examination=tuple(examination),
+        memories=tuple(memories),
+        vectors=vectors,
+    )

@@ -1,11 +1,14 @@
-"""Simulate: visits to a world, in small batches, with delay, drift and arrivals; out comes the curve of regret.
+"""Simulate: visits to a world, in small batches, with delay, drift and arrivals; out comes the
+curve of regret.
 
-Each batch, in this order: 1. feedback that has come in is learned; 2. the batch's segments are drawn; 3. the learner chooses one slate per
-visit, each by a draw of its own; 4. regret is added, expected clicks of the best slate less those of the shown one; 5. looks and clicks are
-drawn, to be fed back `delay` visits later.
+Each batch, in this order: 1. feedback that has come in is learned; 2. the batch's segments are
+drawn; 3. the learner chooses one slate per visit, each by a draw of its own; 4. regret is added,
+expected clicks of the best slate less those of the shown one; 5. looks and clicks are drawn, to be
+fed back `delay` visits later.
 
-Batches grow from 1 to `largest` visits, 2% of the time so far: a learner that updates once a batch knows nearly as much as one that updates
-on every visit, and NumPy serves hundreds at once. All learners of one seed meet the same segments, in the same batches.
+Batches grow from 1 to `largest` visits, 2% of the time so far: a learner that updates once a batch
+knows nearly as much as one that updates on every visit, and NumPy serves hundreds at once. All
+learners of one seed meet the same segments, in the same batches.
 """
 
 from __future__ import annotations
@@ -46,7 +49,9 @@ class Learner(Protocol):
     def start(self, n_segments: int, n_items: int, n_places: int) -> Any:
         """State before the first visit."""
 
-    def choose(self, state: Any, segments: Ints, can_show: NDArray[np.bool_], rng: np.random.Generator) -> Ints:
+    def choose(
+        self, state: Any, segments: Ints, can_show: NDArray[np.bool_], rng: np.random.Generator
+    ) -> Ints:
         """Items (b, n_places) for a batch of visits; `can_show` (n_items,)."""
 
     def note(self, state: Any, shown: Shown) -> Any:
@@ -92,7 +97,9 @@ def batches(n_visits: int, largest: int = LARGEST) -> list[tuple[int, int]]:
     return out
 
 
-def simulate(world: World, learner: Learner, n_visits: int, seed: int, *, largest: int = LARGEST) -> Curve:
+def simulate(
+    world: World, learner: Learner, n_visits: int, seed: int, *, largest: int = LARGEST
+) -> Curve:
     """Let a learner serve a world.
 
     Parameters
@@ -128,7 +135,10 @@ def simulate(world: World, learner: Learner, n_visits: int, seed: int, *, larges
         looked, luck = nature.random((size, n_places)), nature.random((size, n_places))
         items = learner.choose(state, segments, available(world, visit), own)  # 3. (b, n_places)
         total += float(slate_regret(world, visit, segments, items).sum())  # 4.
-        clicked = (looked < world.examination) & (luck < rates_at(world, visit)[segments[:, None], items])  # 5.
+        # 5.
+        clicked = (looked < world.examination) & (
+            luck < rates_at(world, visit)[segments[:, None], items]
+        )
         state = learner.note(state, Shown(segments, items))
         waiting.append((visit + size + world.delay, Feedback(segments, items, clicked)))
         visits.append(visit + size)

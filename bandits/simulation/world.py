@@ -1,9 +1,12 @@
-"""A world with a known best slate: who visits, what they like, how far down they look, and when rates change or items arrive.
+"""A world with a known best slate: who visits, what they like, how far down they look, and when
+rates change or items arrive.
 
-    visit: segment s with probability share_s; place j is looked at with probability e_j; a click is looked at and Bernoulli(theta_si)
-    regret of a slate = sum_j e_j (theta of the j-th best available item - theta of the item shown at j), in expected clicks
+    visit: segment s with probability share_s; place j is looked at with probability e_j; a click is
+    looked at and Bernoulli(theta_si) regret of a slate = sum_j e_j (theta of the j-th best
+    available item - theta of the item shown at j), in expected clicks
 
-The best slate of a segment puts its items in the order of their rates, since e falls with the place.
+The best slate of a segment puts its items in the order of their rates, since e falls with the
+place.
 """
 
 from __future__ import annotations
@@ -61,16 +64,23 @@ def check_world(world: World) -> None:
     Raises
     ------
     WorldError
-        On rates outside [0, 1], shares that do not sum to 1, examination that rises or leaves (0, 1], more places than items at the
-        start, or arrays that do not fit.
+        On rates outside [0, 1], shares that do not sum to 1, examination that rises or leaves (0,
+        1], more places than items at the start, or arrays that do not fit.
 
     """
     n_segments, n_items = world.rates.shape
     for rates in (world.rates, world.rates if world.rates_after is None else world.rates_after):
         if rates.shape != (n_segments, n_items) or not ((rates >= 0) & (rates <= 1)).all():
-            message = f"rates must be (n_segments, n_items) in [0, 1], found shape {rates.shape} from {rates.min()} to {rates.max()}"
+            message = (
+                f"rates must be (n_segments, n_items) in [0, 1], found shape {rates.shape} from "
+                f"{rates.min()} to {rates.max()}"
+            )
             raise WorldError(message)
-    if world.share.shape != (n_segments,) or not (world.share >= 0).all() or abs(float(world.share.sum()) - 1) > 1e-9:
+    if (
+        world.share.shape != (n_segments,)
+        or not (world.share >= 0).all()
+        or abs(float(world.share.sum()) - 1) > 1e-9
+    ):
         message = f"share must be {n_segments} numbers that sum to 1, found {world.share.tolist()}"
         raise WorldError(message)
     e = world.examination
@@ -85,7 +95,9 @@ def check_world(world: World) -> None:
 
 def rates_at(world: World, visit: int) -> Floats:
     """Rates in force, (n_segments, n_items)."""
-    return world.rates if world.rates_after is None or visit < world.change_at else world.rates_after
+    return (
+        world.rates if world.rates_after is None or visit < world.change_at else world.rates_after
+    )
 
 
 def available(world: World, visit: int) -> NDArray[np.bool_]:
@@ -122,7 +134,14 @@ def slate_regret(world: World, visit: int, segments: Ints, items: Ints) -> Float
 def uniform_regret(world: World, n_visits: int) -> float:
     """Expected regret of slates in random order, in clicks."""
     total = 0.0
-    stops = sorted({0, n_visits, *(world.arrives_at.tolist() if world.arrives_at is not None else []), world.change_at})
+    stops = sorted(
+        {
+            0,
+            n_visits,
+            *(world.arrives_at.tolist() if world.arrives_at is not None else []),
+            world.change_at,
+        }
+    )
     stops = [stop for stop in stops if stop <= n_visits]
     for begin, end in itertools.pairwise(stops):
         mean = rates_at(world, begin)[:, available(world, begin)].mean(axis=1)  # (n_segments,)
@@ -132,7 +151,9 @@ def uniform_regret(world: World, n_visits: int) -> float:
 
 
 def trade_places(rates: Floats, share: Floats, n_best: int, rng: np.random.Generator) -> Floats:
-    """Drift: the `n_best` items that are best over all segments trade their rates with as many others, (n_segments, n_items)."""
+    """Drift: the `n_best` items that are best over all segments trade their rates with as many
+    others, (n_segments, n_items).
+    """
     order = np.argsort(-(share @ rates), kind="stable")  # (n_items,)
     best, others = order[:n_best], rng.choice(order[n_best:], size=n_best, replace=False)
     source = np.arange(rates.shape[1])

@@ -3,10 +3,11 @@
     plain     the k largest scores, equals in random order
     greedy    place by place: argmax over the allowed items of score + diversity term
 
-An item is allowed while no limit that counts it is full; while a floor is open, only its members are. So floors are
-chosen for first, when caps still leave them room, and the slate is then ordered by score: a floor costs the lowest
-places. Where nothing is allowed, caps give way. Diversity looks at the `depth` best items of a draw, plus those that a
-choice without diversity takes, so that a choice within the limits is always at hand.
+An item is allowed while no limit that counts it is full; while a floor is open, only its members
+are. So floors are chosen for first, when caps still leave them room, and the slate is then ordered
+by score: a floor costs the lowest places. Where nothing is allowed, caps give way. Diversity looks
+at the `depth` best items of a draw, plus those that a choice without diversity takes, so that a
+choice within the limits is always at hand.
 """
 
 from __future__ import annotations
@@ -23,7 +24,9 @@ from bandits.slates.top_k import Columns, first_of_equals, top_k
 
 
 class Choice(NamedTuple):
-    """Slates of many draws, each (n_draws, min(k, n_items)): columns int64, their final scores, the diversity terms."""
+    """Slates of many draws, each (n_draws, min(k, n_items)): columns int64, their final scores, the
+    diversity terms.
+    """
 
     columns: Columns
     score: Floats
@@ -53,7 +56,8 @@ def choose(
     limits
         Over the same items, or None.
     diversifier, vectors, depth
-        The method, (n_items, d) unit rows, and how many of a draw's best items it looks at; ignored without vectors.
+        The method, (n_items, d) unit rows, and how many of a draw's best items it looks at; ignored
+        without vectors.
 
     """
     n_draws, n_items = score.shape
@@ -87,7 +91,9 @@ def _greedy(
     diversifier: Diversifier | None,
     vectors: Vectors | None,
 ) -> tuple[Columns, Floats]:
-    """Choose place by place among the columns `seen` (n_draws, n_seen); returns columns and terms, (n_draws, k)."""
+    """Choose place by place among the columns `seen` (n_draws, n_seen); returns columns and terms,
+    (n_draws, k).
+    """
     n_draws, n_seen = score.shape
     rows = np.arange(n_draws)
     keys = rng.random(score.shape)  # order of equals
@@ -100,7 +106,8 @@ def _greedy(
     for place in range(k):
         total = score if diversifier is None or state is None else score + diversifier.term(state)
         allowed = free if room is None else room.allowed(free)
-        pick = first_of_equals(np.where(allowed, total, -np.inf), np.where(allowed, keys, -1.0))  # (n_draws,)
+        # (n_draws,)
+        pick = first_of_equals(np.where(allowed, total, -np.inf), np.where(allowed, keys, -1.0))
         chosen[:, place] = seen[rows, pick]
         free[rows, pick] = False
         if diversifier is not None and state is not None and vectors is not None:
@@ -112,7 +119,10 @@ def _greedy(
             room.take(rows, pick)
     if room is not None and room.least.any():
         order = np.lexsort((rng.random(finals.shape), -finals), axis=1)  # (n_draws, k)
-        chosen, terms = np.take_along_axis(chosen, order, axis=1), np.take_along_axis(terms, order, axis=1)
+        chosen, terms = (
+            np.take_along_axis(chosen, order, axis=1),
+            np.take_along_axis(terms, order, axis=1),
+        )
     return chosen, terms
 
 
@@ -120,13 +130,16 @@ class _Room:
     """How much of every limit is used, in slates that are being filled; one row per draw."""
 
     def __init__(self, limits: Limits, seen: Columns, free: NDArray[np.bool_]) -> None:
-        self.category = None if limits.category is None else limits.category[seen]  # (n_draws, n_seen)
+        # (n_draws, n_seen)
+        self.category = None if limits.category is None else limits.category[seen]
         self.per_category = limits.per_category
         self.same = np.zeros(seen.shape, dtype=np.int64)  # taken of the item's own category
         self.member = limits.member[:, seen]  # (n_limits, n_draws, n_seen)
         self.most = np.asarray(limits.most, dtype=np.int64)[:, None]  # (n_limits, 1)
         # A floor asks for no more members than there are.
-        self.least = np.minimum(np.asarray(limits.least, dtype=np.int64)[:, None], (self.member & free).sum(axis=2))
+        self.least = np.minimum(
+            np.asarray(limits.least, dtype=np.int64)[:, None], (self.member & free).sum(axis=2)
+        )
         self.taken = np.zeros(self.member.shape[:2], dtype=np.int64)  # (n_limits, n_draws)
 
     def allowed(self, free: NDArray[np.bool_]) -> NDArray[np.bool_]:

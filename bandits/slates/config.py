@@ -1,7 +1,9 @@
-"""The policy file: one frozen value that says how slates are made, read from TOML, every key checked.
+"""The policy file: one frozen value that says how slates are made, read from TOML, every key
+checked.
 
-A misspelt key, a wrong type or a value out of range is an error that names the valid choices: a setting that is
-silently ignored costs clicks for weeks. `docs/policy-file.md` lists every key with its unit, range and default.
+A misspelt key, a wrong type or a value out of range is an error that names the valid choices: a
+setting that is silently ignored costs clicks for weeks. `docs/policy-file.md` lists every key with
+its unit, range and default.
 """
 
 from __future__ import annotations
@@ -26,7 +28,9 @@ VERSION_DIGITS = 12  # 48 bits of SHA-256: two files of one deployment do not me
 
 @dataclass(frozen=True, slots=True)
 class PolicyChoice:
-    """One policy of the mix: its registry name, its weight above 0, and its options as sorted pairs."""
+    """One policy of the mix: its registry name, its weight above 0, and its options as sorted
+    pairs.
+    """
 
     name: str
     weight: float = 1.0
@@ -39,7 +43,9 @@ class PolicyChoice:
 
 @dataclass(frozen=True, slots=True)
 class Diversity:
-    """Re-ranking for variety: `kind` none, mmr or dpp; `strength` in spreads of the score; `shortlist` in slates."""
+    """Re-ranking for variety: `kind` none, mmr or dpp; `strength` in spreads of the score;
+    `shortlist` in slates.
+    """
 
     kind: str = "none"
     strength: float = 0.5
@@ -48,7 +54,9 @@ class Diversity:
 
 @dataclass(frozen=True, slots=True)
 class Exposure:
-    """Caps and floors: slots per category and slate, and an item's share of the segment's impressions."""
+    """Caps and floors: slots per category and slate, and an item's share of the segment's
+    impressions.
+    """
 
     max_per_category: int | None = None
     max_share: float = 1.0
@@ -58,7 +66,9 @@ class Exposure:
 
 @dataclass(frozen=True, slots=True)
 class Exploration:
-    """Budget per slate: slots for unproven items, those that expect fewer clicks so far than `proven_clicks`."""
+    """Budget per slate: slots for unproven items, those that expect fewer clicks so far than
+    `proven_clicks`.
+    """
 
     max_slots: int | None = None
     min_slots: int = 0
@@ -78,7 +88,8 @@ class SlateConfig:
     objectives
         (name, weight) pairs, relative; those of weight 0 are left out.
     half_life_s
-        Half-life in seconds of the memory that is compared with all counts to find change; None leaves memories to whoever keeps counts.
+        Half-life in seconds of the memory that is compared with all counts to find change; None
+        leaves memories to whoever keeps counts.
     priors
         How much an arm borrows (`bandits.learning.priors`).
     examination
@@ -90,7 +101,8 @@ class SlateConfig:
     exclude
         Item ids never shown; whoever knows the ids marks them unavailable.
     draws
-        Draws of one snapshot from which slates are served; more is finer propensities and slower snapshots.
+        Draws of one snapshot from which slates are served; more is finer propensities and slower
+        snapshots.
 
     """
 
@@ -109,13 +121,17 @@ class SlateConfig:
 
     @property
     def version(self) -> str:
-        """Short hash of the content: equal settings have equal versions, whatever file they came from."""
+        """Short hash of the content: equal settings have equal versions, whatever file they came
+        from.
+        """
         content = json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(content.encode()).hexdigest()[:VERSION_DIGITS]
 
     @property
     def policy(self) -> str:
-        """Name for a slate's `policy`: the mix, and the combiner where it is not the weighted average."""
+        """Name for a slate's `policy`: the mix, and the combiner where it is not the weighted
+        average.
+        """
         mix = "+".join(choice.name for choice in self.policies)
         return mix if self.combiner == "weighted" else f"{self.combiner}({mix})"
 
@@ -123,7 +139,15 @@ class SlateConfig:
 DEFAULT = SlateConfig()
 
 
-__all__ = ["DEFAULT", "ConfigError", "PolicyChoice", "SlateConfig", "load_config", "normalised", "parse_config"]
+__all__ = [
+    "DEFAULT",
+    "ConfigError",
+    "PolicyChoice",
+    "SlateConfig",
+    "load_config",
+    "normalised",
+    "parse_config",
+]
 
 
 def load_config(path: Path | None) -> SlateConfig:
@@ -140,7 +164,10 @@ def load_config(path: Path | None) -> SlateConfig:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        message = f"policy file {path} must be a readable UTF-8 text file: {error}; check the path and its permissions"
+        message = (
+            f"policy file {path} must be a readable UTF-8 text file: {error}; check the path and "
+            "its permissions"
+        )
         raise ConfigError(message) from error
     return parse_config(text)
 
@@ -171,8 +198,12 @@ def parse_config(text: str) -> SlateConfig:
         objectives=_objectives(top.table("objectives")),
         half_life_s=top.optional_number("half_life_s", DEFAULT.half_life_s, low=0.0, open_low=True),
         priors=top.table("priors").dataclass(PriorConfig()),
-        examination=top.numbers("examination", DEFAULT.examination, low=0.0, high=1.0, open_low=True),
-        freshness_half_life_s=top.number("freshness_half_life_s", DEFAULT.freshness_half_life_s, low=0.0, open_low=True),
+        examination=top.numbers(
+            "examination", DEFAULT.examination, low=0.0, high=1.0, open_low=True
+        ),
+        freshness_half_life_s=top.number(
+            "freshness_half_life_s", DEFAULT.freshness_half_life_s, low=0.0, open_low=True
+        ),
         diversity=_diversity(top.table("diversity")),
         exposure=_exposure(top.table("exposure")),
         exploration=_exploration(top.table("exploration")),
@@ -198,7 +229,10 @@ def normalised(weights: Mapping[str, float], where: str) -> dict[str, float]:
             raise ConfigError(message)
     total = sum(weights.values())
     if total <= 0:
-        message = f"{where} must have a weight above 0, found a sum of {total}; raise one of {', '.join(weights)}"
+        message = (
+            f"{where} must have a weight above 0, found a sum of {total}; raise one of "
+            f"{', '.join(weights)}"
+        )
         raise ConfigError(message)
     return {name: weight / total for name, weight in weights.items() if weight > 0}
 
@@ -225,7 +259,9 @@ def _policies(table: Table) -> tuple[PolicyChoice, ...]:
 def _objectives(table: Table) -> tuple[tuple[str, float], ...]:
     if not table.names():
         return DEFAULT.objectives
-    weights = {name: table.number(name, 0.0, low=0.0) for name in OBJECTIVE_NAMES if name in table.names()}
+    weights = {
+        name: table.number(name, 0.0, low=0.0) for name in OBJECTIVE_NAMES if name in table.names()
+    }
     table.finish(valid=OBJECTIVE_NAMES)
     normalised(weights, "objectives")
     return tuple((name, weight) for name, weight in weights.items() if weight > 0)
@@ -245,7 +281,9 @@ def _diversity(table: Table) -> Diversity:
 def _exposure(table: Table) -> Exposure:
     default = Exposure()
     value = Exposure(
-        max_per_category=table.optional_integer("max_per_category", default.max_per_category, low=1),
+        max_per_category=table.optional_integer(
+            "max_per_category", default.max_per_category, low=1
+        ),
         max_share=table.number("max_share", default.max_share, low=0.0, high=1.0, open_low=True),
         min_share=table.number("min_share", default.min_share, low=0.0, high=1.0),
         min_share_slots=table.integer("min_share_slots", default.min_share_slots, low=1, high=100),
@@ -263,6 +301,9 @@ def _exploration(table: Table) -> Exploration:
     )
     table.finish()
     if value.max_slots is not None and value.min_slots > value.max_slots:
-        message = f"exploration.min_slots must not exceed exploration.max_slots, found {value.min_slots} > {value.max_slots}"
+        message = (
+            f"exploration.min_slots must not exceed exploration.max_slots, found {value.min_slots} "
+            f"> {value.max_slots}"
+        )
         raise ConfigError(message)
     return value

@@ -1,6 +1,8 @@
-"""One table of a policy file, read key by key: each reader checks type and range, and `finish` refuses what is left.
+"""One table of a policy file, read key by key: each reader checks type and range, and `finish`
+refuses what is left.
 
-The valid keys of an error message are the keys that were asked for, so that message and code cannot disagree.
+The valid keys of an error message are the keys that were asked for, so that message and code cannot
+disagree.
 """
 
 from __future__ import annotations
@@ -19,7 +21,9 @@ T = TypeVar("T", bound=PriorConfig)
 
 
 class ConfigError(ValueError):
-    """A policy file that cannot be used: one sentence with what was expected, what was found, where, and the remedy."""
+    """A policy file that cannot be used: one sentence with what was expected, what was found,
+    where, and the remedy.
+    """
 
 
 class Table:
@@ -41,14 +45,24 @@ class Table:
             self._fail(key, "a table", value)
         return Table(self._name(key), value)
 
-    def number(self, key: str, default: float, *, low: float = -math.inf, high: float = math.inf, open_low: bool = False) -> float:
+    def number(
+        self,
+        key: str,
+        default: float,
+        *,
+        low: float = -math.inf,
+        high: float = math.inf,
+        open_low: bool = False,
+    ) -> float:
         """Read a finite number in [low, high], or (low, high] where `open_low`."""
         value = self._get(key, default)
         if not _in_range(value, low, high, open_low):
             self._fail(key, _range("a number", low, high, open_low), value)
         return float(value)
 
-    def optional_number(self, key: str, default: float | None, *, low: float = -math.inf, open_low: bool = False) -> float | None:
+    def optional_number(
+        self, key: str, default: float | None, *, low: float = -math.inf, open_low: bool = False
+    ) -> float | None:
         """Read a number, or None for the word off."""
         value = self._get(key, default)
         if value is None or value == OFF:
@@ -83,14 +97,25 @@ class Table:
     def choice_of_key(self, key: str, valid: tuple[str, ...]) -> None:
         """Check a key that is itself a choice, like the name of a policy."""
         if key not in valid:
-            message = f"policy file: {self.where} must name one of {', '.join(sorted(valid))}, found {key!r}"
+            message = (
+                f"policy file: {self.where} must name one of {', '.join(sorted(valid))}, found "
+                f"{key!r}"
+            )
             raise ConfigError(message)
 
-    def numbers(self, key: str, default: tuple[float, ...], *, low: float, high: float, open_low: bool) -> tuple[float, ...]:
+    def numbers(
+        self, key: str, default: tuple[float, ...], *, low: float, high: float, open_low: bool
+    ) -> tuple[float, ...]:
         """Read a list of at least one number in the range."""
         value = self._get(key, list(default))
-        if not isinstance(value, list) or not value or not all(_in_range(v, low, high, open_low) for v in value):
-            self._fail(key, f"a list of at least one of: {_range('a number', low, high, open_low)}", value)
+        if (
+            not isinstance(value, list)
+            or not value
+            or not all(_in_range(v, low, high, open_low) for v in value)
+        ):
+            self._fail(
+                key, f"a list of at least one of: {_range('a number', low, high, open_low)}", value
+            )
         return tuple(float(v) for v in value)
 
     def strings(self, key: str) -> tuple[str, ...]:
@@ -101,7 +126,8 @@ class Table:
         return tuple(value)
 
     def rest(self) -> dict[str, float]:
-        """Keys not asked for yet, as numbers: options of a policy, which checks their names and ranges itself.
+        """Keys not asked for yet, as numbers: options of a policy, which checks their names and
+        ranges itself.
 
         true and false are 1 and 0, so that a policy's switch is a number like its other options.
         """
@@ -112,7 +138,9 @@ class Table:
         return {key: float(value) for key, value in left.items()}
 
     def dataclass(self, default: T) -> T:
-        """Read the fields of the prior settings by their own names; those that may be None also take the word learn."""
+        """Read the fields of the prior settings by their own names; those that may be None also
+        take the word learn.
+        """
         found: dict[str, Any] = {}
         for entry in fields(default):
             value = self._get(entry.name, getattr(default, entry.name))
@@ -125,7 +153,9 @@ class Table:
                 found[entry.name] = float(value)
             else:
                 words = f', or "{LEARN}"' if optional else ""
-                self._fail(entry.name, f"a number {'of at least' if optional else 'above'} 0{words}", value)
+                self._fail(
+                    entry.name, f"a number {'of at least' if optional else 'above'} 0{words}", value
+                )
         if not found.get("base_rate", 0.5) < 1:
             self._fail("base_rate", "a rate below 1", found["base_rate"])
         self.finish()
@@ -136,7 +166,10 @@ class Table:
         valid = tuple(self.asked) if valid is None else valid
         for key in self.tree:
             if key not in valid:
-                message = f"policy file: unknown key {self._name(key)!r}; valid keys here: {', '.join(valid)}"
+                message = (
+                    f"policy file: unknown key {self._name(key)!r}; valid keys here: "
+                    f"{', '.join(valid)}"
+                )
                 raise ConfigError(message)
 
     def _get(self, key: str, default: Any) -> Any:
@@ -147,7 +180,10 @@ class Table:
         return f"{self.where}.{key}" if self.where else key
 
     def _fail(self, key: str, expected: str, found: Any) -> None:
-        message = f"policy file: {self._name(key)} must be {expected}, found {found!r}; see docs/policy-file.md"
+        message = (
+            f"policy file: {self._name(key)} must be {expected}, found {found!r}; see "
+            "docs/policy-file.md"
+        )
         raise ConfigError(message)
 
 

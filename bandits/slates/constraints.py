@@ -1,14 +1,16 @@
-"""Constraints of a slate: caps per category, caps and floors on exposure, and a budget for unproven items.
+"""Constraints of a slate: caps per category, caps and floors on exposure, and a budget for unproven
+items.
 
     sated_a      I_a > max_share T + grace                no slot
     owed_a       I_a < min_share T                        at least `min_share_slots` slots together
-    unproven_a   (pooled looks of a) m_a < proven_clicks  between `min_slots` and `max_slots` slots together
+    unproven_a   (pooled looks of a) m_a < proven_clicks  between `min_slots` and `max_slots` slots
+                 together
 
-with I_a the item's impressions in the segment, T their sum, m_a its prior click rate: "unproven" is counted in clicks,
-so that it means the same at any click rate. Floors are chosen
-for first and the slate then ordered by score (`bandits.slates.composition`), so they cost the lowest places. A cap gives way only
-when nothing else is left: a slate never falls short of min(k, eligible) for a cap. A floor whose members caps bar, or
-that has too few members, stays open.
+with I_a the item's impressions in the segment, T their sum, m_a its prior click rate: "unproven" is
+counted in clicks, so that it means the same at any click rate. Floors are chosen
+for first and the slate then ordered by score (`bandits.slates.composition`), so they cost the
+lowest places. A cap gives way only when nothing else is left: a slate never falls short of min(k,
+eligible) for a cap. A floor whose members caps bar, or that has too few members, stays open.
 """
 
 from __future__ import annotations
@@ -21,7 +23,8 @@ from numpy.typing import NDArray
 from bandits.arms import ArmView, Floats
 from bandits.slates.config import SlateConfig
 
-# Impressions before a share means anything: without it the first item ever shown has a share of 1 and is capped.
+# Impressions before a share means anything: without it the first item ever shown has a share of 1
+# and is capped.
 GRACE = 10.0
 
 Mask = NDArray[np.bool_]
@@ -55,7 +58,9 @@ class Limits(NamedTuple):
         return self._replace(category=category, member=self.member[:, items])
 
 
-def limits(config: SlateConfig, arms: ArmView, impressions: Floats, category: NDArray[np.int32]) -> Limits | None:
+def limits(
+    config: SlateConfig, arms: ArmView, impressions: Floats, category: NDArray[np.int32]
+) -> Limits | None:
     """Limits that a policy file asks for, over all items; None where it asks for none.
 
     Parameters
@@ -84,7 +89,11 @@ def limits(config: SlateConfig, arms: ArmView, impressions: Floats, category: ND
         rows.append((unproven, exploration.min_slots, most))
     if not rows and exposure.max_per_category is None:
         return None
-    member = np.stack([row[0] for row in rows]) if rows else np.zeros((0, arms.prior_mean.size), dtype=np.bool_)
+    member = (
+        np.stack([row[0] for row in rows])
+        if rows
+        else np.zeros((0, arms.prior_mean.size), dtype=np.bool_)
+    )
     return Limits(
         category=None if exposure.max_per_category is None else category,
         per_category=exposure.max_per_category or anything,

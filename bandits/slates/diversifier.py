@@ -1,4 +1,6 @@
-"""What a diversity method is: a state over many slates at once, a term per item, and an update when an item is taken."""
+"""What a diversity method is: a state over many slates at once, a term per item, and an update when
+an item is taken.
+"""
 
 from __future__ import annotations
 
@@ -24,8 +26,8 @@ class Diversifier(NamedTuple):
     term
         `term(state) -> (n_rows, n_items)`, at most 0: what an item loses by resembling those taken.
     take
-        `take(state, similarity, columns, place) -> state` after `columns` (n_rows,) went to `place`;
-        `similarity` (n_rows, n_items) is the cosine of every item to the one just taken.
+        `take(state, similarity, columns, place) -> state` after `columns` (n_rows,) went to
+        `place`; `similarity` (n_rows, n_items) is the cosine of every item to the one just taken.
 
     """
 
@@ -35,7 +37,8 @@ class Diversifier(NamedTuple):
 
 
 def similarity_to(vectors: Vectors, columns: NDArray[np.int64]) -> Floats:
-    """Cosine of every item to the taken one, per row, (n_rows, n_items); 1 to itself, 0 where a vector is missing.
+    """Cosine of every item to the taken one, per row, (n_rows, n_items); 1 to itself, 0 where a
+    vector is missing.
 
     Parameters
     ----------
@@ -46,6 +49,8 @@ def similarity_to(vectors: Vectors, columns: NDArray[np.int64]) -> Floats:
 
     """
     rows = np.arange(columns.size)
-    cosine: Floats = np.matmul(vectors, vectors[rows, columns][:, :, None])[:, :, 0].astype(np.float64)
+    cosine: Floats = np.matmul(vectors, vectors[rows, columns][:, :, None])[:, :, 0].astype(
+        np.float64
+    )
     cosine[rows, columns] = 1.0
     return cosine

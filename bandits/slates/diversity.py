@@ -1,4 +1,5 @@
-"""The registry of diversity methods, and what they have in common: a term that grows as items are taken.
+"""The registry of diversity methods, and what they have in common: a term that grows as items are
+taken.
 
     next item = argmax_a score_a + term_a(items taken so far)
 

@@ -1,10 +1,12 @@
-"""Maximal marginal relevance: an item pays for its likeness to the most similar one already in the slate.
+"""Maximal marginal relevance: an item pays for its likeness to the most similar one already in the
+slate.
 
     term_a = - price * max(0, max_{b taken} cos(a, b))
 
-A larger price spreads more; at 0 the order is the score's. Wrong tool when an item is much like several others without
-being very like one: only the nearest counts; use `dpp`. Carbonell & Goldstein (1998), The use of MMR, diversity-based
-reranking for reordering documents and producing summaries (their lambda / (1 - lambda) is 1 / price here).
+A larger price spreads more; at 0 the order is the score's. Wrong tool when an item is much like
+several others without being very like one: only the nearest counts; use `dpp`. Carbonell &
+Goldstein (1998), The use of MMR, diversity-based reranking for reordering documents and producing
+summaries (their lambda / (1 - lambda) is 1 / price here).
 """
 
 from __future__ import annotations

@@ -1,6 +1,8 @@
-"""Write a policy file: the TOML that `bandits.slates.config.parse_config` reads back to the same settings.
+"""Write a policy file: the TOML that `bandits.slates.config.parse_config` reads back to the same
+settings.
 
-Every key is written, the defaults too, so that a file says all that it does and keeps doing it when defaults change.
+Every key is written, the defaults too, so that a file says all that it does and keeps doing it when
+defaults change.
 """
 
 from bandits.slates.config import SlateConfig
@@ -16,7 +18,12 @@ def dump_config(config: SlateConfig, comment: str = "") -> str:
     >>> parse_config(dump_config(DEFAULT)) == DEFAULT
     True
     """
-    diversity, exposure, exploration, priors = config.diversity, config.exposure, config.exploration, config.priors
+    diversity, exposure, exploration, priors = (
+        config.diversity,
+        config.exposure,
+        config.exploration,
+        config.priors,
+    )
     lines = [f"# {line}" for line in comment.splitlines()]
     lines += [
         f"combiner = {_text(config.combiner)}",
@@ -29,11 +36,18 @@ def dump_config(config: SlateConfig, comment: str = "") -> str:
     for choice in config.policies:
         lines += ["", f"[policies.{choice.name}]", f"weight = {_number(choice.weight)}"]
         lines += [f"{name} = {_number(value)}" for name, value in choice.options]
-    lines += ["", "[objectives]", *(f"{name} = {_number(weight)}" for name, weight in config.objectives)]
+    lines += [
+        "",
+        "[objectives]",
+        *(f"{name} = {_number(weight)}" for name, weight in config.objectives),
+    ]
     lines += [
         "",
         "[priors]",
-        *(f"{name} = {_number(getattr(priors, name), LEARN)}" for name in priors.__dataclass_fields__),
+        *(
+            f"{name} = {_number(getattr(priors, name), LEARN)}"
+            for name in priors.__dataclass_fields__
+        ),
         "",
         "[diversity]",
         f"kind = {_text(diversity.kind)}",
@@ -61,4 +75,8 @@ def _number(value: float | None, none: str = OFF) -> str:
 def _text(value: str) -> str:
     """Return a TOML basic string."""
     escaped = value.replace("\\", "\\\\").replace('"', '\\"')
-    return '"' + "".join(char if char.isprintable() else f"\\U{ord(char):08X}" for char in escaped) + '"'
+    return (
+        '"'
+        + "".join(char if char.isprintable() else f"\\U{ord(char):08X}" for char in escaped)
+        + '"'
+    )

@@ -1,4 +1,5 @@
-"""A board: everything that slates of one eligible set are scored with, and the draws they are served from.
+"""A board: everything that slates of one eligible set are scored with, and the draws they are
+served from.
 
     1. signals of the segment, or of the request where it has a user or weights of its own
     2. screening: the items that can reach the places asked for (`bandits.slates.screening`)
@@ -42,7 +43,8 @@ class Board(NamedTuple):
     fixed
         What the scores were made of and no draw changes, by name, (m,) each.
     placed
-        The rest of it, by name, at the places of the slates, (n_draws, k) each: kept for many boards, so only where shown.
+        The rest of it, by name, at the places of the slates, (n_draws, k) each: kept for many
+        boards, so only where shown.
     holds
         (n_items,) bool over all items of the segment: those in `items`.
 
@@ -87,7 +89,11 @@ def make_board(
     """
     config = view.config
     plain = view.limits is None and (config.diversity.kind == "none" or view.vectors is None)
-    depth = k if plain or config.diversity.kind == "none" else int(np.ceil(k * config.diversity.shortlist))
+    depth = (
+        k
+        if plain or config.diversity.kind == "none"
+        else int(np.ceil(k * config.diversity.shortlist))
+    )
     items = eligible[reachable(view, voices, eligible, depth, k)]  # (m,)
     random = any(voice.policy is not None for voice in voices) or config.combiner == "team_draft"
     n = n_draws(view, voices, items.size, depth + k, single=single) if random or not plain else 1
@@ -95,10 +101,17 @@ def make_board(
     items, signals = draw(view, voices, items, n, rng, narrow_to=narrow_to, single=single)
     if config.combiner == "team_draft":
         # subtle: drafts of fixed signals differ too, by their coins, so they need their rows.
-        signals = signals._replace(values=tuple(np.broadcast_to(v, (n, items.size)) for v in signals.values))
+        signals = signals._replace(
+            values=tuple(np.broadcast_to(v, (n, items.size)) for v in signals.values)
+        )
     combined = COMBINERS[config.combiner](signals, max(depth, k), rng)
-    parts = dict(zip(signals.names, signals.values, strict=True)) | dict(combined.parts)  # (1 or n, m) each
-    fixed = {"mean": view.mean[items], "impressions": view.impressions[items], "prior": view.arms.prior_mean[items]}
+    # (1 or n, m) each
+    parts = dict(zip(signals.names, signals.values, strict=True)) | dict(combined.parts)
+    fixed = {
+        "mean": view.mean[items],
+        "impressions": view.impressions[items],
+        "prior": view.arms.prior_mean[items],
+    }
     fixed |= {name: part[0] for name, part in parts.items() if part.shape[0] == 1}
     holds = np.zeros(view.mean.size, dtype=np.bool_)
     holds[items] = True
@@ -112,12 +125,18 @@ def make_board(
         k,
         rng,
         limits=None if view.limits is None else view.limits.of(items),
-        diversifier=None if config.diversity.kind == "none" else DIVERSITY[config.diversity.kind](price),
+        diversifier=None
+        if config.diversity.kind == "none"
+        else DIVERSITY[config.diversity.kind](price),
         vectors=None if view.vectors is None else view.vectors[items],
         depth=depth,
     )
     shares = of_draws(choice.columns, items.size)
-    placed = {name: np.take_along_axis(part, choice.columns, axis=1) for name, part in parts.items() if name not in fixed}
+    placed = {
+        name: np.take_along_axis(part, choice.columns, axis=1)
+        for name, part in parts.items()
+        if name not in fixed
+    }
     if config.diversity.kind != "none":
         placed["diversity"] = choice.diversity
     return Board(items, None, choice.columns, choice.score, shares, fixed, placed, holds)
@@ -126,8 +145,12 @@ def make_board(
 def spread_of(combiner: str, click_spread: float, depth: int) -> float:
     """Spread of a combined score, the unit of diversity's strength.
 
-    The click objective's for a weighted average; from first to last place of a list for reciprocal ranks; from first to
-    second pick for a draft; one front for Pareto order.
+    The click objective's for a weighted average; from first to last place of a list for reciprocal
+    ranks; from first to second pick for a draft; one front for Pareto order.
     """
-    spreads = {"rrf": 1 / (RRF_K + 1) - 1 / (RRF_K + max(depth, 2)), "team_draft": 0.5, "pareto": 1.0}
+    spreads = {
+        "rrf": 1 / (RRF_K + 1) - 1 / (RRF_K + max(depth, 2)),
+        "team_draft": 0.5,
+        "pareto": 1.0,
+    }
     return spreads.get(combiner, click_spread)

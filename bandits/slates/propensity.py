@@ -1,16 +1,18 @@
 """Propensities: the probability that the policy which really chose puts the item where it is.
 
     drawn       p(a, j) = share of the snapshot's draws with item a at place j
-    no draw     p(a, j) = 1 / |equals of a| for the places that a's group of equal scores fills, else 0
+    no draw     p(a, j) = 1 / |equals of a| for the places that a's group of equal scores fills,
+                else 0
 
-A slate is one of the snapshot's draws, taken uniformly, so the share *is* the probability given the snapshot, whatever
-combination, diversity and limits made it: nothing is estimated, and what is shown has at least 1 / draws. Without
-draws the tie-break is all the randomness, in closed form.
+A slate is one of the snapshot's draws, taken uniformly, so the share *is* the probability given the
+snapshot, whatever combination, diversity and limits made it: nothing is estimated, and what is
+shown has at least 1 / draws. Without draws the tie-break is all the randomness, in closed form.
 
-Not promised: support. Given one snapshot, an item that no draw put at a place has probability 0 there, so a log keeps
-its inverse-propensity sums only up to events rarer than 1 / draws in every snapshot; over snapshots, each with draws of
-its own, the logged value of such an event is too small by a factor of at least (1 - p)^draws in expectation. Raise
-`draws`, or log with `random` (closed form, full support), where rare events matter.
+Not promised: support. Given one snapshot, an item that no draw put at a place has probability 0
+there, so a log keeps its inverse-propensity sums only up to events rarer than 1 / draws in every
+snapshot; over snapshots, each with draws of its own, the logged value of such an event is too small
+by a factor of at least (1 - p)^draws in expectation. Raise `draws`, or log with `random` (closed
+form, full support), where rare events matter.
 """
 
 from __future__ import annotations
@@ -58,7 +60,8 @@ def of_filtered(columns: Columns, row: int) -> Floats:
 
 
 def draw_ties(score: Floats, k: int, n_slates: int, rng: np.random.Generator) -> TieDraw:
-    """Slates of fixed scores: the k largest, equals in random order, with the probability of every place.
+    """Slates of fixed scores: the k largest, equals in random order, with the probability of every
+    place.
 
     Parameters
     ----------
@@ -75,8 +78,10 @@ def draw_ties(score: Floats, k: int, n_slates: int, rng: np.random.Generator) ->
         return TieDraw(np.zeros((n_slates, 0), dtype=np.int64), np.zeros((n_slates, 0)))
     edge = np.partition(score, score.size - k)[score.size - k]
     reach = np.flatnonzero(score >= edge)  # items that some tie-break shows
-    _, group, size = np.unique(-score[reach], return_inverse=True, return_counts=True)  # groups of equals, best first
-    # subtle: group number plus a uniform key sorts by group first and at random inside it, for all slates at once.
+    # groups of equals, best first
+    _, group, size = np.unique(-score[reach], return_inverse=True, return_counts=True)
+    # subtle: group number plus a uniform key sorts by group first and at random inside it, for all
+    # slates at once.
     keys = group + rng.random((n_slates, reach.size))  # (n_slates, n_reach)
     if k < reach.size:
         part = np.argpartition(keys, k - 1, axis=1)[:, :k]

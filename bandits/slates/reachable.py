@@ -1,12 +1,14 @@
-"""Which items of an eligible set can be needed for its slates, by the bounds of their signals (`bandits.slates.screening`).
+"""Which items of an eligible set can be needed for its slates, by the bounds of their signals
+(`bandits.slates.screening`).
 
     weighted            the weighted sums of the bounds bound the score
     rrf, team_draft     an item must be able to reach the list of one signal at least
     pareto              an item with `depth` sure dominators is never among the first `depth`
 
-Limits add the items that they can bring in: the best of a capped category, of a floor's members, and of those that a
-cap leaves over. With two caps of different kinds at once (say a category and an exposure cap) each is provided for
-alone; where both together bind on all that is left, the cap gives way (`bandits.slates.constraints`).
+Limits add the items that they can bring in: the best of a capped category, of a floor's members,
+and of those that a cap leaves over. With two caps of different kinds at once (say a category and an
+exposure cap) each is provided for alone; where both together bind on all that is left, the cap
+gives way (`bandits.slates.constraints`).
 """
 
 from __future__ import annotations
@@ -36,7 +38,9 @@ def weighted_bounds(voices: Sequence[Voice], items: NDArray[np.int64]) -> Pair |
     return low, high
 
 
-def reachable(view: SegmentView, voices: Sequence[Voice], eligible: NDArray[np.int64], depth: int, k: int) -> NDArray[np.bool_]:
+def reachable(
+    view: SegmentView, voices: Sequence[Voice], eligible: NDArray[np.int64], depth: int, k: int
+) -> NDArray[np.bool_]:
     """Tell which of the eligible items can be needed, (n_eligible,) bool.
 
     Parameters
@@ -55,8 +59,13 @@ def reachable(view: SegmentView, voices: Sequence[Voice], eligible: NDArray[np.i
     if pairs is None or weighted is None or eligible.size <= depth:
         return everything
     if view.config.combiner == "pareto":
-        # Limits reach past the first `depth` places of an order that has no bound of its own: no screening then.
-        return everything if view.limits is not None else not_surely_dominated(pairs, weighted[0], depth)
+        # Limits reach past the first `depth` places of an order that has no bound of its own: no
+        # screening then.
+        return (
+            everything
+            if view.limits is not None
+            else not_surely_dominated(pairs, weighted[0], depth)
+        )
     keep = ~everything
     limits = None if view.limits is None else view.limits.of(eligible)
     for low, high in [weighted] if view.config.combiner == "weighted" else pairs:
@@ -67,10 +76,12 @@ def reachable(view: SegmentView, voices: Sequence[Voice], eligible: NDArray[np.i
 
 
 def not_surely_dominated(pairs: Sequence[Pair], rank_by: Floats, depth: int) -> NDArray[np.bool_]:
-    """Tell which items have fewer than `depth` sure dominators among the best by `rank_by`, (n_items,).
+    """Tell which items have fewer than `depth` sure dominators among the best by `rank_by`,
+    (n_items,).
 
-    subtle: a dropped item can dominate a kept one. But what surely dominates the dropped one comes before both, and
-    `depth` of those are kept, so the kept one is not among the first `depth` places whatever its front is taken to be.
+    subtle: a dropped item can dominate a kept one. But what surely dominates the dropped one comes
+    before both, and `depth` of those are kept, so the kept one is not among the first `depth`
+    places whatever its front is taken to be.
     """
     n_items = rank_by.size
     n_references = min(max(N_REFERENCES, 2 * depth), n_items)
@@ -82,7 +93,9 @@ def not_surely_dominated(pairs: Sequence[Pair], rank_by: Floats, depth: int) -> 
 
 
 def _bounds(voices: Sequence[Voice], items: NDArray[np.int64]) -> list[Pair] | None:
-    pairs = [(v.low[items], v.high[items]) for v in voices if v.low is not None and v.high is not None]
+    pairs = [
+        (v.low[items], v.high[items]) for v in voices if v.low is not None and v.high is not None
+    ]
     return pairs if len(pairs) == len(voices) else None
 
 

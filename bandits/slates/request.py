@@ -1,4 +1,6 @@
-"""What goes into serving and comes out: the catalogue, a request, a slate; and what is refused at the door."""
+"""What goes into serving and comes out: the catalogue, a request, a slate; and what is refused at
+the door.
+"""
 
 from __future__ import annotations
 
@@ -77,7 +79,8 @@ class SlateResult(NamedTuple):
 
 
 def check_catalogue(counts: Counts, segment: int | None, catalogue: Catalogue) -> None:
-    """Refuse a catalogue of other items than the counts', a segment that is not there, or impossible counts of it.
+    """Refuse a catalogue of other items than the counts', a segment that is not there, or
+    impossible counts of it.
 
     Raises
     ------
@@ -89,15 +92,25 @@ def check_catalogue(counts: Counts, segment: int | None, catalogue: Catalogue) -
     """
     n_segments, n_items = counts.impressions.shape
     sizes = (catalogue.available.size, catalogue.first_seen_s.size, catalogue.group.size)
-    if any(size != n_items for size in sizes) or (catalogue.vectors is not None and len(catalogue.vectors) != n_items):
-        message = f"catalogue must have the {n_items} items of the counts, found {sizes}; pad the shorter one"
+    if any(size != n_items for size in sizes) or (
+        catalogue.vectors is not None and len(catalogue.vectors) != n_items
+    ):
+        message = (
+            f"catalogue must have the {n_items} items of the counts, found {sizes}; pad the "
+            "shorter one"
+        )
         raise ValueError(message)
     if segment is None:
         return
     if not 0 <= segment < n_segments:
-        message = f"segment must be from 0 to {n_segments - 1}, found {segment}; None is a segment that nobody has seen"
+        message = (
+            f"segment must be from 0 to {n_segments - 1}, found {segment}; None is a segment that "
+            "nobody has seen"
+        )
         raise ValueError(message)
-    validate(counts._replace(recent=(), **{name: getattr(counts, name)[segment, None] for name in SUMS}))
+    validate(
+        counts._replace(recent=(), **{name: getattr(counts, name)[segment, None] for name in SUMS})
+    )
 
 
 def check_request(request: Request, n_items: int, dimensions: int | None) -> None:
@@ -113,15 +126,23 @@ def check_request(request: Request, n_items: int, dimensions: int | None) -> Non
     Raises
     ------
     RequestError
-        On an item that does not exist, an unknown objective, a user vector of another length, or a negative k.
+        On an item that does not exist, an unknown objective, a user vector of another length, or a
+        negative k.
 
     """
     if request.k < 0:
         message = f"k must be at least 0, found {request.k}"
         raise RequestError(message)
     for name, items in (("candidates", request.candidates), ("exclude", request.exclude)):
-        if items is not None and items.size and not 0 <= int(items.min()) <= int(items.max()) < n_items:
-            message = f"{name} must be items from 0 to {n_items - 1}, found {int(items.min())} to {int(items.max())}"
+        if (
+            items is not None
+            and items.size
+            and not 0 <= int(items.min()) <= int(items.max()) < n_items
+        ):
+            message = (
+                f"{name} must be items from 0 to {n_items - 1}, found {int(items.min())} to "
+                f"{int(items.max())}"
+            )
             raise RequestError(message)
     for name in request.objectives or ():
         if name not in OBJECTIVES:
@@ -129,5 +150,8 @@ def check_request(request: Request, n_items: int, dimensions: int | None) -> Non
             raise RequestError(message)
     user = request.user_vector
     if user is not None and dimensions is not None and user.shape != (dimensions,):
-        message = f"user_vector must have the {dimensions} dimensions of the items, found shape {user.shape}"
+        message = (
+            f"user_vector must have the {dimensions} dimensions of the items, found shape "
+            f"{user.shape}"
+        )
         raise RequestError(message)

@@ -1,8 +1,9 @@
-"""Draws kept for a snapshot: each item is drawn once, the first time that a request of its own needs it.
+"""Draws kept for a snapshot: each item is drawn once, the first time that a request of its own
+needs it.
 
-Requests with candidates, exclusions or a user have eligible sets of their own, but the same arms. Draw r of an item is part
-of the same joint draw r of all items, so boards of different sets may share it: each serves one of its rows, and its
-propensities are shares of those rows.
+Requests with candidates, exclusions or a user have eligible sets of their own, but the same arms.
+Draw r of an item is part of the same joint draw r of all items, so boards of different sets may
+share it: each serves one of its rows, and its propensities are shares of those rows.
 """
 
 from __future__ import annotations
@@ -14,20 +15,28 @@ from numpy.typing import NDArray
 
 from bandits.arms import ArmView, Floats, Policy
 
-# Numbers that one policy may keep: 2^24 are 128 MiB, of which only the items asked for are ever touched. A catalogue too
-# large for that is drawn anew for every request.
+# Numbers that one policy may keep: 2^24 are 128 MiB, of which only the items asked for are ever
+# touched. A catalogue too large for that is drawn anew for every request.
 MOST_KEPT = 1 << 24
 
 
 class Kept(NamedTuple):
-    """Draws of one policy: values (n_items, n_draws), valid in the rows where `have` (n_items,) is true. A cache."""
+    """Draws of one policy: values (n_items, n_draws), valid in the rows where `have` (n_items,) is
+    true. A cache.
+    """
 
     values: Floats
     have: NDArray[np.bool_]
 
 
 def kept_draws(
-    kept: dict[str, Kept], policy: Policy, arms: ArmView, items: NDArray[np.int64], n: int, most: int, rng: np.random.Generator
+    kept: dict[str, Kept],
+    policy: Policy,
+    arms: ArmView,
+    items: NDArray[np.int64],
+    n: int,
+    most: int,
+    rng: np.random.Generator,
 ) -> Floats:
     """Draws of some items, from the kept ones where they are, (n, n_some).
 

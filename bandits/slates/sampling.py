@@ -1,7 +1,7 @@
 """Draws of the signals of one eligible set: how many, for which items, and the values.
 
-With a plain weighted average the draws themselves narrow the items down: the best are drawn first, and T, the lowest
-k-th best score among all draws, is a floor that the rest must be able to reach:
+With a plain weighted average the draws themselves narrow the items down: the best are drawn first,
+and T, the lowest k-th best score among all draws, is a floor that the rest must be able to reach:
 
     drawn = best + { a : high_a >= T },   P(a draw of another item exceeds T) <= delta each
 
@@ -24,11 +24,12 @@ from bandits.slates.sample_cache import kept_draws, of_items
 from bandits.slates.segment import ITEMWISE, SegmentView, Voice
 from bandits.slates.signals import Signals, weighted_sum
 
-# Fewest draws of a board. 32 slates of everything at 100,000 equal items are 0.2 s; fewer would show the same few
-# slates all through a snapshot.
+# Fewest draws of a board. 32 slates of everything at 100,000 equal items are 0.2 s; fewer would
+# show the same few slates all through a snapshot.
 FEWEST_DRAWS = 32
-# Item draws that one board may cost: 2^18 Beta draws are about 13 ms, so that a snapshot of 1,000 items that screening
-# cannot tell apart yet takes milliseconds. More is finer propensities of cold segments.
+# Item draws that one board may cost: 2^18 Beta draws are about 13 ms, so that a snapshot of 1,000
+# items that screening cannot tell apart yet takes milliseconds. More is finer propensities of cold
+# segments.
 DRAW_BUDGET = 1 << 18
 DEFAULT_DRAWS = DEFAULT.draws
 # The same for a board that serves one request only: about 1 ms, and a quarter of the draws.
@@ -47,7 +48,9 @@ class Drawn(NamedTuple):
     signals: Signals
 
 
-def n_draws(view: SegmentView, voices: Sequence[Voice], n_items: int, n_seen: int, *, single: bool) -> int:
+def n_draws(
+    view: SegmentView, voices: Sequence[Voice], n_items: int, n_seen: int, *, single: bool
+) -> int:
     """How many draws a board can afford.
 
     Parameters
@@ -64,7 +67,8 @@ def n_draws(view: SegmentView, voices: Sequence[Voice], n_items: int, n_seen: in
     """
     most = most_draws(view, single=single)
     least, budget = (FEWEST_DRAWS // 2, SINGLE_BUDGET) if single else (FEWEST_DRAWS, DRAW_BUDGET)
-    budget = budget * view.config.draws // DEFAULT_DRAWS  # who asks for more draws pays for them, cold segments too
+    # who asks for more draws pays for them, cold segments too
+    budget = budget * view.config.draws // DEFAULT_DRAWS
     wide = any(v.policy is not None and v.policy.name not in ITEMWISE for v in voices)
     cost = max(view.mean.size if wide else n_items, 1)
     if view.config.combiner in ("rrf", "team_draft"):
@@ -72,7 +76,8 @@ def n_draws(view: SegmentView, voices: Sequence[Voice], n_items: int, n_seen: in
     if view.config.combiner == "pareto":
         cost = max(cost, LONGEST_PREFIX)  # pairs are compared in every draw
     if view.vectors is not None and view.config.diversity.kind != "none":
-        cost = max(cost, n_seen * view.vectors.shape[1] // 16)  # 16 multiplications are about one Beta draw
+        # 16 multiplications are about one Beta draw
+        cost = max(cost, n_seen * view.vectors.shape[1] // 16)
     return int(np.clip(budget // cost, min(least, most), most))
 
 
@@ -104,19 +109,34 @@ def draw(
     rng
         All the randomness.
     narrow_to
-        Places that count where the score is the plain weighted sum: items that cannot reach them are left out.
+        Places that count where the score is the plain weighted sum: items that cannot reach them
+        are left out.
     single
-        Whether the board serves one request only: it then shares its draws with others like it (`bandits.slates.sample_cache`).
+        Whether the board serves one request only: it then shares its draws with others like it
+        (`bandits.slates.sample_cache`).
 
     """
     weights, names = tuple(v.weight for v in voices), tuple(v.name for v in voices)
     bounds = weighted_bounds(voices, items)
     drawn = [v for v in voices if v.policy is not None]
-    independent = all(v.policy is not None and v.policy.needs is Need.INDEPENDENT_DRAW for v in drawn)
+    independent = all(
+        v.policy is not None and v.policy.needs is Need.INDEPENDENT_DRAW for v in drawn
+    )
     kept_of = most_draws(view, single=True) if single else 0
     n_first = 0 if narrow_to is None else max(FIRST_DRAWN, 2 * narrow_to)
-    if narrow_to is None or bounds is None or not drawn or not independent or items.size < 2 * n_first:
-        return Drawn(items, Signals(names, weights, tuple(_values(view, v, items, n, rng, kept_of) for v in voices)))
+    if (
+        narrow_to is None
+        or bounds is None
+        or not drawn
+        or not independent
+        or items.size < 2 * n_first
+    ):
+        return Drawn(
+            items,
+            Signals(
+                names, weights, tuple(_values(view, v, items, n, rng, kept_of) for v in voices)
+            ),
+        )
     order = np.argsort(-(bounds[0] + bounds[1]), kind="stable")  # by the middle of the bounds
     first, rest = order[:n_first], order[n_first:]
     best = [_values(view, v, items[first], n, rng, kept_of) for v in voices]
@@ -128,7 +148,14 @@ def draw(
     return Drawn(items[np.concatenate([first, rest])], Signals(names, weights, values))
 
 
-def _values(view: SegmentView, voice: Voice, items: NDArray[np.int64], n: int, rng: np.random.Generator, kept_of: int) -> Floats:
+def _values(
+    view: SegmentView,
+    voice: Voice,
+    items: NDArray[np.int64],
+    n: int,
+    rng: np.random.Generator,
+    kept_of: int,
+) -> Floats:
     """Values of one voice, (n, m), or (1, m) where it is fixed."""
     if voice.policy is None:
         return np.asarray(voice.fixed, dtype=np.float64)[None, items]

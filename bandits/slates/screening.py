@@ -1,18 +1,22 @@
 """Screening: leave out the items that cannot reach the top k, before anything is drawn for them.
 
-    P(theta >= x) <= exp(-N kl(mu, x)) for x > mu,   P(theta <= x) <= the same for x < mu,   theta ~ Beta(mu N, (1-mu) N)
+    P(theta >= x) <= exp(-N kl(mu, x)) for x > mu,   P(theta <= x) <= the same for x < mu,   theta ~
+    Beta(mu N, (1-mu) N)
 
-so each item has bounds low and high that its draw leaves with probability at most delta each. With L the k-th largest
-low, an item whose high is below L cannot be among the first k unless a draw left its bounds:
+so each item has bounds low and high that its draw leaves with probability at most delta each. With
+L the k-th largest low, an item whose high is below L cannot be among the first k unless a draw left
+its bounds:
 
     P(screened top k differs from the full one, per draw) <= (n + k) delta = `ERROR_PER_DRAW` / 2.
 
-The other half is for the second screening, by the draws of the best items (`bandits.slates.sampling`).
+The other half is for the second screening, by the draws of the best items
+(`bandits.slates.sampling`).
 
-The Chernoff bound follows from theta = G_a / (G_a + G_b) with independent Gamma variables, optimised over the exponent.
-It is inverted in closed form with kl(p, q) >= (p - q)^2 / (2 max(p, q)), and the same for 1 - p and 1 - q: looser by a
-little at rates of a few percent, and one pass over the items. Not promised: the bound is for one draw; over N draws
-multiply by N. Boucheron, Lugosi & Massart (2013), Concentration Inequalities, section 2.
+The Chernoff bound follows from theta = G_a / (G_a + G_b) with independent Gamma variables,
+optimised over the exponent. It is inverted in closed form with kl(p, q) >= (p - q)^2 / (2 max(p,
+q)), and the same for 1 - p and 1 - q: looser by a little at rates of a few percent, and one pass
+over the items. Not promised: the bound is for one draw; over N draws multiply by N. Boucheron,
+Lugosi & Massart (2013), Concentration Inequalities, section 2.
 """
 
 from __future__ import annotations
@@ -26,13 +30,15 @@ from numpy.typing import NDArray
 
 from bandits.arms import ArmView, Floats, posterior
 
-# At 512 draws a snapshot, one snapshot in 20,000 misses an item in one of its draws: far below the error of any
-# estimate made of the propensities. Ten times smaller keeps about 3% more items.
+# At 512 draws a snapshot, one snapshot in 20,000 misses an item in one of its draws: far below the
+# error of any estimate made of the propensities. Ten times smaller keeps about 3% more items.
 ERROR_PER_DRAW = 1e-7
 
 
 class Bounds(NamedTuple):
-    """Bounds of one random score per item, each (n_items,): outside with probability at most delta on each side."""
+    """Bounds of one random score per item, each (n_items,): outside with probability at most delta
+    on each side.
+    """
 
     low: Floats
     high: Floats
@@ -74,7 +80,8 @@ BOUNDS: Mapping[str, Callable[..., Bounds]] = {"thompson": beta_bounds}
 
 
 def per_side(n_items: int, depth: int, n_random: int = 1) -> float:
-    """Probability that one item may leave one bound, so that a draw errs with at most `ERROR_PER_DRAW`.
+    """Probability that one item may leave one bound, so that a draw errs with at most
+    `ERROR_PER_DRAW`.
 
     With several random signals every one of them may err: the budget is shared out.
     """
@@ -82,7 +89,8 @@ def per_side(n_items: int, depth: int, n_random: int = 1) -> float:
 
 
 def survivors(low: Floats, high: Floats, depth: int) -> NDArray[np.bool_]:
-    """Tell which items can be among the first `depth`: those whose high reaches the depth-th largest low, (n_items,).
+    """Tell which items can be among the first `depth`: those whose high reaches the depth-th
+    largest low, (n_items,).
 
     Examples
     --------
@@ -97,12 +105,15 @@ def survivors(low: Floats, high: Floats, depth: int) -> NDArray[np.bool_]:
     return np.asarray(high >= floor, dtype=np.bool_)
 
 
-def survivors_by_category(low: Floats, high: Floats, depth: int, category: NDArray[np.int32], most: int) -> NDArray[np.bool_]:
-    """Tell the same where at most `most` of one category may be chosen, -1 being no category, (n_items,).
+def survivors_by_category(
+    low: Floats, high: Floats, depth: int, category: NDArray[np.int32], most: int
+) -> NDArray[np.bool_]:
+    """Tell the same where at most `most` of one category may be chosen, -1 being no category,
+    (n_items,).
 
-    The floor is the depth-th largest low when each category counts at most `most` times. subtle: those depth items
-    obey the cap, and sets that obey it form a partition matroid, so a greedy choice of fewer can always be extended by
-    one of them: an item below the floor is never needed.
+    The floor is the depth-th largest low when each category counts at most `most` times. subtle:
+    those depth items obey the cap, and sets that obey it form a partition matroid, so a greedy
+    choice of fewer can always be extended by one of them: an item below the floor is never needed.
     """
     order = np.argsort(-low, kind="stable")  # (n_items,)
     place = place_in_category(category[order])  # (n_items,) 0 for the best of its category
@@ -123,7 +134,11 @@ def place_in_category(category: NDArray[np.int32]) -> NDArray[np.int64]:
     """
     order = np.argsort(category, kind="stable")  # (n,)
     same = category[order]
-    start = np.flatnonzero(np.r_[True, same[1:] != same[:-1]]) if same.size else np.zeros(0, dtype=np.int64)
+    start = (
+        np.flatnonzero(np.r_[True, same[1:] != same[:-1]])
+        if same.size
+        else np.zeros(0, dtype=np.int64)
+    )
     length = np.diff(np.r_[start, same.size])
     place = np.empty(category.size, dtype=np.int64)
     place[order] = np.arange(category.size) - np.repeat(start, length)

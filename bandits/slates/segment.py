@@ -1,7 +1,9 @@
-"""One segment as slates see it: its arms, the policies' scores with their bounds, and the voices of a request.
+"""One segment as slates see it: its arms, the policies' scores with their bounds, and the voices of
+a request.
 
-A voice is a signal over all items with its weight: a policy of the click objective, or another objective. Scores that
-no draw changes are worked out once per snapshot; drawn ones keep bounds for screening.
+A voice is a signal over all items with its weight: a policy of the click objective, or another
+objective. Scores that no draw changes are worked out once per snapshot; drawn ones keep bounds for
+screening.
 """
 
 from __future__ import annotations
@@ -22,10 +24,12 @@ from bandits.slates.screening import BOUNDS, per_side
 
 # Names in `why` where they differ from the registry: readers know the default index as `ucb`.
 WHY_NAMES: Mapping[str, str] = {"kl_ucb": "ucb"}
-# Policies that score an item by its own counts and nothing else but `total`: drawn for some items of a segment they draw
-# the same as for all. Every other policy is drawn for all items, then looked at for some.
+# Policies that score an item by its own counts and nothing else but `total`: drawn for some items
+# of a segment they draw the same as for all. Every other policy is drawn for all items, then looked
+# at for some.
 ITEMWISE = frozenset(BOUNDS) | {"softmax", "random"}
-# Screening bounds serve slates up to this depth (places x shortlist); deeper ones err a little more often.
+# Screening bounds serve slates up to this depth (places x shortlist); deeper ones err a little more
+# often.
 DEEPEST = 4096
 
 
@@ -60,7 +64,9 @@ class Voice(NamedTuple):
 
     def rescale(self, drawn: Floats) -> Floats:
         """Bring draws to the click scale, any shape."""
-        return drawn if self.factor == 1.0 and self.shift == 0.0 else self.shift + self.factor * drawn
+        return (
+            drawn if self.factor == 1.0 and self.shift == 0.0 else self.shift + self.factor * drawn
+        )
 
 
 class SegmentView(NamedTuple):
@@ -103,7 +109,13 @@ class SegmentView(NamedTuple):
     calibrated: dict[str, Floats]
 
 
-def click_voices(config: SlateConfig, arms: ArmView, shown: NDArray[np.bool_], scale: Scale, rng: np.random.Generator) -> tuple[Voice, ...]:
+def click_voices(
+    config: SlateConfig,
+    arms: ArmView,
+    shown: NDArray[np.bool_],
+    scale: Scale,
+    rng: np.random.Generator,
+) -> tuple[Voice, ...]:
     """Voices of the policies that the file mixes for the click objective."""
     weights = normalised({choice.name: choice.weight for choice in config.policies}, "policies")
     options = {choice.name: dict(choice.options) for choice in config.policies}
@@ -120,13 +132,20 @@ def click_voices(config: SlateConfig, arms: ArmView, shown: NDArray[np.bool_], s
             bounds = BOUNDS[name](arms, delta, **options[name])
             voices.append(Voice(why, weights[name], policy, None, bounds.low, bounds.high))
         else:
-            shift, factor = _to_rate(policy.score(arms, rng), shown, scale) if name in NOT_A_RATE else (0.0, 1.0)
+            shift, factor = (
+                _to_rate(policy.score(arms, rng), shown, scale)
+                if name in NOT_A_RATE
+                else (0.0, 1.0)
+            )
             voices.append(Voice(why, weights[name], policy, None, None, None, shift, factor))
     return tuple(voices)
 
 
-def voices_of(view: SegmentView, objectives: Mapping[str, float], facts: Facts) -> tuple[Voice, ...]:
-    """Voices of a request: the click policies share the click weight, every other objective is one fixed voice.
+def voices_of(
+    view: SegmentView, objectives: Mapping[str, float], facts: Facts
+) -> tuple[Voice, ...]:
+    """Voices of a request: the click policies share the click weight, every other objective is one
+    fixed voice.
 
     Parameters
     ----------
@@ -152,7 +171,8 @@ def voices_of(view: SegmentView, objectives: Mapping[str, float], facts: Facts) 
             fixed = _objective(view, name, facts)
             voices.append(Voice(name, weight, None, fixed, fixed, fixed))
     if len(voices) == 1 and voices[0].policy is not None and voices[0].policy.name == "random":
-        # A random order and nothing else: every item scores the same and the tie-break decides, in closed form.
+        # A random order and nothing else: every item scores the same and the tie-break decides, in
+        # closed form.
         none = np.zeros(view.mean.size)
         return (Voice(voices[0].name, 1.0, None, none, none, none),)
     return tuple(voices)
@@ -168,7 +188,9 @@ def _objective(view: SegmentView, name: str, facts: Facts) -> Floats:
 
 
 def _to_rate(score: Floats, shown: NDArray[np.bool_], scale: Scale) -> tuple[float, float]:
-    """Shift and factor that give a score the mean and spread of the click objective over the items shown."""
+    """Shift and factor that give a score the mean and spread of the click objective over the items
+    shown.
+    """
     known = score[shown]
     sd = float(known.std()) if known.size else 0.0
     if sd == 0.0:

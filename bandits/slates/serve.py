@@ -1,18 +1,23 @@
 """Serving: prepare what the requests of one segment share, then compose a batch of slates from it.
 
-    prepare(config, counts, segment, catalogue, now_s, rng) -> Snapshot     once per segment and change of counts
-    compose(snapshot, requests, rng) -> [SlateResult]                       once per batch of requests
+    prepare(config, counts, segment, catalogue, now_s, rng) -> Snapshot     once per segment and
+    change of counts
+    compose(snapshot, requests, rng) -> [SlateResult]                       once per batch of
+    requests
 
-`why` of an item holds `mean` (posterior click rate), `impressions`, `prior` and one entry per signal, so that the score
-can be made again from the weights of the policy file, normalised to sum 1 (w_objective, times w_policy inside click):
+`why` of an item holds `mean` (posterior click rate), `impressions`, `prior` and one entry per
+signal, so that the score can be made again from the weights of the policy file, normalised to sum 1
+(w_objective, times w_policy inside click):
 
     weighted     score = sum_i w_i why[i] + why["diversity"]
     rrf          score = sum_i w_i / (60 + why["rank_i"]) over ranks above 0, + why["diversity"]
-    team_draft   score = 1 / (1 + place of the pick) + why["diversity"]; the team that picked has why["team_i"] = 1
+    team_draft   score = 1 / (1 + place of the pick) + why["diversity"]; the team that picked has
+                 why["team_i"] = 1
     pareto       score = 1/2 + atan(sum_i w_i why[i]) / pi - why["front"] + why["diversity"]
 
-where `diversity` stands only with a diversity method. Signals: `thompson`, `ucb` (the KL-UCB index), other policies by
-their names; `conversion`, `value`, `relevance`, `freshness` calibrated to the click scale (`bandits.slates.objectives`).
+where `diversity` stands only with a diversity method. Signals: `thompson`, `ucb` (the KL-UCB
+index), other policies by their names; `conversion`, `value`, `relevance`, `freshness` calibrated to
+the click scale (`bandits.slates.objectives`).
 """
 
 from __future__ import annotations
@@ -32,13 +37,22 @@ from bandits.slates.constraints import limits
 from bandits.slates.objectives import Facts, click_scale
 from bandits.slates.pool import Board, make_board
 from bandits.slates.propensity import draw_ties, of_filtered
-from bandits.slates.request import Catalogue, Request, RequestError, SlateResult, check_catalogue, check_request
+from bandits.slates.request import (
+    Catalogue,
+    Request,
+    RequestError,
+    SlateResult,
+    check_catalogue,
+    check_request,
+)
 from bandits.slates.segment import SegmentView, click_voices, voices_of
 
-# Slates are drawn for these many places, and shorter ones are their beginnings: requests of all lengths then share a
-# few boards. Floors are filled from the last place, so with them every length has a board of its own.
+# Slates are drawn for these many places, and shorter ones are their beginnings: requests of all
+# lengths then share a few boards. Floors are filled from the last place, so with them every length
+# has a board of its own.
 LENGTHS = (10, 25, 50, 100, 200)
-# Boards of candidate lists kept per snapshot: a category page asks with the same list again and again.
+# Boards of candidate lists kept per snapshot: a category page asks with the same list again and
+# again.
 KEPT_BOARDS = 64
 
 Items = NDArray[np.int64]
@@ -79,8 +93,9 @@ def prepare(
     rng
         Draws what policies need to be brought to one scale.
     beliefs
-        What `bandits.learning.priors.learn(counts, config.priors, catalogue.vectors)` returned: what all segments share, so that
-        many segments of the same counts pay for it once. None works it out here.
+        What `bandits.learning.priors.learn(counts, config.priors, catalogue.vectors)` returned:
+        what all segments share, so that many segments of the same counts pay for it once. None
+        works it out here.
 
     Raises
     ------
@@ -96,14 +111,19 @@ def prepare(
     mean = posterior_mean(arms)  # (n_items,)
     if not np.isfinite(mean).all():
         validate(counts)
-        message = f"counts must give every item a finite click rate, found NaN at item {int(np.argmin(np.isfinite(mean)))}"
+        message = (
+            "counts must give every item a finite click rate, found NaN at item "
+            f"{int(np.argmin(np.isfinite(mean)))}"
+        )
         raise CountsError(message)
     scale = click_scale(arms, catalogue.available)
     impressions = np.zeros(n_items) if segment is None else counts.impressions[segment]
     view = SegmentView(
         config=config,
         arms=arms,
-        facts=Facts(counts, arms, catalogue.first_seen_s, vectors, None, now_s, config.freshness_half_life_s),
+        facts=Facts(
+            counts, arms, catalogue.first_seen_s, vectors, None, now_s, config.freshness_half_life_s
+        ),
         mean=mean,
         impressions=impressions,
         shown=catalogue.available,
@@ -117,11 +137,14 @@ def prepare(
     return Snapshot(view, np.flatnonzero(catalogue.available).astype(np.int64), {})
 
 
-def compose(snapshot: Snapshot, requests: Sequence[Request], rng: np.random.Generator) -> list[SlateResult]:
+def compose(
+    snapshot: Snapshot, requests: Sequence[Request], rng: np.random.Generator
+) -> list[SlateResult]:
     """Slates for a batch of requests.
 
-    Requests that differ in nothing but their length share a board and are served together; an exclusion is a filter on
-    the shared draws where the order of the others does not depend on it; anything else gets a board of its own.
+    Requests that differ in nothing but their length share a board and are served together; an
+    exclusion is a filter on the shared draws where the order of the others does not depend on it;
+    anything else gets a board of its own.
 
     Returns
     -------
@@ -130,7 +153,8 @@ def compose(snapshot: Snapshot, requests: Sequence[Request], rng: np.random.Gene
     Raises
     ------
     RequestError
-        On an item that does not exist, an unknown objective, a user vector of another length, or a negative k.
+        On an item that does not exist, an unknown objective, a user vector of another length, or a
+        negative k.
 
     """
     n_items, vectors = snapshot.view.mean.size, snapshot.view.vectors
@@ -146,30 +170,43 @@ def compose(snapshot: Snapshot, requests: Sequence[Request], rng: np.random.Gene
     for members in shared.values():
         request = requests[members[0]]
         board = _board(snapshot, request, None, request.k, rng)
-        for i, result in zip(members, _deal(snapshot, board, request.k, len(members), rng), strict=True):
+        for i, result in zip(
+            members, _deal(snapshot, board, request.k, len(members), rng), strict=True
+        ):
             results[i] = result
     return [result for result in results if result is not None]
 
 
 def _shares_board(snapshot: Snapshot, request: Request, rng: np.random.Generator) -> bool:
-    """Tell whether the request's slates are those of the segment: nothing asked for, or nothing that matters here."""
+    """Tell whether the request's slates are those of the segment: nothing asked for, or nothing
+    that matters here.
+    """
     if request.candidates is not None or _is_personal(snapshot.view, request):
         return False
     if request.exclude.size == 0:
         return True
-    # Items that cannot reach the slate anyway are excluded already, as long as no rank or limit counts them.
+    # Items that cannot reach the slate anyway are excluded already, as long as no rank or limit
+    # counts them.
     board = _board(snapshot, request, None, request.k, rng) if _is_plain(snapshot.view) else None
     return board is not None and not board.holds[request.exclude].any()
 
 
 def _is_plain(view: SegmentView) -> bool:
     """Tell whether leaving out an item leaves the order of the others as it is."""
-    return view.config.combiner == "weighted" and view.limits is None and view.config.diversity.kind == "none"
+    return (
+        view.config.combiner == "weighted"
+        and view.limits is None
+        and view.config.diversity.kind == "none"
+    )
 
 
 def _is_personal(view: SegmentView, request: Request) -> bool:
     objectives = request.objectives or dict(view.config.objectives)
-    return request.user_vector is not None and view.vectors is not None and objectives.get("relevance", 0.0) > 0
+    return (
+        request.user_vector is not None
+        and view.vectors is not None
+        and objectives.get("relevance", 0.0) > 0
+    )
 
 
 def _alone(snapshot: Snapshot, request: Request, rng: np.random.Generator) -> SlateResult:
@@ -197,14 +234,19 @@ def _alone(snapshot: Snapshot, request: Request, rng: np.random.Generator) -> Sl
     return _deal(snapshot, board, request.k, 1, rng)[0]
 
 
-def _filtered(snapshot: Snapshot, request: Request, excluded: Items, rng: np.random.Generator) -> SlateResult | None:
-    """One draw of the shared board without the excluded items; None if that board cannot be shared."""
+def _filtered(
+    snapshot: Snapshot, request: Request, excluded: Items, rng: np.random.Generator
+) -> SlateResult | None:
+    """One draw of the shared board without the excluded items; None if that board
+    cannot be shared.
+    """
     places = request.k
     while True:
         board = _board(snapshot, request, None, places, rng)
         if board.fixed_score is not None:
             return None
-        # subtle: only excluded items that the board holds can take a place; a deeper board may hold more of them.
+        # subtle: only excluded items that the board holds can take a place; a deeper board may hold
+        # more of them.
         enough = request.k + int(board.holds[excluded].sum())
         if enough <= board.columns.shape[1] or board.columns.shape[1] == snapshot.available.size:
             break
@@ -220,18 +262,37 @@ def _filtered(snapshot: Snapshot, request: Request, excluded: Items, rng: np.ran
     columns = board.columns[:, :places][inside].reshape(len(keep), k)  # (n_draws, k)
     row = int(rng.integers(columns.shape[0]))
     at = np.flatnonzero(inside[row])[None]  # (1, k) places of the shared slate that are left
-    why = _why(board, columns[None, row], {name: part[row][at] for name, part in board.placed.items()})
+    why = _why(
+        board, columns[None, row], {name: part[row][at] for name, part in board.placed.items()}
+    )
     score = board.score[row][at[0]]
-    return SlateResult(board.items[columns[row]], score, of_filtered(columns, row), why[0], snapshot.view.config.policy)
+    return SlateResult(
+        board.items[columns[row]],
+        score,
+        of_filtered(columns, row),
+        why[0],
+        snapshot.view.config.policy,
+    )
 
 
-def _board(snapshot: Snapshot, request: Request, eligible: Items | None, places: int, rng: np.random.Generator) -> Board:
-    """Return the board of an eligible set (None: all available), made at its first use in the snapshot."""
+def _board(
+    snapshot: Snapshot,
+    request: Request,
+    eligible: Items | None,
+    places: int,
+    rng: np.random.Generator,
+) -> Board:
+    """Return the board of an eligible set (None: all available), made at its first use in the
+    snapshot.
+    """
     view = snapshot.view
     floors = view.limits is not None and any(least > 0 for least in view.limits.least)
     length = places if floors else next((n for n in LENGTHS if n >= places), places)
-    # A digest of the items, as the list itself can be most of the catalogue; 128 bits do not meet by chance.
-    among = None if eligible is None else hashlib.blake2b(eligible.tobytes(), digest_size=16).digest()
+    # A digest of the items, as the list itself can be most of the catalogue; 128 bits do not meet
+    # by chance.
+    among = (
+        None if eligible is None else hashlib.blake2b(eligible.tobytes(), digest_size=16).digest()
+    )
     key = (length, _weights_key(request), among)
     board = snapshot.boards.get(key)
     if board is None:
@@ -245,12 +306,15 @@ def _board(snapshot: Snapshot, request: Request, eligible: Items | None, places:
     return board
 
 
-def _deal(snapshot: Snapshot, board: Board, k: int, n: int, rng: np.random.Generator) -> list[SlateResult]:
+def _deal(
+    snapshot: Snapshot, board: Board, k: int, n: int, rng: np.random.Generator
+) -> list[SlateResult]:
     """Serve n slates of one board."""
     policy = snapshot.view.config.policy
     if board.fixed_score is not None:
         ties = draw_ties(board.fixed_score, k, n, rng)
-        columns, propensity, score = ties.columns, ties.propensity, board.fixed_score[ties.columns]  # (n, k)
+        # (n, k)
+        columns, propensity, score = ties.columns, ties.propensity, board.fixed_score[ties.columns]
         placed: dict[str, Floats] = {}
     else:
         rows = rng.integers(board.columns.shape[0], size=n)  # (n,)
@@ -262,8 +326,12 @@ def _deal(snapshot: Snapshot, board: Board, k: int, n: int, rng: np.random.Gener
     return [SlateResult(items[i], score[i], propensity[i], why[i], policy) for i in range(n)]
 
 
-def _why(board: Board, columns: NDArray[np.int64], placed: Mapping[str, Floats]) -> list[list[dict[str, float]]]:
-    """Dicts of the parts of every item of n slates, from their columns and what was drawn for their places, (n, k) each."""
+def _why(
+    board: Board, columns: NDArray[np.int64], placed: Mapping[str, Floats]
+) -> list[list[dict[str, float]]]:
+    """Dicts of the parts of every item of n slates, from their columns and what was drawn for their
+    places, (n, k) each.
+    """
     names = [*board.fixed, *placed]
     values = [part[columns] for part in board.fixed.values()] + list(placed.values())
     table = np.stack(values, axis=2).tolist()  # n x k x n_parts

@@ -1,7 +1,7 @@
 """Signals and their combination: what the combiners have in common.
 
-A signal is one voice in the order of a slate: a policy's score of the click objective, or another objective. It is the
-same in every draw (one row) or drawn (one row per draw).
+A signal is one voice in the order of a slate: a policy's score of the click objective, or another
+objective. It is the same in every draw (one row) or drawn (one row per draw).
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ class Signals(NamedTuple):
     weights
         (n_signals,) above 0, summing to 1.
     values
-        One array per signal, (n_draws, n_items), or (1, n_items) where all draws are equal; calibrated, larger is better.
+        One array per signal, (n_draws, n_items), or (1, n_items) where all draws are equal;
+        calibrated, larger is better.
 
     """
 
@@ -39,7 +40,9 @@ class Signals(NamedTuple):
 
 
 class Combined(NamedTuple):
-    """One order: score (n_draws, n_items), and the parts it was made of by name, (n_draws or 1, n_items) each."""
+    """One order: score (n_draws, n_items), and the parts it was made of by name, (n_draws or 1,
+    n_items) each.
+    """
 
     score: Floats
     parts: Mapping[str, Floats]

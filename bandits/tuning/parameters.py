@@ -3,14 +3,17 @@
 Knobs, each a number within bounds, written to a copy of the policy file:
 
     click, conversion, value, freshness    weight of that objective, 0 to 1 (relative to each other)
-    exploration                            1: the policies as the file mixes them; 0: greedy alone; between: both, so mixed
+    exploration                            1: the policies as the file mixes them; 0: greedy alone;
+                                           between: both, so mixed
     diversity                              strength of the re-ranking that the file chose, 0 to 2
 
 Goals, each to be maximised:
 
-    click, conversion, value    reward per impression, estimated off-policy on a part of the log that nothing was fitted on
-    variety                     exp(entropy of the shares of impressions) / n_items: the part of the catalogue that is really shown;
-                                known exactly from the policy's probabilities, nothing to estimate
+    click, conversion, value    reward per impression, estimated off-policy on a part of the log
+                                that nothing was fitted on
+    variety                     exp(entropy of the shares of impressions) / n_items: the part of the
+                                catalogue that is really shown; known exactly from the policy's
+                                probabilities, nothing to estimate
 """
 
 from collections.abc import Callable, Mapping
@@ -23,7 +26,9 @@ from bandits.ope.log import F64, REWARDS
 from bandits.ope.target import Target
 from bandits.slates.config import PolicyChoice, SlateConfig
 
-DECIMALS = 3  # knobs are rounded to these, so that a policy file can be read and a point made again from its numbers
+# knobs are rounded to these, so that a policy file can be read and a point made again from its
+# numbers
+DECIMALS = 3
 SMALLEST_WEIGHT = 10**-DECIMALS
 OBJECTIVE_KNOBS = ("click", "conversion", "value", "freshness")
 
@@ -73,7 +78,8 @@ GOALS = (*REWARDS, "variety")
 
 
 def turned(base: SlateConfig, settings: Mapping[str, float]) -> SlateConfig:
-    """Return `base` with knobs turned; objective weights then sum to 1, and when all are 0 clicks count alone.
+    """Return `base` with knobs turned; objective weights then sum to 1, and when all are 0 clicks
+    count alone.
 
     Raises
     ------
@@ -87,8 +93,14 @@ def turned(base: SlateConfig, settings: Mapping[str, float]) -> SlateConfig:
             raise SearchError(msg)
         config = KNOBS[name].turn(config, round(float(setting), DECIMALS))
     total = sum(weight for _, weight in config.objectives)
-    weights = [(name, round(weight / total, DECIMALS)) for name, weight in config.objectives] if total > 0 else []
-    return replace(config, objectives=tuple(pair for pair in weights if pair[1] > 0) or (("click", 1.0),))
+    weights = (
+        [(name, round(weight / total, DECIMALS)) for name, weight in config.objectives]
+        if total > 0
+        else []
+    )
+    return replace(
+        config, objectives=tuple(pair for pair in weights if pair[1] > 0) or (("click", 1.0),)
+    )
 
 
 def variety(target: Target, traffic: F64) -> float:

@@ -1,6 +1,8 @@
-"""Keep a Pareto front: `front.csv` and `front.png` with intervals, and one policy file per point, `point-00.toml`, ...
+"""Keep a Pareto front: `front.csv` and `front.png` with intervals, and one policy file per point,
+`point-00.toml`, ...
 
-The operator compares points in the table or the picture and takes the policy file of the one that is wanted.
+The operator compares points in the table or the picture and takes the policy file of the one that
+is wanted.
 """
 
 import csv
@@ -21,7 +23,8 @@ def point_file(folder: Path, number: int) -> Path:
 
 
 def write_front(points: Sequence[Point], folder: Path, base: Point | None = None) -> None:
-    """Write the table, the picture and the policy files; files of an earlier search are replaced. `base` is where it began.
+    """Write the table, the picture and the policy files; files of an earlier search are replaced.
+    `base` is where it began.
 
     Raises
     ------
@@ -34,12 +37,17 @@ def write_front(points: Sequence[Point], folder: Path, base: Point | None = None
     write_csv(points, folder / "front.csv", base)
     plot_front(points, folder / "front.png", base)
     for number, point in enumerate(points):
-        point_file(folder, number).write_text(dump_config(point.config, describe(number, point)), encoding="utf-8")
+        point_file(folder, number).write_text(
+            dump_config(point.config, describe(number, point)), encoding="utf-8"
+        )
 
 
 def describe(number: int, point: Point) -> str:
     """Say what a point is, in the comment of its policy file."""
-    lines = [f"Point {number} of a Pareto search: " + ", ".join(f"{name} {value:g}" for name, value in point.settings.items())]
+    lines = [
+        f"Point {number} of a Pareto search: "
+        + ", ".join(f"{name} {value:g}" for name, value in point.settings.items())
+    ]
     for goal, judged in point.judged.items():
         low, high = bounds_of(judged)
         value = value_of(judged)
@@ -53,7 +61,8 @@ def describe(number: int, point: Point) -> str:
 
 
 def write_csv(points: Sequence[Point], path: Path, base: Point | None = None) -> None:
-    """Write one row per point: knobs, and every goal as searched and as judged with its interval (empty when refused).
+    """Write one row per point: knobs, and every goal as searched and as judged with its interval
+    (empty when refused).
 
     Raises
     ------
@@ -67,8 +76,13 @@ def write_csv(points: Sequence[Point], path: Path, base: Point | None = None) ->
     parts = [(goal, part) for goal in goals for part in ("", "_low", "_high", "_searched")]
     with path.open("w", newline="", encoding="utf-8") as lines:
         writer = csv.writer(lines)
-        writer.writerow(["point", *(f"knob_{knob}" for knob in knobs), *(goal + part for goal, part in parts)])
-        named: list[tuple[int | str, Point]] = [*enumerate(points), *([] if base is None else [("base", base)])]
+        writer.writerow(
+            ["point", *(f"knob_{knob}" for knob in knobs), *(goal + part for goal, part in parts)]
+        )
+        named: list[tuple[int | str, Point]] = [
+            *enumerate(points),
+            *([] if base is None else [("base", base)]),
+        ]
         for name, point in named:
             row: list[float | str] = [name, *(point.settings.get(knob, "") for knob in knobs)]
             for goal in goals:
@@ -80,7 +94,8 @@ def write_csv(points: Sequence[Point], path: Path, base: Point | None = None) ->
 
 
 def plot_front(points: Sequence[Point], path: Path, base: Point | None = None) -> None:
-    """Plot the first two goals as judged, with intervals, and as searched; points carry their numbers.
+    """Plot the first two goals as judged, with intervals, and as searched; points carry their
+    numbers.
 
     Raises
     ------
@@ -91,7 +106,10 @@ def plot_front(points: Sequence[Point], path: Path, base: Point | None = None) -
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ImportError as error:
-        msg = f"expected the package matplotlib for the picture, found none ({error}); pip install 'slatestream[tune]'"
+        msg = (
+            f"expected the package matplotlib for the picture, found none ({error}); pip install "
+            "'slatestream[tune]'"
+        )
         raise SearchError(msg) from None
     goals = tuple(points[0].judged)[:2]
     figure = Figure(figsize=(7, 5), layout="constrained")
@@ -125,7 +143,11 @@ def _bars(judged: Judged) -> list[list[float]]:
 
 
 def _label(goal: str) -> str:
-    return "variety: effective share of the catalogue" if goal == "variety" else f"{goal} per impression"
+    return (
+        "variety: effective share of the catalogue"
+        if goal == "variety"
+        else f"{goal} per impression"
+    )
 
 
 def value_of(judged: Judged) -> float:

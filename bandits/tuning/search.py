@@ -1,15 +1,18 @@
-"""Weights by Pareto search: which settings of a policy file trade one goal for another at the best rate, judged on a log.
+"""Weights by Pareto search: which settings of a policy file trade one goal for another at the best
+rate, judged on a log.
 
 The log is cut in three, in order of time, so that no answer is judged by what it was chosen for:
 
     1. fit     counts, reward models: what each candidate has learned
-    2. search  NSGA-II over the knobs; goals estimated here, with the same random numbers for every candidate
-    3. judge   the front that was found, estimated anew with intervals; the best of many candidates looks better in step 2 than
-               it is, and this step shows by how much
+    2. search  NSGA-II over the knobs; goals estimated here, with the same random numbers for every
+       candidate
+    3. judge   the front that was found, estimated anew with intervals; the best of many candidates
+               looks better in step 2 than it is, and this step shows by how much
 
-A candidate that step 2 cannot judge (too little data) is infeasible, the more so the more rows it would need.
-Wrong tool for choosing between two given policies: `bandits.ope.evaluate` with all the data is sharper.
-Deb, Pratap, Agarwal & Meyarivan (2002), A Fast and Elitist Multiobjective Genetic Algorithm: NSGA-II. Needs the extra `tune`.
+A candidate that step 2 cannot judge (too little data) is infeasible, the more so the more rows it
+would need. Wrong tool for choosing between two given policies: `bandits.ope.evaluate` with all the
+data is sharper. Deb, Pratap, Agarwal & Meyarivan (2002), A Fast and Elitist Multiobjective Genetic
+Algorithm: NSGA-II. Needs the extra `tune`.
 """
 
 import math
@@ -29,8 +32,10 @@ from bandits.slates.config import SlateConfig
 from bandits.slates.request import Catalogue
 from bandits.tuning.parameters import DECIMALS, GOALS, KNOBS, SearchError, turned, variety
 
-N_SNAPSHOTS = 4  # per candidate: half of what `served` takes, since there are hundreds; fewer makes the front ragged
-MARGINAL_ESTIMATORS = ("ips", "snips", "dr", "sndr")  # per impression, from the propensities of the contract
+# per candidate: half of what `served` takes, since there are hundreds; fewer makes the front ragged
+N_SNAPSHOTS = 4
+# per impression, from the propensities of the contract
+MARGINAL_ESTIMATORS = ("ips", "snips", "dr", "sndr")
 
 
 class Parts(NamedTuple):
@@ -71,7 +76,9 @@ class Search(NamedTuple):
 
 
 class Point(NamedTuple):
-    """One point of the front: the settings, their goals as searched, and as judged on rows that nobody had seen."""
+    """One point of the front: the settings, their goals as searched, and as judged on rows that
+    nobody had seen.
+    """
 
     settings: dict[str, float]
     config: SlateConfig
@@ -97,10 +104,16 @@ def check_search(search: Search) -> None:
             msg = f"expected {what} out of {', '.join(valid)}, found {', '.join(unknown) or 'none'}"
             raise SearchError(msg)
     if len(set(search.goals)) < 2:
-        msg = f"expected at least two goals to trade against each other, found {', '.join(search.goals)}; name more of {', '.join(GOALS)}"
+        msg = (
+            "expected at least two goals to trade against each other, found "
+            f"{', '.join(search.goals)}; name more of {', '.join(GOALS)}"
+        )
         raise SearchError(msg)
     if search.size < 4 or search.generations < 1:
-        msg = f"expected at least 4 candidates and 1 generation, found {search.size} and {search.generations}"
+        msg = (
+            f"expected at least 4 candidates and 1 generation, found {search.size} and "
+            f"{search.generations}"
+        )
         raise SearchError(msg)
 
 
@@ -114,7 +127,9 @@ class Bench(NamedTuple):
     models: dict[str, RewardModel]
 
 
-def make_bench(parts: Parts, base: SlateConfig, search: Search, catalogue: Catalogue | None = None) -> Bench:
+def make_bench(
+    parts: Parts, base: SlateConfig, search: Search, catalogue: Catalogue | None = None
+) -> Bench:
     """Fit the reward models that the goals need, on the first part.
 
     Parameters
@@ -134,12 +149,17 @@ def make_bench(parts: Parts, base: SlateConfig, search: Search, catalogue: Catal
         The search cannot be run as asked.
     """
     check_search(search)
-    models = {goal: fit_reward_model(parts.fit, parts.shape, goal) for goal in search.goals if goal != "variety"}
+    models = {
+        goal: fit_reward_model(parts.fit, parts.shape, goal)
+        for goal in search.goals
+        if goal != "variety"
+    }
     return Bench(parts, base, search, catalogue, models)
 
 
 def pareto_search(bench: Bench, each: Callable[[], None] = lambda: None) -> list[Point]:
-    """Search, and judge what was found; points come in order of the first goal, best first. `each` is called per candidate.
+    """Search, and judge what was found; points come in order of the first goal, best first. `each`
+    is called per candidate.
 
     Raises
     ------
@@ -152,9 +172,13 @@ def pareto_search(bench: Bench, each: Callable[[], None] = lambda: None) -> list
     refusals: list[TooLittleData] = []
 
     def goals_of(x: F64) -> tuple[F64, float]:
-        """Return the goals (n_goals,), and by how much the candidate is beyond what the log can judge (0: not at all)."""
+        """Return the goals (n_goals,), and by how much the candidate is beyond what the log can
+        judge (0: not at all).
+        """
         try:
-            return np.array(list(_searched(bench, _target(bench, _settings(search, x))).values())), 0.0
+            return np.array(
+                list(_searched(bench, _target(bench, _settings(search, x))).values())
+            ), 0.0
         except TooLittleData as refusal:
             refusals.append(refusal)
             return np.zeros(len(search.goals)), math.log(refusal.rows_needed / refusal.rows)
@@ -167,7 +191,8 @@ def pareto_search(bench: Bench, each: Callable[[], None] = lambda: None) -> list
         raise min(refusals, key=lambda refusal: refusal.rows_needed)
     distinct = dict.fromkeys(tuple(_settings(search, x).items()) for x in found)
     points = [make_point(bench, dict(items)) for items in distinct]
-    by_goals = {tuple(point.searched.values()): point for point in reversed(points)}  # settings that come to the same: one
+    # settings that come to the same: one
+    by_goals = {tuple(point.searched.values()): point for point in reversed(points)}
     return sorted(by_goals.values(), key=lambda point: -point.searched[search.goals[0]])
 
 
@@ -180,14 +205,22 @@ def make_point(bench: Bench, settings: Mapping[str, float]) -> Point:
         The search part cannot tell.
     """
     target = _target(bench, settings)
-    return Point(dict(settings), turned(bench.base, settings), _searched(bench, target), _judged(bench, target))
+    return Point(
+        dict(settings),
+        turned(bench.base, settings),
+        _searched(bench, target),
+        _judged(bench, target),
+    )
 
 
 def _target(bench: Bench, settings: Mapping[str, float]) -> Target:
-    # subtle: every candidate gets the same random numbers, or NSGA-II would chase those that were lucky
+    # subtle: every candidate gets the same random numbers, or NSGA-II would chase those that were
+    # lucky
     rng = np.random.default_rng(bench.search.seed)
     fit, shape = bench.parts.fit, bench.parts.shape
-    return served("candidate", turned(bench.base, settings), fit, shape, rng, bench.catalogue, N_SNAPSHOTS)
+    return served(
+        "candidate", turned(bench.base, settings), fit, shape, rng, bench.catalogue, N_SNAPSHOTS
+    )
 
 
 def _searched(bench: Bench, target: Target) -> dict[str, float]:
@@ -199,9 +232,12 @@ def _searched(bench: Bench, target: Target) -> dict[str, float]:
         if goal == "variety":
             goals[goal] = variety(target, traffic(log, bench.parts.shape))
             continue
-        question = search.question._replace(reward=goal, interval="normal")  # the interval is not looked at: the cheapest
+        # the interval is not looked at: the cheapest
+        question = search.question._replace(reward=goal, interval="normal")
         sample = sample_of(log, target, rng, bench.models[goal], goal)
-        goals[goal] = estimate(log, target, sample, search.estimator, rng, bench.models[goal], question).value
+        goals[goal] = estimate(
+            log, target, sample, search.estimator, rng, bench.models[goal], question
+        ).value
     return goals
 
 
@@ -215,12 +251,16 @@ def _judged(bench: Bench, target: Target) -> dict[str, Estimate | Refusal | floa
             continue
         rng = np.random.default_rng(search.seed)
         question = search.question._replace(reward=goal)
-        judged[goal] = evaluate(log, [target], rng, [search.estimator], bench.models[goal], question)[0]
+        judged[goal] = evaluate(
+            log, [target], rng, [search.estimator], bench.models[goal], question
+        )[0]
     return judged
 
 
 def traffic(log: Log, shape: Shape) -> F64:
-    """Return the share of impressions of each segment and position; (n_segments, n_positions), sums to 1."""
+    """Return the share of impressions of each segment and position; (n_segments, n_positions), sums
+    to 1.
+    """
     cell = log.segment * shape.n_positions + log.position  # (n,)
     counts = np.bincount(cell, minlength=shape.n_segments * shape.n_positions).reshape(shape[:2])
     shares: F64 = counts / counts.sum()
@@ -228,16 +268,27 @@ def traffic(log: Log, shape: Shape) -> F64:
 
 
 def _settings(search: Search, x: F64) -> dict[str, float]:
-    return {name: round(float(value), DECIMALS) for name, value in zip(search.knobs, x, strict=True)}
+    return {
+        name: round(float(value), DECIMALS) for name, value in zip(search.knobs, x, strict=True)
+    }
 
 
-def nsga2(goals_of: Callable[[F64], tuple[F64, float]], n_goals: int, bounds: F64, size: int, generations: int, seed: int) -> F64:
-    """Return the non-dominated points (n, n_knobs) that NSGA-II finds when it maximises; none when all are infeasible.
+def nsga2(
+    goals_of: Callable[[F64], tuple[F64, float]],
+    n_goals: int,
+    bounds: F64,
+    size: int,
+    generations: int,
+    seed: int,
+) -> F64:
+    """Return the non-dominated points (n, n_knobs) that NSGA-II finds when it maximises; none when
+    all are infeasible.
 
     Parameters
     ----------
     goals_of
-        Knobs (n_knobs,) -> goals (n_goals,) and the violation, above 0 where the point does not count.
+        Knobs (n_knobs,) -> goals (n_goals,) and the violation, above 0 where the point does not
+        count.
     n_goals
         How many goals there are.
     bounds
@@ -255,12 +306,16 @@ def nsga2(goals_of: Callable[[F64], tuple[F64, float]], n_goals: int, bounds: F6
         from pymoo.core.problem import ElementwiseProblem
         from pymoo.optimize import minimize
     except ImportError as error:
-        msg = f"expected the package pymoo for a Pareto search, found none ({error}); pip install 'slatestream[tune]'"
+        msg = (
+            f"expected the package pymoo for a Pareto search, found none ({error}); pip install "
+            "'slatestream[tune]'"
+        )
         raise SearchError(msg) from None
     low, high = bounds[:, 0], bounds[:, 1]
     rng = np.random.default_rng(seed)
     first = rng.uniform(low, high, (size, low.size))  # (size, n_knobs)
-    corners = np.vstack([high, np.where(np.eye(low.size, dtype=bool), high, low)])[:size]  # all knobs up, and each alone
+    # all knobs up, and each alone
+    corners = np.vstack([high, np.where(np.eye(low.size, dtype=bool), high, low)])[:size]
     first[: corners.shape[0]] = corners
 
     class Problem(ElementwiseProblem):  # type: ignore[misc]
@@ -269,5 +324,11 @@ def nsga2(goals_of: Callable[[F64], tuple[F64, float]], n_goals: int, bounds: F6
             out["F"], out["G"] = -goals, [violation]
 
     problem = Problem(n_var=low.size, n_obj=n_goals, n_ieq_constr=1, xl=low, xu=high)
-    result = minimize(problem, NSGA2(pop_size=size, sampling=first), ("n_gen", generations), seed=seed, verbose=False)
+    result = minimize(
+        problem,
+        NSGA2(pop_size=size, sampling=first),
+        ("n_gen", generations),
+        seed=seed,
+        verbose=False,
+    )
     return np.zeros((0, low.size)) if result.X is None else np.atleast_2d(result.X)

@@ -58,7 +58,9 @@ STEPS: dict[str, Step] = {name: on_network(change) for name, change in NETWORK_S
 }
 
 
-def compress(artifact: Artifact, steps: Sequence[str | Mapping[str, Any]], out: Path, texts: Texts = ()) -> Artifact:
+def compress(
+    artifact: Artifact, steps: Sequence[str | Mapping[str, Any]], out: Path, texts: Texts = ()
+) -> Artifact:
     """Run a chain of steps.
 
     Parameters

@@ -2,12 +2,14 @@
 
     x_{l+1} = layer_{keep[l]}(x_l)
 
-Neighbouring layers of a trained transformer change the states little by little, so that what follows a missing layer still
-understands what it gets. A layer that is kept stands for those that are left out behind it: its last map is fitted to write what they
-wrote (`encoder.compress.layer_reconstruction`), and training mends the rest. Layers spread evenly, the last among them, start best.
+Neighbouring layers of a trained transformer change the states little by little, so that what
+follows a missing layer still understands what it gets. A layer that is kept stands for those that
+are left out behind it: its last map is fitted to write what they wrote
+(`encoder.compress.layer_reconstruction`), and training mends the rest. Layers spread evenly, the
+last among them, start best.
 
-Sun et al. (2019), Patient Knowledge Distillation for BERT Model Compression. Sajjad et al. (2023), On the Effect of
-Dropping Layers of Pre-trained Transformer Models.
+Sun et al. (2019), Patient Knowledge Distillation for BERT Model Compression. Sajjad et al. (2023),
+On the Effect of Dropping Layers of Pre-trained Transformer Models.
 """
 
 import itertools
@@ -39,12 +41,26 @@ def keep_layers(model: Model, texts: Sequence[str], keep: Sequence[int]) -> Mode
     """
     shape = model.student.shape
     if not keep or not all(0 <= number < len(shape.layers) for number in keep):
-        msg = f"expected numbers of layers in keep, from 0 to {len(shape.layers) - 1}, found {list(keep)}"
+        msg = (
+            f"expected numbers of layers in keep, from 0 to {len(shape.layers) - 1}, found "
+            f"{list(keep)}"
+        )
         raise ValueError(msg)
-    student = Student(msgspec.structs.replace(shape, layers=tuple(shape.layers[number] for number in keep)))
-    state = {name: value for name, value in model.student.state_dict().items() if not name.startswith("layers.")}
-    means = state["project.weight"].view(shape.dim, len(shape.layers) + 1, shape.hidden)  # one block for each mean
-    last = [*(max(number, after - 1) for number, after in itertools.pairwise(keep)), len(shape.layers) - 1]  # that each one stands for
+    student = Student(
+        msgspec.structs.replace(shape, layers=tuple(shape.layers[number] for number in keep))
+    )
+    state = {
+        name: value
+        for name, value in model.student.state_dict().items()
+        if not name.startswith("layers.")
+    }
+    # one block for each mean
+    means = state["project.weight"].view(shape.dim, len(shape.layers) + 1, shape.hidden)
+    # that each one stands for
+    last = [
+        *(max(number, after - 1) for number, after in itertools.pairwise(keep)),
+        len(shape.layers) - 1,
+    ]
     blocks = [0, *(number + 1 for number in last)]
     state["project.weight"] = means[:, blocks].reshape(shape.dim, -1)
     for place, number in enumerate(keep):
@@ -54,5 +70,7 @@ def keep_layers(model: Model, texts: Sequence[str], keep: Sequence[int]) -> Mode
         state |= {f"layers.{place}.{name}": value for name, value in layer.items()}
     student.load_state_dict(state)
     if texts:
-        mend(model.student, student.eval(), reading(model, texts), list(zip(keep, last, strict=True)))
+        mend(
+            model.student, student.eval(), reading(model, texts), list(zip(keep, last, strict=True))
+        )
     return model._replace(student=student.eval())

@@ -1,9 +1,11 @@
 """Projection to fewer dimensions: the directions in which the vectors of the catalogue differ most.
 
-    P' = V_d' P,    T = U S V'  (uncentred SVD of the unit vectors of the texts),   V_d: first d columns of V
+    P' = V_d' P,    T = U S V'  (uncentred SVD of the unit vectors of the texts),   V_d: first d
+    columns of V
 
-No other projection keeps more of the inner products. The mean is left in: taken out, what the cosine compares would be
-another thing (for all-MiniLM-L6-v2 on films it costs a quarter of the neighbours at 256 dimensions).
+No other projection keeps more of the inner products. The mean is left in: taken out, what the
+cosine compares would be another thing (for all-MiniLM-L6-v2 on films it costs a quarter of the
+neighbours at 256 dimensions).
 """
 
 from collections.abc import Sequence
@@ -29,7 +31,8 @@ def project(model: Model, texts: Sequence[str], dim: int) -> Model:
     texts
         at least `dim`; an even choice of `SAMPLE` of them is read.
     dim
-        not above the present dimension; larger keeps more neighbours and costs every reader of the vectors.
+        not above the present dimension; larger keeps more neighbours and costs every reader of the
+        vectors.
 
     Raises
     ------
@@ -39,13 +42,20 @@ def project(model: Model, texts: Sequence[str], dim: int) -> Model:
     """
     old = model.student
     if not 1 <= dim <= old.shape.dim or len(texts) < dim:
-        msg = f"expected a dim between 1 and {old.shape.dim} and as many texts, found {dim} and {len(texts)} texts"
+        msg = (
+            f"expected a dim between 1 and {old.shape.dim} and as many texts, found {dim} and "
+            f"{len(texts)} texts"
+        )
         raise ValueError(msg)
-    chosen = [texts[at] for at in np.linspace(0, len(texts) - 1, min(SAMPLE, len(texts))).astype(int)]
+    chosen = [
+        texts[at] for at in np.linspace(0, len(texts) - 1, min(SAMPLE, len(texts))).astype(int)
+    ]
     vectors = unit_vectors(model, chosen)  # (n, old dim)
     directions = torch.linalg.svd(vectors, full_matrices=False)[2][:dim]  # (dim, old dim)
     student = Student(msgspec.structs.replace(old.shape, dim=dim))
-    student.load_state_dict(old.state_dict() | {"project.weight": directions @ old.project.weight.detach()})
+    student.load_state_dict(
+        old.state_dict() | {"project.weight": directions @ old.project.weight.detach()}
+    )
     return model._replace(student=student.eval())
 
 

@@ -1,16 +1,20 @@
-"""Structured pruning: heads and feed-forward units that the others can stand in for are cut out of every layer.
+"""Structured pruning: heads and feed-forward units that the others can stand in for are cut out of
+every layer.
 
-    cost(P) = tr W_P (G^-1)_PP^-1 W_P'                          what the output loses without the columns P, all others fitted again
+    cost(P) = tr W_P (G^-1)_PP^-1 W_P'                          what the output loses without the
+                                                                columns P, all others fitted again
     W   <- W - W_P (G^-1)_PP^-1 (G^-1)_P:                       the others, fitted again
     G^-1 <- G^-1 - (G^-1)_:P (G^-1)_PP^-1 (G^-1)_P:             G without P
 
-W is the map behind the heads (W_o) or the units (W_2), G = X'X + a I of what it reads at the tokens of some texts of the catalogue, P one
-unit or the columns of one head. The cheapest goes, again and again until as many are left as asked for. Two units that say the same are
-both active and one of them costs nothing, which no measure of each by itself can tell. What matters is what works on these texts, not
-on all of English. Whole heads and units go, so that matrices become smaller and no sparse kernel is needed.
+W is the map behind the heads (W_o) or the units (W_2), G = X'X + a I of what it reads at the tokens
+of some texts of the catalogue, P one unit or the columns of one head. The cheapest goes, again and
+again until as many are left as asked for. Two units that say the same are both active and one of
+them costs nothing, which no measure of each by itself can tell. What matters is what works on these
+texts, not on all of English. Whole heads and units go, so that matrices become smaller and no
+sparse kernel is needed.
 
-Hassibi & Stork (1993), Second order derivatives for network pruning: Optimal Brain Surgeon. Kurtic, Frantar & Alistarh (2023), ZipLM:
-Inference-Aware Structured Pruning of Language Models.
+Hassibi & Stork (1993), Second order derivatives for network pruning: Optimal Brain Surgeon. Kurtic,
+Frantar & Alistarh (2023), ZipLM: Inference-Aware Structured Pruning of Language Models.
 """
 
 from collections.abc import Sequence
@@ -24,7 +28,8 @@ from encoder.compress.student import Layer, Model, Student
 
 
 def prune(model: Model, texts: Sequence[str], heads: int, units: int) -> Model:
-    """Keep the `heads` and `units` of each layer without which the layer's output on `texts` would change most.
+    """Keep the `heads` and `units` of each layer without which the layer's output on `texts` would
+    change most.
 
     Parameters
     ----------
@@ -33,7 +38,8 @@ def prune(model: Model, texts: Sequence[str], heads: int, units: int) -> Model:
     texts
         at least one; an even choice of them is read.
     heads, units
-        per layer, at least 1; a layer that has no more keeps what it has. Fewer are smaller and faster in proportion.
+        per layer, at least 1; a layer that has no more keeps what it has. Fewer are smaller and
+        faster in proportion.
 
     Raises
     ------
@@ -42,16 +48,29 @@ def prune(model: Model, texts: Sequence[str], heads: int, units: int) -> Model:
 
     """
     if heads < 1 or units < 1 or not texts:
-        msg = f"expected heads and units of at least 1 and some texts, found {heads}, {units} and {len(texts)} texts"
+        msg = (
+            f"expected heads and units of at least 1 and some texts, found {heads}, {units} and "
+            f"{len(texts)} texts"
+        )
         raise ValueError(msg)
     old = model.student
     batches = reading(model, texts)
-    shapes, state = [], {name: value for name, value in old.state_dict().items() if not name.startswith("layers.")}
-    for number, (layer, (by_out, by_down)) in enumerate(zip(old.each_layer(), _grams(old, batches), strict=True)):
+    shapes, state = (
+        [],
+        {name: value for name, value in old.state_dict().items() if not name.startswith("layers.")},
+    )
+    for number, (layer, (by_out, by_down)) in enumerate(
+        zip(old.each_layer(), _grams(old, batches), strict=True)
+    ):
         chosen_heads = kept(layer.out.weight, by_out, layer.shape.head_dim, heads)
         chosen_units = kept(layer.down.weight, by_down, 1, units)
-        shapes.append(msgspec.structs.replace(layer.shape, heads=len(chosen_heads), units=len(chosen_units)))
-        state |= {f"layers.{number}.{name}": value for name, value in _cut(layer, chosen_heads, chosen_units).items()}
+        shapes.append(
+            msgspec.structs.replace(layer.shape, heads=len(chosen_heads), units=len(chosen_units))
+        )
+        state |= {
+            f"layers.{number}.{name}": value
+            for name, value in _cut(layer, chosen_heads, chosen_units).items()
+        }
     student = Student(msgspec.structs.replace(old.shape, layers=tuple(shapes)))
     student.load_state_dict(state)
     mend(old, student.eval(), batches)
@@ -98,7 +117,9 @@ def _cut(layer: Layer, heads: Tensor, units: Tensor) -> dict[str, Tensor]:
     """The weights of a layer with only these heads and units."""
     state = layer.state_dict()
     n, width, hidden = layer.shape.heads, layer.shape.head_dim, layer.out.out_features
-    state["qkv.weight"] = state["qkv.weight"].view(3, n, width, hidden)[:, heads].reshape(-1, hidden)
+    state["qkv.weight"] = (
+        state["qkv.weight"].view(3, n, width, hidden)[:, heads].reshape(-1, hidden)
+    )
     state["qkv.bias"] = state["qkv.bias"].view(3, n, width)[:, heads].reshape(-1)
     state["out.weight"] = state["out.weight"].view(hidden, n, width)[:, heads].reshape(hidden, -1)
     state["up.weight"], state["up.bias"] = state["up.weight"][units], state["up.bias"][units]
@@ -106,14 +127,23 @@ def _cut(layer: Layer, heads: Tensor, units: Tensor) -> dict[str, Tensor]:
     return state
 
 
-def _grams(student: Student, batches: Sequence[tuple[Tensor, Tensor]]) -> list[tuple[Tensor, Tensor]]:
-    """Per layer, the sums of x x' over what its W_o and its W_2 read at the tokens of the batches."""
-    sums = [tuple(torch.zeros(2 * (linear.in_features,)) for linear in (layer.out, layer.down)) for layer in student.each_layer()]
+def _grams(
+    student: Student, batches: Sequence[tuple[Tensor, Tensor]]
+) -> list[tuple[Tensor, Tensor]]:
+    """Per layer, the sums of x x' over what its W_o and its W_2 read at the tokens of
+    the batches.
+    """
+    sums = [
+        tuple(torch.zeros(2 * (linear.in_features,)) for linear in (layer.out, layer.down))
+        for layer in student.each_layer()
+    ]
     with torch.inference_mode():
         for ids, mask in batches:
             batch = Batch(student, ids, mask)
             for layer, grams in zip(student.each_layer(), sums, strict=True):
-                for gram, read in zip(grams, batch.inputs(layer, [layer.out, layer.down]), strict=True):
+                for gram, read in zip(
+                    grams, batch.inputs(layer, [layer.out, layer.down]), strict=True
+                ):
                     gram += read.T @ read  # (inputs, inputs)
                 batch.go_on(layer)
     return [(by_out, by_down) for by_out, by_down in sums]

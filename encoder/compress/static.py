@@ -1,14 +1,18 @@
-"""A static student: a table of token vectors, summed. No network is left, and no ONNX Runtime is needed.
+"""A static student: a table of token vectors, summed. No network is left, and no ONNX Runtime is
+needed.
 
     v(text) = norm(sum_t E_t)
-    E_t at first: what the network says of token t alone, times a / (a + p_t)         p_t: share of t among all tokens
-    then fitted:  min_E  mean |v(text) - target|^2 + KL of the neighbourhoods        over the texts of the catalogue
+    E_t at first: what the network says of token t alone, times a / (a + p_t)         p_t: share of
+    t among all tokens
+    then fitted:  min_E  mean |v(text) - target|^2 + KL of the neighbourhoods        over the texts
+    of the catalogue
 
-Hundreds of times as fast as the network. What it cannot see is order and company: `river bank` is the sum of its words.
-The fit makes up for much of that on texts of one kind, because it learns what each token stands for *here*.
+Hundreds of times as fast as the network. What it cannot see is order and company: `river bank` is
+the sum of its words. The fit makes up for much of that on texts of one kind, because it learns what
+each token stands for *here*.
 
-Arora, Liang & Ma (2017), A Simple but Tough-to-Beat Baseline for Sentence Embeddings. Tulkens & van Dongen (2024),
-Model2Vec: Fast State-of-the-Art Static Embeddings.
+Arora, Liang & Ma (2017), A Simple but Tough-to-Beat Baseline for Sentence Embeddings. Tulkens & van
+Dongen (2024), Model2Vec: Fast State-of-the-Art Static Embeddings.
 """
 
 from collections.abc import Sequence
@@ -28,13 +32,22 @@ from encoder.corpus.batches import Epochs
 from encoder.corpus.teacher import by_length, padded
 from encoder.serving.artifact import TOKENIZER, WEIGHTS, Artifact, ArtifactConfig, load, writing
 
-SIF = 1e-3  # a; tokens more frequent than that weigh less. The fit moves weights anyway: this only has to be a fair start
+# a; tokens more frequent than that weigh less. The fit moves weights anyway: this only has to be a
+# fair start
+SIF = 1e-3
 BATCH = 256
 LEARNING_RATE = 0.02  # of the rows' usual size, which is set to 1 by the start
 ALONE = 512  # single tokens read at once
 
 
-def static(artifact: Artifact, texts: Sequence[str], out: Path, passes: int = 30, eight_bits: bool = True, seed: int = 0) -> Artifact:
+def static(
+    artifact: Artifact,
+    texts: Sequence[str],
+    out: Path,
+    passes: int = 30,
+    eight_bits: bool = True,
+    seed: int = 0,
+) -> Artifact:
     """Make a table of a network.
 
     Parameters
@@ -76,7 +89,8 @@ def ids_of(model: Model, texts: Sequence[str]) -> list[list[int]]:
 def start(model: Model, tokens: Sequence[Sequence[int]]) -> Tensor:
     """Rows before the fit, (vocabulary, dim) float32, of size about 1."""
     size = model.student.shape.vocabulary
-    frame = model.tokenizer.encode("").ids  # [CLS] and [SEP], or whatever the tokenizer puts around a text
+    # [CLS] and [SEP], or whatever the tokenizer puts around a text
+    frame = model.tokenizer.encode("").ids
     half = len(frame) // 2
     alone = [[*frame[:half], token, *frame[half:]] for token in range(size)]
     rows = torch.zeros(size, model.student.shape.dim)
@@ -84,12 +98,16 @@ def start(model: Model, tokens: Sequence[Sequence[int]]) -> Tensor:
         for part in by_length(alone, ALONE):
             output = model.student(*padded([alone[token] for token in part]))
             rows[torch.from_numpy(part)] = functional.normalize(output.vectors, dim=1)
-    seen = np.bincount(np.fromiter((token for ids in tokens for token in ids), np.int64), minlength=size)
+    seen = np.bincount(
+        np.fromiter((token for ids in tokens for token in ids), np.int64), minlength=size
+    )
     share = torch.from_numpy(seen / max(1, seen.sum())).float()
     return rows * (SIF / (SIF + share))[:, None]
 
 
-def fit(rows: Tensor, tokens: Sequence[Sequence[int]], targets: Tensor, passes: int, seed: int) -> Tensor:
+def fit(
+    rows: Tensor, tokens: Sequence[Sequence[int]], targets: Tensor, passes: int, seed: int
+) -> Tensor:
     """Fit a table to target vectors.
 
     Parameters
@@ -129,8 +147,12 @@ def fit(rows: Tensor, tokens: Sequence[Sequence[int]], targets: Tensor, passes: 
     return table.detach()
 
 
-def write_table(table: Tensor, model: Model, artifact: Artifact, out: Path, *, eight_bits: bool) -> Artifact:
-    """Write a `static` artifact with the tokenizer of the model and the card of the artifact it was made of."""
+def write_table(
+    table: Tensor, model: Model, artifact: Artifact, out: Path, *, eight_bits: bool
+) -> Artifact:
+    """Write a `static` artifact with the tokenizer of the model and the card of the artifact it was
+    made of.
+    """
     config = ArtifactConfig("static", table.shape[1], artifact.config.max_tokens)
     rows: NDArray[np.float32] = table.numpy()
     with writing(out, config, artifact.card) as folder:

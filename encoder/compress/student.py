@@ -1,21 +1,28 @@
-"""The student: a BERT-like transformer whose every layer may have its own number of heads and feed-forward units.
+"""The student: a BERT-like transformer whose every layer may have its own number of heads and
+feed-forward units.
 
-    x_0 = LN(U E[ids] + p)                                          U only where token vectors are narrower than the model
-    x_0,j = LN(U [E[ids_sj], ..., E[ids_sj+s-1]] + p_j)             where `join` = s > 1 tokens are read as one
-    x_l <- mean of every `span` neighbours of x_l                   in front of layers that read fewer tokens than there were
+    x_0 = LN(U E[ids] + p)                                          U only where token vectors are
+                                                                    narrower than the model
+    x_0,j = LN(U [E[ids_sj], ..., E[ids_sj+s-1]] + p_j)             where `join` = s > 1 tokens are
+                                                                    read as one
+    x_l <- mean of every `span` neighbours of x_l                   in front of layers that read
+                                                                    fewer tokens than there were
     a_l = LN(x_l + W_o softmax(q k' / sqrt(head_dim)) v + b_o)      q, k, v = W_qkv x_l + b_qkv
     x_{l+1} = LN(a_l + W_2 gelu(W_1 a_l + b_1) + b_2)
-    z = P [mean_t x_0, mean_t x_1, ..., mean_t x_L]                 (dim,), normalised by whoever compares
+    z = P [mean_t x_0, mean_t x_1, ..., mean_t x_L]                 (dim,), normalised by whoever
+                                                                    compares
 
-The layers are those of BERT (post-norm), so that a teacher's weights can be taken over as they are; heads and units are counted
-per layer, so that pruning needs no masks. The projection reads the mean of every layer and not of the last alone: that costs one
-product per text, and what a text says word by word need not be carried through all layers. A merged token counts as many times as
-it has tokens in it; what a text lacks to a whole number of joined ones is filled with token 0. Gelu is the tanh form: the exact one
-costs more and tells nobody anything. Wrong tool for teachers of another build (no absolute positions, pre-norm): distil a static
-table from those.
+The layers are those of BERT (post-norm), so that a teacher's weights can be taken over as they are;
+heads and units are counted per layer, so that pruning needs no masks. The projection reads the mean
+of every layer and not of the last alone: that costs one product per text, and what a text says word
+by word need not be carried through all layers. A merged token counts as many times as it has tokens
+in it; what a text lacks to a whole number of joined ones is filled with token 0. Gelu is the tanh
+form: the exact one costs more and tells nobody anything. Wrong tool for teachers of another build
+(no absolute positions, pre-norm): distil a static table from those.
 
-Devlin et al. (2019), BERT: Pre-training of Deep Bidirectional Transformers for Language Understanding. Dai et al. (2020),
-Funnel-Transformer: Filtering out Sequential Redundancy for Efficient Language Processing.
+Devlin et al. (2019), BERT: Pre-training of Deep Bidirectional Transformers for Language
+Understanding. Dai et al. (2020), Funnel-Transformer: Filtering out Sequential Redundancy for
+Efficient Language Processing.
 """
 
 import math
@@ -29,7 +36,16 @@ from tokenizers import Tokenizer
 from torch import Tensor, nn
 from torch.nn import functional
 
-from encoder.serving.artifact import TOKENIZER, WEIGHTS, Artifact, ArtifactConfig, ArtifactError, Card, load, writing
+from encoder.serving.artifact import (
+    TOKENIZER,
+    WEIGHTS,
+    Artifact,
+    ArtifactConfig,
+    ArtifactError,
+    Card,
+    load,
+    writing,
+)
 
 EPSILON = 1e-12  # of BERT's layer norms
 NEVER = -1e4  # added to a score: its share is then 0, in half precision too
@@ -47,8 +63,8 @@ class LayerShape(msgspec.Struct, frozen=True):
 class StudentShape(msgspec.Struct, frozen=True):
     """Sizes of a student.
 
-    `factor`: width of the token vectors when they are narrower than `hidden` or joined, else 0. `join`: tokens that are read as one from
-    the start. `positions`: of these.
+    `factor`: width of the token vectors when they are narrower than `hidden` or joined, else 0.
+    `join`: tokens that are read as one from the start. `positions`: of these.
     """
 
     vocabulary: int
@@ -66,7 +82,9 @@ class StudentShape(msgspec.Struct, frozen=True):
 
 
 class Stream(NamedTuple):
-    """What goes from layer to layer: `x` (n, tokens, hidden), and `weight` (n, tokens), how many real tokens are in each, 0 for padding."""
+    """What goes from layer to layer: `x` (n, tokens, hidden), and `weight` (n, tokens), how many
+    real tokens are in each, 0 for padding.
+    """
 
     x: Tensor
     weight: Tensor
@@ -76,7 +94,11 @@ class Stream(NamedTuple):
         if span == 1:
             return self
         lacking = -self.x.shape[1] % span
-        x = functional.pad(self.x * self.weight[..., None], (0, 0, 0, lacking)).unflatten(1, (-1, span)).sum(2)
+        x = (
+            functional.pad(self.x * self.weight[..., None], (0, 0, 0, lacking))
+            .unflatten(1, (-1, span))
+            .sum(2)
+        )
         weight = functional.pad(self.weight, (0, lacking)).unflatten(1, (-1, span)).sum(2)
         return Stream(x / weight.clamp(min=1.0)[..., None], weight)
 
@@ -88,7 +110,9 @@ class Stream(NamedTuple):
 
 
 class Output(NamedTuple):
-    """`states` (n, tokens, hidden) of the last layer, as many as it reads, `vectors` (n, dim) not normalised; both float32."""
+    """`states` (n, tokens, hidden) of the last layer, as many as it reads, `vectors` (n, dim) not
+    normalised; both float32.
+    """
 
     states: Tensor
     vectors: Tensor
@@ -115,11 +139,15 @@ class Layer(nn.Module):
         split = self.qkv(x).view(n, tokens, 3, self.shape.heads, self.shape.head_dim)
         q, k, v = split.permute(2, 0, 3, 1, 4)  # each (n, heads, tokens, head_dim)
         hidden_by = (weight == 0).float()[:, None, None, :] * NEVER
-        # Written out: on a CPU the backward pass of the fused attention takes half the time of a whole update.
-        share = (q @ k.transpose(2, 3) * self.shape.head_dim**-0.5 + hidden_by).softmax(3)  # (n, heads, tokens, tokens)
+        # Written out: on a CPU the backward pass of the fused attention takes half the time of a
+        # whole update.
+        # (n, heads, tokens, tokens)
+        share = (q @ k.transpose(2, 3) * self.shape.head_dim**-0.5 + hidden_by).softmax(3)
         seen = share.to(v.dtype) @ v  # (n, heads, tokens, head_dim)
         a = self.norm_1(x + self.out(seen.transpose(1, 2).reshape(n, tokens, -1)))
-        return Stream(self.norm_2(a + self.down(functional.gelu(self.up(a), approximate="tanh"))), weight)
+        return Stream(
+            self.norm_2(a + self.down(functional.gelu(self.up(a), approximate="tanh"))), weight
+        )
 
 
 class Student(nn.Module):
@@ -129,7 +157,9 @@ class Student(nn.Module):
         super().__init__()
         self.shape = shape
         self.tokens = nn.Embedding(shape.vocabulary, shape.factor or shape.hidden)
-        self.widen = nn.Linear(shape.join * shape.factor, shape.hidden, bias=False) if shape.factor else None
+        self.widen = (
+            nn.Linear(shape.join * shape.factor, shape.hidden, bias=False) if shape.factor else None
+        )
         self.positions = nn.Parameter(torch.zeros(shape.positions, shape.hidden))
         self.norm = nn.LayerNorm(shape.hidden, eps=EPSILON)
         self.layers = nn.ModuleList(Layer(shape.hidden, layer) for layer in shape.layers)
@@ -146,7 +176,8 @@ class Student(nn.Module):
             ids, weight = functional.pad(ids, (0, lacking)), functional.pad(weight, (0, lacking))
         x = self.tokens(ids)  # (n, tokens, factor or hidden)
         if self.widen is not None:
-            x = self.widen(x.unflatten(1, (-1, self.shape.join)).flatten(2))  # (n, tokens / join, hidden)
+            # (n, tokens / join, hidden)
+            x = self.widen(x.unflatten(1, (-1, self.shape.join)).flatten(2))
         weight = weight.unflatten(1, (-1, self.shape.join)).sum(2)
         return Stream(self.norm(x + self.positions[: x.shape[1]]), weight)
 
@@ -157,7 +188,8 @@ class Student(nn.Module):
         for layer in self.layers:
             stream = layer(stream)
             means.append(stream.mean())
-        with torch.autocast(stream.x.device.type, enabled=False):  # bfloat16 is too coarse for what neighbours differ by
+        # bfloat16 is too coarse for what neighbours differ by
+        with torch.autocast(stream.x.device.type, enabled=False):
             return Output(stream.x.float(), self.project(torch.cat(means, 1)))
 
 
@@ -172,10 +204,15 @@ class Model(NamedTuple):
 def save_model(model: Model, out: Path, card: Card) -> Artifact:
     """Write a `transformer` artifact."""
     options = {"shape": msgspec.to_builtins(model.student.shape)}
-    config = ArtifactConfig("transformer", model.student.shape.dim, model.max_tokens, options=options)
+    config = ArtifactConfig(
+        "transformer", model.student.shape.dim, model.max_tokens, options=options
+    )
     with writing(out, config, card) as folder:
         model.tokenizer.save(str(folder / TOKENIZER))
-        weights = {name: value.detach().cpu().contiguous().clone() for name, value in model.student.state_dict().items()}
+        weights = {
+            name: value.detach().cpu().contiguous().clone()
+            for name, value in model.student.state_dict().items()
+        }
         save_file(weights, str(folder / WEIGHTS["transformer"]))
     return load(out)
 
@@ -190,14 +227,20 @@ def load_model(artifact: Artifact) -> Model:
 
     """
     if artifact.kind != "transformer":
-        msg = f"{artifact.path}: expected a transformer artifact, found {artifact.kind}; steps on a network come before quantize and static"
+        msg = (
+            f"{artifact.path}: expected a transformer artifact, found {artifact.kind}; steps on a "
+            "network come before quantize and static"
+        )
         raise ArtifactError(msg)
     try:
         shape = msgspec.convert(artifact.config.options["shape"], StudentShape)
         student = Student(shape)
         student.load_state_dict(load_file(str(artifact.path / WEIGHTS["transformer"])))
     except (KeyError, RuntimeError, msgspec.ValidationError) as error:
-        msg = f"{artifact.path}: expected weights of the shape in config.json, found {str(error).splitlines()[0]}"
+        msg = (
+            f"{artifact.path}: expected weights of the shape in config.json, found "
+            f"{str(error).splitlines()[0]}"
+        )
         raise ArtifactError(msg) from error
     tokenizer = Tokenizer.from_file(str(artifact.path / TOKENIZER))
     tokenizer.no_padding()

@@ -2,11 +2,13 @@
 
     V' = special tokens + single characters + {v : texts with v >= minimum}
 
-A word that loses its token is split into smaller ones that stayed, down to single characters, and so nothing becomes
-unreadable. With a minimum of 0 only those go that no text in these letters can have: of other scripts, and placeholders. That is for
-catalogues whose new items bring new names. Punctuation is taken away before the text is split: in a list of names every fifth token is
-a comma, which costs as much time as a word and says little. Works on WordPiece and Unigram tokenizers, whose tokens stand for
-themselves; a byte-pair tokenizer cannot lose a token without losing all that is merged from it.
+A word that loses its token is split into smaller ones that stayed, down to single characters, and
+so nothing becomes unreadable. With a minimum of 0 only those go that no text in these letters can
+have: of other scripts, and placeholders. That is for catalogues whose new items bring new names.
+Punctuation is taken away before the text is split: in a list of names every fifth token is a comma,
+which costs as much time as a word and says little. Works on WordPiece and Unigram tokenizers, whose
+tokens stand for themselves; a byte-pair tokenizer cannot lose a token without losing all that is
+merged from it.
 
 Abdaoui, Pradel & Sigel (2020), Load What You Need: Smaller Versions of Multilingual BERT.
 """
@@ -22,12 +24,15 @@ from tokenizers import Tokenizer
 
 from encoder.compress.student import Model, Student
 
-CHARACTERS = "abcdefghijklmnopqrstuvwxyz0123456789"  # kept alone and as continuation: any lower-case word can be spelt
+# kept alone and as continuation: any lower-case word can be spelt
+CHARACTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
 PLACEHOLDERS = ("[unused", "<unused", "<extra_id")  # of tokenizers that left room for more
 TRIMMED = ("WordPiece", "Unigram")
 
 
-def trim_vocabulary(model: Model, texts: Sequence[str], minimum: int = 1, drop_punctuation: bool = True) -> Model:
+def trim_vocabulary(
+    model: Model, texts: Sequence[str], minimum: int = 1, drop_punctuation: bool = True
+) -> Model:
     """Keep the tokens that at least `minimum` texts have.
 
     Parameters
@@ -37,7 +42,8 @@ def trim_vocabulary(model: Model, texts: Sequence[str], minimum: int = 1, drop_p
     texts
         of the catalogue; held-out ones should not be among them.
     minimum
-        larger keeps fewer tokens and splits more rare words; 0 keeps every token made of characters that the texts have.
+        larger keeps fewer tokens and splits more rare words; 0 keeps every token made of characters
+        that the texts have.
     drop_punctuation
         whether the tokenizer reads punctuation as a blank.
 
@@ -51,7 +57,8 @@ def trim_vocabulary(model: Model, texts: Sequence[str], minimum: int = 1, drop_p
     kind = described["model"]["type"]
     if kind not in TRIMMED or not texts:
         msg = (
-            f"expected texts and a tokenizer of kind {' or '.join(TRIMMED)}, found {len(texts)} texts and {kind}; leave trim_vocabulary out"
+            f"expected texts and a tokenizer of kind {' or '.join(TRIMMED)}, found {len(texts)} "
+            f"texts and {kind}; leave trim_vocabulary out"
         )
         raise ValueError(msg)
     if drop_punctuation:
@@ -64,11 +71,24 @@ def trim_vocabulary(model: Model, texts: Sequence[str], minimum: int = 1, drop_p
     always = {token["content"] for token in described["added_tokens"]}
     always |= {start + character for character in CHARACTERS for start in ("", prefix)}
     always |= {str(described["model"].get("unk_token"))}
-    letters = {character for token, number in vocabulary.items() if counts[number] and token not in always for character in token}
-    common = {number for token, number in vocabulary.items() if token in always or number == _unknown(described)}
+    letters = {
+        character
+        for token, number in vocabulary.items()
+        if counts[number] and token not in always
+        for character in token
+    }
+    common = {
+        number
+        for token, number in vocabulary.items()
+        if token in always or number == _unknown(described)
+    }
     common.add(0)  # fills up joined tokens (`encoder.compress.student`)
     if minimum == 0:
-        made = {number for token, number in vocabulary.items() if letters.issuperset(token) and not token.startswith(PLACEHOLDERS)}
+        made = {
+            number
+            for token, number in vocabulary.items()
+            if letters.issuperset(token) and not token.startswith(PLACEHOLDERS)
+        }
     else:
         made = {number for number, texts_with in counts.items() if texts_with >= minimum}
     kept = sorted(common | made)
@@ -83,10 +103,14 @@ def trim_vocabulary(model: Model, texts: Sequence[str], minimum: int = 1, drop_p
 
 def _drop_punctuation(described: dict[str, Any]) -> None:
     """Put a normalizer in front that makes punctuation and symbols blanks."""
-    blank = {"type": "Replace", "pattern": {"Regex": r"[\p{P}\p{S}\s]+"}, "content": " "}  # one blank: Unigram would read two
+    # one blank: Unigram would read two
+    blank = {"type": "Replace", "pattern": {"Regex": r"[\p{P}\p{S}\s]+"}, "content": " "}
     ends = {"type": "Strip", "strip_left": True, "strip_right": True}
     before = described.get("normalizer")
-    described["normalizer"] = {"type": "Sequence", "normalizers": [blank, ends, *([before] if before else [])]}
+    described["normalizer"] = {
+        "type": "Sequence",
+        "normalizers": [blank, ends, *([before] if before else [])],
+    }
 
 
 def _unknown(described: dict[str, Any]) -> int | None:

@@ -1,9 +1,11 @@
-"""Which texts a training step sees: batches of like length over all texts, and pairs of items from behaviour.
+"""Which texts a training step sees: batches of like length over all texts, and pairs of items from
+behaviour.
 
-    step u of seed s:   rows = batch (u mod B) of the shuffle of epoch (u div B),   rng = Generator(s, epoch or step)
+    step u of seed s:   rows = batch (u mod B) of the shuffle of epoch (u div B),   rng =
+    Generator(s, epoch or step)
 
-Everything follows from the seed and the number of the step, so that training goes on after an interruption as if there had
-been none, without a generator's state on disk.
+Everything follows from the seed and the number of the step, so that training goes on after an
+interruption as if there had been none, without a generator's state on disk.
 """
 
 from typing import NamedTuple
@@ -14,14 +16,17 @@ from numpy.typing import NDArray
 from encoder.corpus.corpus import Events
 
 IntArray = NDArray[np.int64]
-# Batches sorted together: within a window of some thousands texts have like length, and it still is a random choice.
+# Batches sorted together: within a window of some thousands texts have like length, and it still is
+# a random choice.
 WINDOW = 20
 RECENT = 10  # clicks of a user that count as what came before
 PASSES = 1_000_003  # keeps the generators of steps apart from those of epochs
 
 
 class Chosen(NamedTuple):
-    """Pairs of corpus rows: `before`, `after` (m,), and `log_q` (m,) log share of `after` among the events."""
+    """Pairs of corpus rows: `before`, `after` (m,), and `log_q` (m,) log share of `after` among the
+    events.
+    """
 
     before: IntArray
     after: IntArray
@@ -88,8 +93,10 @@ class Behaviour:
         users = events.users[order]
         first = np.r_[True, users[1:] != users[:-1]] if len(users) else np.zeros(0, bool)
         place = np.arange(len(users))
-        begin = np.maximum.accumulate(np.where(first, place, 0)) if len(users) else place  # first event of the same user
-        self._earliest = np.maximum(begin, place - RECENT)  # (n,) the oldest event that counts as before
+        # first event of the same user
+        begin = np.maximum.accumulate(np.where(first, place, 0)) if len(users) else place
+        # (n,) the oldest event that counts as before
+        self._earliest = np.maximum(begin, place - RECENT)
         self._later = np.flatnonzero(~first)  # events with something before them
         share = np.bincount(self._items, minlength=n_items) / max(1, len(self._items))
         self._log_q = np.log(np.maximum(share, 1e-9)).astype(np.float32)  # (n_items,)

@@ -1,21 +1,33 @@
-"""The batch side's way to Kafka: read a topic from its beginning to its end, and write many records in one transaction.
+"""The batch side's way to Kafka: read a topic from its beginning to its end, and write many records
+in one transaction.
 
-Brokers come as a confluent-kafka configuration and topics as an object with names, so that nothing here knows the
-streaming side.
+Brokers come as a confluent-kafka configuration and topics as an object with names, so that nothing
+here knows the streaming side.
 """
 
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, Protocol
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    Consumer,
+    KafkaError,
+    KafkaException,
+    Producer,
+    TopicPartition,
+)
 
 SILENCE_S = 30.0  # without a record, an end of partition or an answer from the broker
 BATCH = 2_000
-# The longest a broker keeps an open transaction whose producer is gone; readers of item-embeddings wait that long at most.
-# Kafka's default limit (transaction.max.timeout.ms) is 15 minutes.
+# The longest a broker keeps an open transaction whose producer is gone; readers of item-embeddings
+# wait that long at most. Kafka's default limit (transaction.max.timeout.ms) is 15 minutes.
 TRANSACTION_TIMEOUT_MS = 120_000
-LEADERLESS = (KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE, KafkaError.UNKNOWN_TOPIC_OR_PART)
+LEADERLESS = (
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
+)
 
 
 class LogError(RuntimeError):
@@ -50,11 +62,14 @@ class Record(NamedTuple):
     value: bytes
 
 
-def read_topic(client: Mapping[str, Any], topic: str) -> Iterator[tuple[bytes | None, bytes | None]]:
-    """Every committed record from the beginning to the end as it is now, partition by partition in order.
+def read_topic(
+    client: Mapping[str, Any], topic: str
+) -> Iterator[tuple[bytes | None, bytes | None]]:
+    """Every committed record from the beginning to the end as it is now, partition by partition in
+    order.
 
-    subtle: "now" is the end of the *uncommitted* log. A commit is answered before its markers are in every partition, so
-    what was just written may still be undecided; it is waited for.
+    subtle: "now" is the end of the *uncommitted* log. A commit is answered before its markers are
+    in every partition, so what was just written may still be undecided; it is waited for.
 
     Parameters
     ----------
@@ -70,7 +85,8 @@ def read_topic(client: Mapping[str, Any], topic: str) -> Iterator[tuple[bytes | 
     Raises
     ------
     LogError
-        The topic does not exist, the broker is silent for `SILENCE_S`, or a transaction stays open for so long.
+        The topic does not exist, the broker is silent for `SILENCE_S`, or a transaction stays open
+        for so long.
 
     """
     ends = _ends(client, topic)
@@ -92,7 +108,8 @@ def read_topic(client: Mapping[str, Any], topic: str) -> Iterator[tuple[bytes | 
                     ends.pop(message.partition() or 0, None)
             if time.monotonic() - heard_s > SILENCE_S:
                 msg = (
-                    f"topic {topic}: expected to reach the offsets {ends} (by partition), heard nothing for {SILENCE_S:g} s; "
+                    f"topic {topic}: expected to reach the offsets {ends} (by partition), heard "
+                    f"nothing for {SILENCE_S:g} s; "
                     "is the broker up, and has a producer left a transaction open?"
                 )
                 raise LogError(msg)
@@ -103,7 +120,8 @@ def read_topic(client: Mapping[str, Any], topic: str) -> Iterator[tuple[bytes | 
 def write_transaction(client: Mapping[str, Any], name: str, records: Iterable[Record]) -> int:
     """Write records so that readers of committed records see all of them or none.
 
-    1. end what an earlier run of the same name left open; 2. begin; 3. produce; 4. commit, which waits until every record
+    1. end what an earlier run of the same name left open; 2. begin; 3. produce; 4. commit, which
+       waits until every record
     is acknowledged by all in-sync replicas. On any failure the transaction is aborted.
 
     Parameters
@@ -130,8 +148,8 @@ def write_transaction(client: Mapping[str, Any], name: str, records: Iterable[Re
             **client,
             "transactional.id": name,
             "transaction.timeout.ms": TRANSACTION_TIMEOUT_MS,
-            # subtle: no partitioner is named, as in the workers' producer of embeddings. One item's vectors of batch and
-            # stream must share a partition, or their order is anyone's guess.
+            # subtle: no partitioner is named, as in the workers' producer of embeddings. One item's
+            # vectors of batch and stream must share a partition, or their order is anyone's guess.
             "compression.type": "lz4",
             "linger.ms": 20,
             "log_level": 0,
@@ -151,7 +169,10 @@ def write_transaction(client: Mapping[str, Any], name: str, records: Iterable[Re
         if begun:
             _abort(producer)
         reason = error.args[0]
-        msg = f"expected to write {name} in one transaction, found {reason.str()}; nothing was written, try again"
+        msg = (
+            f"expected to write {name} in one transaction, found {reason.str()}; nothing was "
+            "written, try again"
+        )
         raise LogError(msg) from error
     except BaseException:
         if begun:
@@ -175,7 +196,8 @@ def _abort(producer: Producer) -> None:
     try:
         producer.abort_transaction(SILENCE_S)
     except KafkaException:
-        producer.purge()  # fenced or unreachable: the broker ends the transaction by itself after its timeout
+        # fenced or unreachable: the broker ends the transaction by itself after its timeout
+        producer.purge()
 
 
 def _ends(client: Mapping[str, Any], topic: str) -> dict[int, int]:
@@ -187,14 +209,21 @@ def _ends(client: Mapping[str, Any], topic: str) -> dict[int, int]:
             try:
                 found = meter.list_topics(topic, timeout=SILENCE_S).topics[topic]
                 if found.error is not None:
-                    msg = f"topic {topic}: expected a topic that can be read, found {found.error.str()}; run `slatestream topics create`"
+                    msg = (
+                        f"topic {topic}: expected a topic that can be read, found "
+                        f"{found.error.str()}; run `slatestream topics create`"
+                    )
                     raise LogError(msg)
                 each = [TopicPartition(topic, number) for number in found.partitions]
                 return {at.partition: meter.get_watermark_offsets(at, SILENCE_S)[1] for at in each}
             except KafkaException as error:
-                # A topic that was just made, or a broker that just went, leaves partitions without a leader for a moment.
+                # A topic that was just made, or a broker that just went, leaves partitions without
+                # a leader for a moment.
                 if error.args[0].code() not in LEADERLESS or time.monotonic() > give_up_s:
-                    msg = f"expected a broker that answers, found {error.args[0].str()}; check KAFKA_BOOTSTRAP_SERVERS"
+                    msg = (
+                        f"expected a broker that answers, found {error.args[0].str()}; check "
+                        "KAFKA_BOOTSTRAP_SERVERS"
+                    )
                     raise LogError(msg) from error
                 time.sleep(0.1)
     finally:
@@ -204,11 +233,13 @@ def _ends(client: Mapping[str, Any], topic: str) -> dict[int, int]:
 def _reading(client: Mapping[str, Any], isolation: str) -> dict[str, Any]:
     return {
         **client,
-        "group.id": "slatestream-encoder",  # required by the client; no group is joined and nothing committed
+        # required by the client; no group is joined and nothing committed
+        "group.id": "slatestream-encoder",
         "enable.auto.commit": False,
         "enable.partition.eof": True,
         "isolation.level": isolation,
         "fetch.queue.backoff.ms": 5,
-        "fetch.wait.max.ms": 10,  # how long the broker keeps an empty partition's answer, and so the end, to itself
+        # how long the broker keeps an empty partition's answer, and so the end, to itself
+        "fetch.wait.max.ms": 10,
         "log_level": 0,
     }

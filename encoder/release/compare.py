@@ -1,7 +1,8 @@
 """Measure a new encoder and the release in force on the same held-out items and events.
 
-Figures of two days are not comparable: events and items have changed. So the release in force is measured again, from its
-folder. Only where that is gone do the figures of its record stand in, for the metrics that were measured now.
+Figures of two days are not comparable: events and items have changed. So the release in force is
+measured again, from its folder. Only where that is gone do the figures of its record stand in, for
+the metrics that were measured now.
 """
 
 from typing import NamedTuple
@@ -60,6 +61,12 @@ def compare(
         measured = evaluate(stored, corpus, teacher_vectors, threads)
     except ArtifactError as error:
         published = {name: value for name, value in release.metrics.items() if name in metrics}
-        said = f"release {release.version} cannot be measured again ({error}); its published figures stand in"
+        said = (
+            f"release {release.version} cannot be measured again ({error}); its published figures "
+            "stand in"
+        )
         return Compared(Judged(metrics, published, gate), said)
-    return Compared(Judged(metrics, measured, gate), f"release {release.version}, measured on the same items and events")
+    return Compared(
+        Judged(metrics, measured, gate),
+        f"release {release.version}, measured on the same items and events",
+    )

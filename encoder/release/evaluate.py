@@ -1,14 +1,17 @@
-"""How good an encoder is: whether it has the teacher's neighbours, and whether it ranks what users choose next.
+"""How good an encoder is: whether it has the teacher's neighbours, and whether it ranks what users
+choose next.
 
-    recall@k   mean over held-out items i of |N_k(i) n T_k(i)| / k        N, T: the k nearest of student and teacher
-    ndcg@k     mean over users of  sum_r rel_r / log2(r + 1)  /  sum_{r <= min(k, n)} 1 / log2(r + 1)
-               ranking by s_u s_j,  s_u = norm(mean of the vectors of the user's last items)
+    recall@k   mean over held-out items i of |N_k(i) n T_k(i)| / k        N, T: the k nearest of
+    student and teacher
+    ndcg@k     mean over users of  sum_r rel_r / log2(r + 1)  /  sum_{r <= min(k, n)} 1 / log2(r +
+               1) ranking by s_u s_j,  s_u = norm(mean of the vectors of the user's last items)
 
-*Recall* is among held-out items only, queries and neighbours both, so no item that training saw takes part;
-`recall_catalogue@k` lets the whole catalogue be neighbours. *NDCG* is on events after the cutoff. What a user did before it
-is the history; one who came later has the first half of the events for a history, as in a stream. Items already chosen
-are not ranked. Apart stand `ndcg_warm@k`, among items that training saw, and `ndcg_cold@k`, among held-out ones; the
-candidates are the items with at least one event. Behaviour after the cutoff is read by nobody else.
+*Recall* is among held-out items only, queries and neighbours both, so no item that training saw
+takes part; `recall_catalogue@k` lets the whole catalogue be neighbours. *NDCG* is on events after
+the cutoff. What a user did before it is the history; one who came later has the first half of the
+events for a history, as in a stream. Items already chosen are not ranked. Apart stand
+`ndcg_warm@k`, among items that training saw, and `ndcg_cold@k`, among held-out ones; the candidates
+are the items with at least one event. Behaviour after the cutoff is read by nobody else.
 
 Järvelin & Kekäläinen (2002), Cumulated Gain-Based Evaluation of IR Techniques.
 """
@@ -36,13 +39,17 @@ IntArray = NDArray[np.int64]
 
 
 class Case(NamedTuple):
-    """One user to rank for: rows chosen so far (the last ones make the vector), and rows chosen afterwards."""
+    """One user to rank for: rows chosen so far (the last ones make the vector), and rows chosen
+    afterwards.
+    """
 
     history: IntArray
     future: IntArray
 
 
-def evaluate(artifact: Artifact, corpus: Corpus, teacher_vectors: FloatArray | None = None, threads: int = 1) -> dict[str, float]:
+def evaluate(
+    artifact: Artifact, corpus: Corpus, teacher_vectors: FloatArray | None = None, threads: int = 1
+) -> dict[str, float]:
     """All figures of an encoder that serves.
 
     Parameters
@@ -52,7 +59,8 @@ def evaluate(artifact: Artifact, corpus: Corpus, teacher_vectors: FloatArray | N
     corpus
         with its split; the same for all encoders that are compared.
     teacher_vectors
-        (n_items, dim of the teacher) unit rows, one for every item of the corpus; without them there is no recall.
+        (n_items, dim of the teacher) unit rows, one for every item of the corpus; without them
+        there is no recall.
     threads
         for embedding, and so for `items_per_s`.
 
@@ -70,7 +78,9 @@ def evaluate(artifact: Artifact, corpus: Corpus, teacher_vectors: FloatArray | N
     return figures
 
 
-def judge(vectors: FloatArray, corpus: Corpus, teacher_vectors: FloatArray | None = None) -> dict[str, float]:
+def judge(
+    vectors: FloatArray, corpus: Corpus, teacher_vectors: FloatArray | None = None
+) -> dict[str, float]:
     """The figures that depend on vectors alone; see `evaluate`."""
     figures = {}
     held_out = corpus.held_out_rows()
@@ -80,21 +90,36 @@ def judge(vectors: FloatArray, corpus: Corpus, teacher_vectors: FloatArray | Non
             figures[f"{name}@{K}"] = recall(vectors, teacher_vectors, held_out, pool)
     users = list(cases(corpus))
     known = np.unique(corpus.events.items)
-    pools = {"ndcg": known, "ndcg_warm": known[~corpus.held_out[known]], "ndcg_cold": known[corpus.held_out[known]]}
+    pools = {
+        "ndcg": known,
+        "ndcg_warm": known[~corpus.held_out[known]],
+        "ndcg_cold": known[corpus.held_out[known]],
+    }
     for name, pool in pools.items():
         if (value := ndcg(vectors, users, pool)) is not None:
             figures[f"{name}@{K}"] = value
     return figures
 
 
-def recall(vectors: FloatArray, teacher_vectors: FloatArray, queries: IntArray, pool: IntArray, k: int = K) -> float:
-    """Share of the teacher's k nearest in `pool` (rows, the queries among them) that are among the student's."""
-    ours, theirs = nearest(vectors, queries, pool, k), nearest(teacher_vectors, queries, pool, k)  # (queries, k)
-    return float(np.mean([len(set(a) & set(b)) / k for a, b in zip(ours.tolist(), theirs.tolist(), strict=True)]))
+def recall(
+    vectors: FloatArray, teacher_vectors: FloatArray, queries: IntArray, pool: IntArray, k: int = K
+) -> float:
+    """Share of the teacher's k nearest in `pool` (rows, the queries among them) that are among the
+    student's.
+    """
+    # (queries, k)
+    ours, theirs = nearest(vectors, queries, pool, k), nearest(teacher_vectors, queries, pool, k)
+    return float(
+        np.mean(
+            [len(set(a) & set(b)) / k for a, b in zip(ours.tolist(), theirs.tolist(), strict=True)]
+        )
+    )
 
 
 def nearest(vectors: FloatArray, queries: IntArray, pool: IntArray, k: int = K) -> IntArray:
-    """Rows of the k most similar items of `pool` for each query, itself apart; (queries, k), in no order."""
+    """Rows of the k most similar items of `pool` for each query, itself apart; (queries, k), in no
+    order.
+    """
     found = np.empty((len(queries), k), np.int64)
     for start in range(0, len(queries), CHUNK):
         rows = queries[start : start + CHUNK]
@@ -105,11 +130,21 @@ def nearest(vectors: FloatArray, queries: IntArray, pool: IntArray, k: int = K) 
 
 
 def cases(corpus: Corpus) -> Iterator[Case]:
-    """Users with something chosen before and after, in the order of their numbers. Each item of a user counts once."""
+    """Users with something chosen before and after, in the order of their numbers. Each item of a
+    user counts once.
+    """
     clicks = corpus.events.where(corpus.events.kinds == CLICK)
     order = np.lexsort((clicks.times_s, clicks.users))
-    users, items, late = clicks.users[order], clicks.items[order], clicks.times_s[order] >= corpus.cutoff_s
-    edges = np.flatnonzero(np.r_[True, users[1:] != users[:-1], True]) if len(users) else np.zeros(1, np.int64)
+    users, items, late = (
+        clicks.users[order],
+        clicks.items[order],
+        clicks.times_s[order] >= corpus.cutoff_s,
+    )
+    edges = (
+        np.flatnonzero(np.r_[True, users[1:] != users[:-1], True])
+        if len(users)
+        else np.zeros(1, np.int64)
+    )
     for start, end in itertools.pairwise(edges):
         n_late = int(late[start:end].sum())
         if n_late < FEWEST:
@@ -132,13 +167,23 @@ def ndcg(vectors: FloatArray, users: Sequence[Case], pool: IntArray, k: int = K)
         score = vectors[pool] @ vectors[history[-HISTORY:]].mean(0)  # (pool,)
         score[np.isin(pool, history)] = -np.inf
         top = np.argsort(-score, kind="stable")[:k]
-        found.append(float((gains[: len(top)] * relevant[top]).sum() / gains[: int(min(k, relevant.sum()))].sum()))
+        found.append(
+            float(
+                (gains[: len(top)] * relevant[top]).sum()
+                / gains[: int(min(k, relevant.sum()))].sum()
+            )
+        )
     return float(np.mean(found)) if found else None
 
 
 def speed(embedder: Embedder, texts: Sequence[str]) -> float:
-    """Items embedded per second, tokenizer included: the better of two runs over an even choice of texts."""
-    chosen = [texts[at] for at in np.linspace(0, len(texts) - 1, min(SPEED_SAMPLE, len(texts))).astype(int)]
+    """Items embedded per second, tokenizer included: the better of two runs over an even choice of
+    texts.
+    """
+    chosen = [
+        texts[at]
+        for at in np.linspace(0, len(texts) - 1, min(SPEED_SAMPLE, len(texts))).astype(int)
+    ]
     embedder.embed(chosen[: len(chosen) // 4 + 1])
     seconds = []
     for _ in range(2):

@@ -1,12 +1,17 @@
-"""Publish an encoder: embed the catalogue, pass the gate, put the folder in its place, and say so on Kafka.
+"""Publish an encoder: embed the catalogue, pass the gate, put the folder in its place, and say so
+on Kafka.
 
     1. embed every item             with the code that workers use
-    2. judge                        vectors and figures (`encoder.serving.gate`); on any reason stop, the release in force stays
-    3. store                        model and embeddings in one folder under the releases, by content (`encoder.serving.artifact`)
-    4. one transaction              all embeddings to `item-embeddings`, then the release record to `encoder-releases`
+    2. judge                        vectors and figures (`encoder.serving.gate`); on any reason
+                                    stop, the release in force stays
+    3. store                        model and embeddings in one folder under the releases, by
+                                    content (`encoder.serving.artifact`)
+    4. one transaction              all embeddings to `item-embeddings`, then the release record to
+                                    `encoder-releases`
 
-A crash before 4 leaves a folder that nobody names; a crash in 4 leaves nothing, because readers see committed records
-only. To publish the same again is harmless: the folder has the same name, and the record a later time.
+A crash before 4 leaves a folder that nobody names; a crash in 4 leaves nothing, because readers see
+committed records only. To publish the same again is harmless: the folder has the same name, and the
+record a later time.
 """
 
 import contextlib
@@ -24,12 +29,22 @@ from encoder.serving.embed import Embedder
 from encoder.serving.gate import metric_reasons, vector_reasons
 from encoder.serving.stored_embeddings import Stored, write_embeddings
 from encoder.serving.text import text_hash
-from encoder.serving.wire import PUBLISHED, Release, Thresholds, WireError, decode_release, encode_record, encode_vector
+from encoder.serving.wire import (
+    PUBLISHED,
+    Release,
+    Thresholds,
+    WireError,
+    decode_release,
+    encode_record,
+    encode_vector,
+)
 from encoder.serving.wire import ItemEmbedding as Embedding
 
 Progress = Callable[[int, int], None]
 EMBED_BATCH = 1_024  # texts between two reports of progress
-NOT_NEWER_S = 0.001  # a release is in force by its time, so it must be later than the one before, whatever the clock says
+# a release is in force by its time, so it must be later than the one before, whatever the clock
+# says
+NOT_NEWER_S = 0.001
 
 
 class Outcome(NamedTuple):
@@ -40,7 +55,9 @@ class Outcome(NamedTuple):
 
 
 class Judged(NamedTuple):
-    """Figures to publish: of the new encoder, and of the one in force on the same held-out set (empty for the first)."""
+    """Figures to publish: of the new encoder, and of the one in force on the same held-out set
+    (empty for the first).
+    """
 
     metrics: Mapping[str, float]
     baseline: Mapping[str, float]
@@ -106,7 +123,12 @@ def publish(
     return Outcome(release, [])
 
 
-def embed_catalogue(artifact: Artifact, catalogue: Mapping[str, str], threads: int = 1, progress: Progress | None = None) -> Stored:
+def embed_catalogue(
+    artifact: Artifact,
+    catalogue: Mapping[str, str],
+    threads: int = 1,
+    progress: Progress | None = None,
+) -> Stored:
     """Vectors of every item, in the order of the ids."""
     embedder = Embedder(artifact, threads)
     ids = sorted(catalogue)
@@ -119,8 +141,12 @@ def embed_catalogue(artifact: Artifact, catalogue: Mapping[str, str], threads: i
     return Stored(ids, np.concatenate(parts), [text_hash(text) for text in texts])
 
 
-def store(artifact: Artifact, stored: Stored, folder: Path, metrics: Mapping[str, float]) -> Artifact:
-    """Put model and embeddings into `folder`/VERSION, with the figures on its card; the version is made from the content."""
+def store(
+    artifact: Artifact, stored: Stored, folder: Path, metrics: Mapping[str, float]
+) -> Artifact:
+    """Put model and embeddings into `folder`/VERSION, with the figures on its card; the version is
+    made from the content.
+    """
     card = msgspec.structs.replace(artifact.card, metrics={**artifact.card.metrics, **metrics})
     building = folder / f".building-{artifact.version}"
     with writing(building, artifact.config, card) as aside:
@@ -129,7 +155,8 @@ def store(artifact: Artifact, stored: Stored, folder: Path, metrics: Mapping[str
     built = load(building)
     place = folder / built.version
     if place.exists():
-        with contextlib.suppress(ArtifactError):  # the same content was stored before, unless something broke it since
+        # the same content was stored before, unless something broke it since
+        with contextlib.suppress(ArtifactError):
             kept = load(place)
             shutil.rmtree(building)
             return kept
@@ -139,7 +166,14 @@ def store(artifact: Artifact, stored: Stored, folder: Path, metrics: Mapping[str
     return load(place)
 
 
-def send(kept: Artifact, stored: Stored, judged: Judged, shelf: Shelf, now_s: float, status: str = PUBLISHED) -> Release:
+def send(
+    kept: Artifact,
+    stored: Stored,
+    judged: Judged,
+    shelf: Shelf,
+    now_s: float,
+    status: str = PUBLISHED,
+) -> Release:
     """Write embeddings and release record in one transaction; gives back the record."""
     before = in_force(shelf)
     release = Release(
@@ -155,12 +189,18 @@ def send(kept: Artifact, stored: Stored, judged: Judged, shelf: Shelf, now_s: fl
         baseline=dict(judged.baseline),
         gate=judged.gate,
     )
-    write_transaction(shelf.client, f"{shelf.topics.encoder_releases}-publisher", _records(release, stored, shelf.topics))
+    write_transaction(
+        shelf.client,
+        f"{shelf.topics.encoder_releases}-publisher",
+        _records(release, stored, shelf.topics),
+    )
     return release
 
 
 def in_force(shelf: Shelf) -> Release | None:
-    """The newest release on the topic; None before the first. Records that cannot be read are passed over."""
+    """The newest release on the topic; None before the first. Records that cannot be read are
+    passed over.
+    """
     return max(releases(shelf), key=lambda release: release.created_s, default=None)
 
 
@@ -186,7 +226,9 @@ def stored_artifact(shelf: Shelf, release: Release) -> Artifact:
 
     """
     if Path(release.artifact).name != release.artifact or release.artifact.startswith("."):
-        msg = f"release {release.version}: expected the name of a folder, found {release.artifact!r}"
+        msg = (
+            f"release {release.version}: expected the name of a folder, found {release.artifact!r}"
+        )
         raise ArtifactError(msg)
     return load(shelf.folder / release.artifact, release.sha256)
 

@@ -5,9 +5,10 @@
     3. compare     with the release in force, on the same held-out items and events
     4. publish     gate, folder, one transaction (`encoder.release.publish`)
 
-Each step leaves its result in the working folder, whole or not at all; a run that was cut off starts at the first step that
-has none (training itself goes on at its last checkpoint). A run with another plan, or one older than a day, starts anew.
-When a run has ended its folder goes, whichever way it ended; an encoder that was refused is kept in `refused`.
+Each step leaves its result in the working folder, whole or not at all; a run that was cut off
+starts at the first step that has none (training itself goes on at its last checkpoint). A run with
+another plan, or one older than a day, starts anew. When a run has ended its folder goes, whichever
+way it ended; an encoder that was refused is kept in `refused`.
 """
 
 import contextlib
@@ -30,12 +31,21 @@ from encoder.release.refresh_config import Plan, PlanError, teacher_path
 from encoder.serving.artifact import Artifact, ArtifactError, load
 from encoder.training.closed_form import quick
 
-__all__ = ["RefreshError", "corpus_of", "make_encoder", "quick", "read_with_teacher", "refresh", "train_config"]
+__all__ = [
+    "RefreshError",
+    "corpus_of",
+    "make_encoder",
+    "quick",
+    "read_with_teacher",
+    "refresh",
+    "train_config",
+]
 
 FloatArray = NDArray[np.float32]
 Report = Callable[[str, int, int], None]
 
-TOO_OLD_S = 86_400.0  # of a run that was cut off: what it read is then older than what a daily refresh would read
+# of a run that was cut off: what it read is then older than what a daily refresh would read
+TOO_OLD_S = 86_400.0
 READ_AT_ONCE = 512  # texts between two reports of the teacher's progress
 
 
@@ -97,7 +107,10 @@ def refresh(
     with _alone(work):
         run = _begin(work / "run", plan, now_s)
         corpus = _corpus(run, read, plan, say)  # 1
-        artifact = _kept(run / "encoder") or make_encoder(corpus, plan, run, work / "labels", report)  # 2
+        # 2
+        artifact = _kept(run / "encoder") or make_encoder(
+            corpus, plan, run, work / "labels", report
+        )
         vectors = _teacher_vectors(run, corpus, plan, report)
         compared = compare(artifact, corpus, shelf, plan.gate, vectors, threads)  # 3
         say(f"compared with: {compared.baseline}")
@@ -123,13 +136,18 @@ def make_encoder(corpus: Corpus, plan: Plan, run: Path, labels: Path, report: Re
     """Step 2: an encoder that serves, at `run`/encoder."""
     teacher = teacher_path(plan)
     if plan.method == "quick":
-        items = [{"item_id": item, "text": text} for item, text in zip(corpus.item_ids, corpus.texts, strict=True)]
+        items = [
+            {"item_id": item, "text": text}
+            for item, text in zip(corpus.item_ids, corpus.texts, strict=True)
+        ]
         return quick(items, Path(teacher), run / "encoder", **_options(plan.quick, "quick"))
     from encoder.compress import compress
     from encoder.training.train import train
 
     config = train_config(plan, teacher)
-    trained = _kept(run / "trained") or train(corpus, config, run / "trained", labels=labels, report=report)
+    trained = _kept(run / "trained") or train(
+        corpus, config, run / "trained", labels=labels, report=report
+    )
     texts = [corpus.texts[row] for row in corpus.training_rows()]
     return compress(trained, plan.compress, run / "encoder", texts)
 
@@ -163,7 +181,9 @@ def read_with_teacher(corpus: Corpus, plan: Plan, report: Report) -> FloatArray:
     teacher, parts = load_teacher(teacher_path(plan)), []
     for start in range(0, len(corpus), READ_AT_ONCE):
         parts.append(teacher.embed(corpus.texts[start : start + READ_AT_ONCE]))
-        report("the teacher reads the catalogue", min(start + READ_AT_ONCE, len(corpus)), len(corpus))
+        report(
+            "the teacher reads the catalogue", min(start + READ_AT_ONCE, len(corpus)), len(corpus)
+        )
     return np.concatenate(parts)
 
 
@@ -189,15 +209,22 @@ def _begin(run: Path, plan: Plan, now_s: float) -> Path:
     return run
 
 
-def _corpus(run: Path, read: Callable[[], Source], plan: Plan, say: Callable[[str], None]) -> Corpus:
+def _corpus(
+    run: Path, read: Callable[[], Source], plan: Plan, say: Callable[[str], None]
+) -> Corpus:
     kept = run / "source.json"
     if kept.is_file():
         source = msgspec.json.decode(kept.read_bytes(), type=Source)
     else:
         source = read()
         _put(kept, msgspec.json.encode(source))
-    left_out = "".join(f", {count} unusable {kind} left out" for kind, count in source.left_out.items())
-    say(f"corpus: {len(source.items)} items, {len(source.feedback)} clicks and conversions{left_out}")
+    left_out = "".join(
+        f", {count} unusable {kind} left out" for kind, count in source.left_out.items()
+    )
+    say(
+        f"corpus: {len(source.items)} items, {len(source.feedback)} clicks and "
+        f"conversions{left_out}"
+    )
     return corpus_of(source, plan)
 
 
@@ -243,6 +270,9 @@ def _alone(work: Path) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            msg = f"{work}: expected to be the only refresh in this folder, found another; wait for it, or use another --work"
+            msg = (
+                f"{work}: expected to be the only refresh in this folder, found another; wait for "
+                "it, or use another --work"
+            )
             raise RefreshError(msg) from error
         yield

@@ -2,7 +2,8 @@
 
     teacher = "packaged"            # or a directory, or a Hugging Face name
     method = "train"                # or "quick": no training, see encoder.training.closed_form
-    recall = false                  # measure the teacher's neighbours too: the teacher reads the whole catalogue
+    recall = false                  # measure the teacher's neighbours too: the teacher reads the
+                                    whole catalogue
 
     [train]                         # encoder.training.train.TrainConfig
     updates = 4000
@@ -14,10 +15,12 @@
     held_out_share = 0.15
     [gate.minimum]                  # lowest value per metric
     "recall@10" = 0.6
-    [gate.drop]                     # largest loss per metric, as a share of what the release in force reaches
+    [gate.drop]                     # largest loss per metric, as a share of what the release in
+                                    force reaches
     "ndcg@10" = 0.1
 
-What is left out has its default; `encoder.training.train`, `encoder.training.closed_form` and `encoder.compress` say which options they have.
+What is left out has its default; `encoder.training.train`, `encoder.training.closed_form` and
+`encoder.compress` say which options they have.
 """
 
 import tomllib
@@ -31,9 +34,10 @@ from encoder.serving.wire import Thresholds
 
 PACKAGED = "packaged"
 
-# Two unlike encoders on the likes of 259 film viewers: NDCG@10 0.053 and 0.024, their difference with a standard error of
-# 0.006, a tenth of the better one (cold items: 0.059, 0.033, 0.008). Recall@10 on thousands of items varies by less than 1%.
-# Tighter bounds hold good releases back by chance; a catalogue with many more users can afford them.
+# Two unlike encoders on the likes of 259 film viewers: NDCG@10 0.053 and 0.024, their difference
+# with a standard error of 0.006, a tenth of the better one (cold items: 0.059, 0.033, 0.008).
+# Recall@10 on thousands of items varies by less than 1%. Tighter bounds hold good releases back by
+# chance; a catalogue with many more users can afford them.
 GATE = Thresholds(drop={"ndcg@10": 0.1, "ndcg_cold@10": 0.2, "recall@10": 0.03})
 
 

@@ -7,7 +7,16 @@ from typing import Any
 
 import msgspec
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 
 PIPE_WIDTH = 160  # of tables that go to a file or another program
@@ -35,7 +44,12 @@ class Terminal:
         self._progress.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self._progress.stop()
 
     def report(self, what: str, done: int, all_of: int) -> None:
@@ -59,7 +73,12 @@ class Terminal:
             return
         table = Table("step", "bytes before", "bytes after", "seconds")
         for step in steps:
-            table.add_row(*(_plain(step.get(key, "")) for key in ("step", "bytes_before", "bytes_after", "seconds")))
+            table.add_row(
+                *(
+                    _plain(step.get(key, ""))
+                    for key in ("step", "bytes_before", "bytes_after", "seconds")
+                )
+            )
         self._out.print(table)
 
     def result(self, fields: Mapping[str, Any]) -> int:
@@ -72,7 +91,12 @@ class Terminal:
         table = Table(show_header=False)
         for name, value in fields.items():
             inner = value if isinstance(value, dict) else None
-            table.add_row(name, ", ".join(f"{k} {_plain(v)}" for k, v in inner.items()) if inner is not None else _plain(value))
+            table.add_row(
+                name,
+                ", ".join(f"{k} {_plain(v)}" for k, v in inner.items())
+                if inner is not None
+                else _plain(value),
+            )
         self._out.print(table)
         return 0
 

@@ -2,23 +2,26 @@
 
     config.json      what it is: kind, dimension, longest input (`ArtifactConfig`)
     tokenizer.json   the tokenizer, in the format of the `tokenizers` package
-    weights          static: table.npy [scale.npy] [positions.npy] [projection.npy]; onnx: model.onnx;
-                     transformer: model.safetensors
+    weights          static: table.npy [scale.npy] [positions.npy] [projection.npy]; onnx:
+                     model.onnx; transformer: model.safetensors
     card.json        how it was made and what was measured (`Card`)
-    embeddings.npy   in a release only: (items, dim) float32, rows in the order of ids.json; hashes.json for the texts
+    embeddings.npy   in a release only: (items, dim) float32, rows in the order of ids.json;
+                     hashes.json for the texts
     manifest.json    version, and size and SHA-256 of every other file; written last
 
-A `static` artifact is a table of token vectors: row t stands for token t, and the vector of a text is the normalised
-sum of its rows. table.npy is (tokens, r) of int8, float16 or float32; scale.npy (tokens,) float32 multiplies the rows
-(required for int8; also where the weight of a token goes); positions.npy (places,) float32 multiplies the rows by their
-place in the text (the last value counts for all places after it): the first words of an item say most, and a teacher
-with positions knows it; projection.npy (r, dim) float32 comes after the sum. An
-`onnx` artifact has the int64 inputs `input_ids` and `attention_mask` (batch, tokens) and as first output one row per
-text (batch, dim). A `transformer` artifact is for training and compression; nothing that serves reads it. Other files
-may lie beside these; all are hashed.
+A `static` artifact is a table of token vectors: row t stands for token t, and the vector of a text
+is the normalised sum of its rows. table.npy is (tokens, r) of int8, float16 or float32; scale.npy
+(tokens,) float32 multiplies the rows (required for int8; also where the weight of a token goes);
+positions.npy (places,) float32 multiplies the rows by their place in the text (the last value
+counts for all places after it): the first words of an item say most, and a teacher with positions
+knows it; projection.npy (r, dim) float32 comes after the sum. An `onnx` artifact has the int64
+inputs `input_ids` and `attention_mask` (batch, tokens) and as first output one row per text (batch,
+dim). A `transformer` artifact is for training and compression; nothing that serves reads it. Other
+files may lie beside these; all are hashed.
 
-A folder appears whole or not at all: files are written beside the target, synchronised to disk, and renamed. The
-version is made from the content (card apart): the same encoder has the same name wherever and however often it is made.
+A folder appears whole or not at all: files are written beside the target, synchronised to disk, and
+renamed. The version is made from the content (card apart): the same encoder has the same name
+wherever and however often it is made.
 """
 
 import contextlib
@@ -83,7 +86,9 @@ class ArtifactError(ValueError):
 
 
 class ArtifactConfig(msgspec.Struct, frozen=True):
-    """What an encoder is. `max_tokens`: longer inputs are cut there. `options`: whatever a kind needs besides."""
+    """What an encoder is. `max_tokens`: longer inputs are cut there. `options`: whatever a kind
+    needs besides.
+    """
 
     kind: str
     dim: int
@@ -93,7 +98,9 @@ class ArtifactConfig(msgspec.Struct, frozen=True):
 
 
 class Card(msgspec.Struct, frozen=True):
-    """What is known of an encoder: the figures, one report per step that made it, and where it came from."""
+    """What is known of an encoder: the figures, one report per step that made it, and where it came
+    from.
+    """
 
     metrics: dict[str, float] = {}
     steps: list[dict[str, Any]] = []
@@ -146,7 +153,9 @@ class Artifact:
         return sum(file.bytes for name, file in self.files.items() if name not in apart)
 
     def problems(self) -> list[str]:
-        """Read every file and say, one sentence each, what differs from the manifest; empty when complete."""
+        """Read every file and say, one sentence each, what differs from the manifest; empty when
+        complete.
+        """
         found = []
         for name, file in sorted(self.files.items()):
             where = self.path / name
@@ -155,7 +164,9 @@ class Artifact:
             elif where.stat().st_size != file.bytes:
                 found.append(f"{where}: expected {file.bytes} bytes, found {where.stat().st_size}")
             elif (sha256 := _sha256(where)) != file.sha256:
-                found.append(f"{where}: expected SHA-256 {file.sha256[:12]}..., found {sha256[:12]}...")
+                found.append(
+                    f"{where}: expected SHA-256 {file.sha256[:12]}..., found {sha256[:12]}..."
+                )
         return found
 
     def is_complete(self) -> bool:
@@ -181,15 +192,24 @@ def load(path: Path, sha256: str | None = None) -> Artifact:
     """
     manifest_file = path / MANIFEST
     if not manifest_file.is_file():
-        msg = f"{path}: expected an encoder artifact, found no {MANIFEST}; make one with `slatestream encoder train`"
+        msg = (
+            f"{path}: expected an encoder artifact, found no {MANIFEST}; make one with "
+            "`slatestream encoder train`"
+        )
         raise ArtifactError(msg)
     manifest = _read(manifest_file, _Manifest)
     if manifest.format != FORMAT:
-        msg = f"{manifest_file}: expected format {FORMAT}, found {manifest.format}; use the slatestream that wrote it"
+        msg = (
+            f"{manifest_file}: expected format {FORMAT}, found {manifest.format}; use the "
+            "slatestream that wrote it"
+        )
         raise ArtifactError(msg)
     found = _sha256(manifest_file)
     if sha256 is not None and found != sha256:
-        msg = f"{manifest_file}: expected SHA-256 {sha256[:12]}..., found {found[:12]}...: not the release that was named"
+        msg = (
+            f"{manifest_file}: expected SHA-256 {sha256[:12]}..., found {found[:12]}...: not the "
+            "release that was named"
+        )
         raise ArtifactError(msg)
     config = _read(path / CONFIG, ArtifactConfig)
     if config.kind not in WEIGHTS:
@@ -200,9 +220,13 @@ def load(path: Path, sha256: str | None = None) -> Artifact:
         found_dim = f"found {config.dim}, missing {sorted(missing)}"
         msg = f"{path}: expected a {config.kind} artifact of dimension {manifest.dim}, {found_dim}"
         raise ArtifactError(msg)
-    artifact = Artifact(path, manifest.version, config, _read(path / CARD, Card), found, manifest.files)
+    artifact = Artifact(
+        path, manifest.version, config, _read(path / CARD, Card), found, manifest.files
+    )
     if problems := artifact.problems():
-        msg = f"incomplete artifact: {problems[0]}" + (f" (and {len(problems) - 1} more)" if len(problems) > 1 else "")
+        msg = f"incomplete artifact: {problems[0]}" + (
+            f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+        )
         raise ArtifactError(msg)
     return artifact
 
@@ -211,10 +235,12 @@ def load(path: Path, sha256: str | None = None) -> Artifact:
 def writing(out: Path, config: ArtifactConfig, card: Card) -> Iterator[Path]:
     """Write an artifact so that it appears whole or not at all.
 
-    1. yield a folder beside `out` for the caller's files; 2. add config and card; 3. hash all and write the manifest;
+    1. yield a folder beside `out` for the caller's files; 2. add config and card; 3. hash all and
+       write the manifest;
     4. synchronise to disk; 5. rename to `out`. An exception inside leaves `out` as it was.
 
-    A folder already at `out` is replaced (there is a moment with none); a release never is: its name is its content.
+    A folder already at `out` is replaced (there is a moment with none); a release never is: its
+    name is its content.
     """
     out.parent.mkdir(parents=True, exist_ok=True)
     aside = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))  # 1
@@ -240,10 +266,14 @@ def writing(out: Path, config: ArtifactConfig, card: Card) -> Iterator[Path]:
         raise
 
 
-def link_files(artifact: Artifact, folder: Path, keep: Callable[[str], bool] = lambda name: True) -> None:
-    """Put the files of an artifact into another folder, without copying where the file system can link.
+def link_files(
+    artifact: Artifact, folder: Path, keep: Callable[[str], bool] = lambda name: True
+) -> None:
+    """Put the files of an artifact into another folder, without copying where the file system can
+    link.
 
-    subtle: a linked file is shared, so it must be replaced in the new folder (unlink, then write), never written into.
+    subtle: a linked file is shared, so it must be replaced in the new folder (unlink, then write),
+    never written into.
     """
     for name in artifact.files:
         if name in (CONFIG, CARD) or not keep(name):
@@ -255,7 +285,9 @@ def link_files(artifact: Artifact, folder: Path, keep: Callable[[str], bool] = l
 
 
 def with_card(artifact: Artifact, card: Card, out: Path | None = None) -> Artifact:
-    """The same encoder with another card (figures are measured after it exists), at `out` or in its own place."""
+    """The same encoder with another card (figures are measured after it exists), at `out` or in its
+    own place.
+    """
     target = out or artifact.path
     with writing(target, artifact.config, card) as folder:
         link_files(artifact, folder)
@@ -263,10 +295,17 @@ def with_card(artifact: Artifact, card: Card, out: Path | None = None) -> Artifa
 
 
 def _manifest(folder: Path, config: ArtifactConfig) -> _Manifest:
-    files = {f.name: _File(_sha256(f), f.stat().st_size) for f in sorted(folder.iterdir()) if f.name != MANIFEST}
+    files = {
+        f.name: _File(_sha256(f), f.stat().st_size)
+        for f in sorted(folder.iterdir())
+        if f.name != MANIFEST
+    }
     missing = {WEIGHTS[config.kind], TOKENIZER} - files.keys()
     if missing:
-        msg = f"expected {', '.join(sorted(missing))} in a {config.kind} artifact, found {', '.join(sorted(files))}"
+        msg = (
+            f"expected {', '.join(sorted(missing))} in a {config.kind} artifact, found "
+            f"{', '.join(sorted(files))}"
+        )
         raise ArtifactError(msg)
     content = "".join(f"{name} {file.sha256}\n" for name, file in files.items() if name != CARD)
     digest = hashlib.sha256(content.encode()).hexdigest()

@@ -1,7 +1,8 @@
 """Vectors of one version while they come in, and the snapshot that readers hold.
 
-Rows are only ever appended or replaced in place, so that a snapshot is a slice of the same memory and costs nothing: a
-reader with an older one sees later vectors of items it knows, and never half a row of another item.
+Rows are only ever appended or replaced in place, so that a snapshot is a slice of the same memory
+and costs nothing: a reader with an older one sees later vectors of items it knows, and never half a
+row of another item.
 """
 
 from collections.abc import Mapping, Sequence
@@ -28,9 +29,11 @@ class EmbeddingSet:
     dim
         Length of the vectors.
     rows
-        Row of each item. It grows with the set that made it: a row at or beyond `len(matrix)` is not in this snapshot.
+        Row of each item. It grows with the set that made it: a row at or beyond `len(matrix)` is
+        not in this snapshot.
     matrix
-        (n, dim) float32, unit rows; may hold rows of items that were withdrawn, which `rows` does not name.
+        (n, dim) float32, unit rows; may hold rows of items that were withdrawn, which `rows` does
+        not name.
     revision
         Changes whenever an item is added, changed or withdrawn.
 
@@ -43,8 +46,11 @@ class EmbeddingSet:
     revision: int
 
     def take(self, item_ids: Sequence[str]) -> tuple[FloatArray, NDArray[np.bool_]]:
-        """Vectors of items: (len(item_ids), dim) float32 with zeros for the unknown, and (len(item_ids),) which are known."""
-        index = np.fromiter((self.rows.get(item, -1) for item in item_ids), np.int64, len(item_ids))  # (k,)
+        """Vectors of items: (len(item_ids), dim) float32 with zeros for the unknown, and
+        (len(item_ids),) which are known.
+        """
+        # (k,)
+        index = np.fromiter((self.rows.get(item, -1) for item in item_ids), np.int64, len(item_ids))
         known = (index >= 0) & (index < len(self.matrix))
         taken = np.zeros((len(item_ids), self.dim), np.float32)
         taken[known] = self.matrix[index[known]]
@@ -82,9 +88,13 @@ class Collected:
         return None
 
     def fill(self, item_ids: Sequence[str], matrix: FloatArray) -> None:
-        """Put in the vectors (n, dim) of items that are not there yet. They come from a folder whose hash was checked."""
+        """Put in the vectors (n, dim) of items that are not there yet. They come from a folder
+        whose hash was checked.
+        """
         if self.dim and matrix.shape[1] != self.dim:
-            self._faults[""] = f"stored vectors: expected dimension {self.dim}, found {matrix.shape[1]}"
+            self._faults[""] = (
+                f"stored vectors: expected dimension {self.dim}, found {matrix.shape[1]}"
+            )
             return
         for item_id, vector in zip(item_ids, matrix, strict=True):
             if item_id not in self.rows:
@@ -98,13 +108,19 @@ class Collected:
 
     def faults(self, dim: int) -> list[str]:
         """What stands against these vectors under a release of this dimension."""
-        wrong = [f"vectors: expected dimension {dim}, found {self.dim}"] if self.rows and self.dim != dim else []
+        wrong = (
+            [f"vectors: expected dimension {dim}, found {self.dim}"]
+            if self.rows and self.dim != dim
+            else []
+        )
         return wrong + list(self._faults.values())
 
     def snapshot(self, version: str) -> EmbeddingSet:
         """The set as it is now; the same object until something changes."""
         if self._snapshot is None:
-            self._snapshot = EmbeddingSet(version, self.dim, self.rows, self._buffer[: self._used], self._revision)
+            self._snapshot = EmbeddingSet(
+                version, self.dim, self.rows, self._buffer[: self._used], self._revision
+            )
         return self._snapshot
 
     def _put(self, item_id: str, vector: FloatArray) -> None:

@@ -1,12 +1,14 @@
-"""Texts to unit vectors, with nothing but NumPy, `tokenizers` and ONNX Runtime: what a worker loads.
+"""Texts to unit vectors, with nothing but NumPy, `tokenizers` and ONNX Runtime: what a worker
+loads.
 
-    static     v = P' sum_j w_j s_t E_t       token t at place j; E, s, w, P: table, scale, positions, projection
+    static     v = P' sum_j w_j s_t E_t       token t at place j; E, s, w, P: table, scale,
+                                              positions, projection
     onnx       v = model(tokens)              pooled and projected inside the model
     both       embed(text) = v / |v|
 
-The rows do not depend on the order of the texts. Those of an int8 ONNX model can differ in the last digits with the texts
-they are batched with, because dynamic quantisation takes its range from the batch; a text alone or among others stays
-the same item to within that noise.
+The rows do not depend on the order of the texts. Those of an int8 ONNX model can differ in the last
+digits with the texts they are batched with, because dynamic quantisation takes its range from the
+batch; a text alone or among others stays the same item to within that noise.
 """
 
 from collections.abc import Callable, Sequence
@@ -25,8 +27,8 @@ FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int64]
 Forward = Callable[[list[list[int]]], FloatArray]
 
-# Texts at a time. A few make matrices that are high enough; with more, what a layer writes no longer fits into a core's cache (64 take up
-# to twice as long as 4).
+# Texts at a time. A few make matrices that are high enough; with more, what a layer writes no
+# longer fits into a core's cache (64 take up to twice as long as 4).
 ONNX_BATCH = 4
 STATIC_BATCH = 512
 TINY = 1e-12  # a norm below it has no direction
@@ -42,13 +44,14 @@ class Embedder:
     artifact
         A complete `static` or `onnx` artifact.
     threads
-        For the matrix products of ONNX Runtime and for the tokenizer. 1 keeps off the cores that the stream uses.
+        For the matrix products of ONNX Runtime and for the tokenizer. 1 keeps off the cores that
+        the stream uses.
 
     Raises
     ------
     ArtifactError
-        If a file cannot be read as what it should be, or the model does not make finite vectors of the dimension that the
-        artifact promises.
+        If a file cannot be read as what it should be, or the model does not make finite vectors of
+        the dimension that the artifact promises.
 
     """
 
@@ -56,7 +59,8 @@ class Embedder:
         makers: dict[str, Callable[[Artifact, int], Forward]] = {"static": _static, "onnx": _onnx}
         if artifact.kind not in makers:
             msg = (
-                f"{artifact.path}: expected an artifact that serves ({', '.join(makers)}), found kind {artifact.kind!r}; "
+                f"{artifact.path}: expected an artifact that serves ({', '.join(makers)}), found "
+                f"kind {artifact.kind!r}; "
                 "run `slatestream encoder compress` on it"
             )
             raise ArtifactError(msg)
@@ -64,7 +68,8 @@ class Embedder:
         self.dim = artifact.dim
         self._threads = threads
         self._tokenizer = _tokenizer(artifact)
-        self._special = artifact.kind == "onnx"  # a transformer was trained with its frame tokens, a table has no use for them
+        # a transformer was trained with its frame tokens, a table has no use for them
+        self._special = artifact.kind == "onnx"
         self._forward = makers[artifact.kind](artifact, threads)
         self._probe()
 
@@ -78,8 +83,8 @@ class Embedder:
 
         Returns
         -------
-        (n, dim) float32, unit rows. A text in which the encoder knows nothing at all (no token, or a sum of zero) gets
-        the same row as every other such text.
+        (n, dim) float32, unit rows. A text in which the encoder knows nothing at all (no token, or
+        a sum of zero) gets the same row as every other such text.
 
         """
         tokens = self._tokens(texts)
@@ -95,24 +100,40 @@ class Embedder:
         return np.divide(vectors, norms, out=vectors, where=norms >= TINY)
 
     def _tokens(self, texts: Sequence[str]) -> list[list[int]]:
-        """Token ids per text. One thread means one: the batch call of `tokenizers` would use every core."""
+        """Token ids per text. One thread means one: the batch call of `tokenizers` would use every
+        core.
+        """
         if self._threads > 1:
-            encoded = self._tokenizer.encode_batch_fast(list(texts), add_special_tokens=self._special)
+            encoded = self._tokenizer.encode_batch_fast(
+                list(texts), add_special_tokens=self._special
+            )
             return [encoding.ids for encoding in encoded]
         one = self._tokenizer.encode_batch_fast
         return [one([text], add_special_tokens=self._special)[0].ids for text in texts]
 
     def _probe(self) -> None:
-        """Embed two texts of unlike length, so that a broken model is found when it is loaded and not in the stream."""
+        """Embed two texts of unlike length, so that a broken model is found when it is loaded and
+        not in the stream.
+        """
         texts = ["probe", "a probe of some more words, 123"]
         try:
             rows = self._forward([ids or [0] for ids in self._tokens(texts)])
         except Exception as error:  # ONNX Runtime raises classes of its own without a common base
-            msg = f"{self.artifact.path}: expected a {self.artifact.kind} model that runs, found {error}"
+            msg = (
+                f"{self.artifact.path}: expected a {self.artifact.kind} model that runs, found "
+                f"{error}"
+            )
             raise ArtifactError(msg) from error
         if rows.shape != (len(texts), self.dim) or not np.isfinite(rows).all():
-            wrong = "values that are not finite" if rows.shape == (len(texts), self.dim) else f"shape {rows.shape}"
-            msg = f"{self.artifact.path}: expected finite rows of shape {(len(texts), self.dim)}, found {wrong}"
+            wrong = (
+                "values that are not finite"
+                if rows.shape == (len(texts), self.dim)
+                else f"shape {rows.shape}"
+            )
+            msg = (
+                f"{self.artifact.path}: expected finite rows of shape {(len(texts), self.dim)}, "
+                f"found {wrong}"
+            )
             raise ArtifactError(msg)
 
 
@@ -132,26 +153,42 @@ def _static(artifact: Artifact, threads: int) -> Forward:
     """The sum of token vectors as a function of token ids; `threads` is of no use here."""
     table = _array(artifact, WEIGHTS["static"])  # (tokens, r)
     scale = _array(artifact, "scale.npy") if "scale.npy" in artifact.files else None  # (tokens,)
-    project = _array(artifact, "projection.npy") if "projection.npy" in artifact.files else None  # (r, dim)
-    places = _array(artifact, "positions.npy") if "positions.npy" in artifact.files else None  # (places,)
+    # (r, dim)
+    project = _array(artifact, "projection.npy") if "projection.npy" in artifact.files else None
+    # (places,)
+    places = _array(artifact, "positions.npy") if "positions.npy" in artifact.files else None
     width = artifact.dim if project is None else project.shape[0]
-    shapes_fit = table.ndim == 2 and table.shape[1] == width and (scale is None or scale.shape == table.shape[:1])
+    shapes_fit = (
+        table.ndim == 2
+        and table.shape[1] == width
+        and (scale is None or scale.shape == table.shape[:1])
+    )
     if places is not None and (places.ndim != 1 or not len(places)):
-        msg = f"{artifact.path}: expected one weight per place, found positions of shape {places.shape}"
+        msg = (
+            f"{artifact.path}: expected one weight per place, found positions of shape "
+            f"{places.shape}"
+        )
         raise ArtifactError(msg)
     if not shapes_fit or (scale is None and table.dtype == np.int8):
         found = f"{table.dtype} {table.shape}, scale {None if scale is None else scale.shape}"
-        msg = f"{artifact.path}: expected a table (tokens, {width}) with a scale for each token, found {found}"
+        msg = (
+            f"{artifact.path}: expected a table (tokens, {width}) with a scale for each token, "
+            f"found {found}"
+        )
         raise ArtifactError(msg)
     highest = max(_tokenizer(artifact).get_vocab().values(), default=-1)
     if highest >= len(table):
-        msg = f"{artifact.path}: expected a row for each token, found token {highest} and {len(table)} rows"
+        msg = (
+            f"{artifact.path}: expected a row for each token, found token {highest} and "
+            f"{len(table)} rows"
+        )
         raise ArtifactError(msg)
 
     def forward(batch: list[list[int]]) -> FloatArray:
         lengths = np.array([len(ids) for ids in batch])  # (n,)
         sums = np.zeros((len(batch), width), np.float32)  # (n, r)
-        flat = np.fromiter((t for ids in batch for t in ids), np.int64, int(lengths.sum()))  # (all tokens,)
+        # (all tokens,)
+        flat = np.fromiter((t for ids in batch for t in ids), np.int64, int(lengths.sum()))
         if not len(flat):
             return sums if project is None else sums @ project
         rows = table[flat].astype(np.float32)  # (all tokens, r)
@@ -161,7 +198,8 @@ def _static(artifact: Artifact, threads: int) -> Forward:
         if places is not None:
             place = np.arange(len(flat)) - np.repeat(starts, lengths)  # (all tokens,)
             rows *= places[np.minimum(place, len(places) - 1), None]
-        # subtle: reduceat gives an empty segment its neighbour's first row, so only texts with tokens take part.
+        # subtle: reduceat gives an empty segment its neighbour's first row, so only texts with
+        # tokens take part.
         filled = lengths > 0
         sums[filled] = np.add.reduceat(rows, starts[filled], axis=0)
         return sums if project is None else sums @ project
@@ -186,13 +224,18 @@ def _onnx(artifact: Artifact, threads: int) -> Forward:
     options.inter_op_num_threads = 1
     path = artifact.path / WEIGHTS["onnx"]
     try:
-        session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(
+            str(path), options, providers=["CPUExecutionProvider"]
+        )
     except Exception as error:  # classes of its own without a common base
         msg = f"{path}: expected an ONNX model, found {error}"
         raise ArtifactError(msg) from error
     names = {node.name for node in session.get_inputs()}
     if not {"input_ids", "attention_mask"} <= names:
-        msg = f"{path}: expected the inputs input_ids and attention_mask, found {', '.join(sorted(names))}"
+        msg = (
+            f"{path}: expected the inputs input_ids and attention_mask, found "
+            f"{', '.join(sorted(names))}"
+        )
         raise ArtifactError(msg)
 
     def forward(batch: list[list[int]]) -> FloatArray:
@@ -202,8 +245,14 @@ def _onnx(artifact: Artifact, threads: int) -> Forward:
         for row, ids in enumerate(batch):
             tokens[row, : len(ids)] = ids
             mask[row, : len(ids)] = 1
-        feed = {"input_ids": tokens, "attention_mask": mask, "token_type_ids": np.zeros_like(tokens)}
-        output = session.run(None, {name: value for name, value in feed.items() if name in names})[0]
+        feed = {
+            "input_ids": tokens,
+            "attention_mask": mask,
+            "token_type_ids": np.zeros_like(tokens),
+        }
+        output = session.run(None, {name: value for name, value in feed.items() if name in names})[
+            0
+        ]
         return np.asarray(output, np.float32)  # (n, dim)
 
     return forward

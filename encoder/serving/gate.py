@@ -1,11 +1,14 @@
 """The gate: reasons why an encoder and its embeddings may not be released; none means they may.
 
-    vectors    finite, unit length, right dimension, one row for every item and no other, not all the same
+    vectors    finite, unit length, right dimension, one row for every item and no other, not all
+               the same
     metrics    m >= minimum                for each metric with a floor
-               m >= m_in_force (1 - drop)  for each metric with a bound on the loss, on the same held-out set
+               m >= m_in_force (1 - drop)  for each metric with a bound on the loss, on the same
+               held-out set
 
-Pure functions over arrays and figures. The publishing side calls them before it writes anything, the reading side
-(`encoder.serving.verify`) before it swaps: a release that slipped past one meets the other.
+Pure functions over arrays and figures. The publishing side calls them before it writes anything,
+the reading side (`encoder.serving.verify`) before it swaps: a release that slipped past one meets
+the other.
 """
 
 import math
@@ -18,16 +21,20 @@ from encoder.serving.wire import Thresholds
 
 FloatArray = NDArray[np.float32]
 
-# float32 rounding of a normalised row of 1,000 values stays below 1e-5; half precision somewhere on the way below 1e-2.
+# float32 rounding of a normalised row of 1,000 values stays below 1e-5; half precision somewhere on
+# the way below 1e-2.
 UNIT_TOLERANCE = 1e-2
-# The mean of n unit vectors has length 1 when they are all the same and near 0 when they point everywhere. Untrained
-# transformers reach 0.9 on texts of one kind; above 0.99 neighbours are rounding noise.
+# The mean of n unit vectors has length 1 when they are all the same and near 0 when they point
+# everywhere. Untrained transformers reach 0.9 on texts of one kind; above 0.99 neighbours are
+# rounding noise.
 COLLAPSED = 0.99
 FEW_ITEMS = 20  # fewer items can be alike for good reason
 NAMED = 3  # items named in a reason; the number of all stands beside
 
 
-def vector_reasons(ids: Sequence[str], matrix: FloatArray, dim: int, expected_ids: Sequence[str]) -> list[str]:
+def vector_reasons(
+    ids: Sequence[str], matrix: FloatArray, dim: int, expected_ids: Sequence[str]
+) -> list[str]:
     """Judge the embeddings of a catalogue.
 
     Parameters
@@ -50,9 +57,13 @@ def vector_reasons(ids: Sequence[str], matrix: FloatArray, dim: int, expected_id
         return [f"vectors: expected shape ({len(ids)}, {dim}), found {matrix.shape}"]
     reasons = []
     if missing := sorted(set(expected_ids) - set(ids)):
-        reasons.append(f"items: {len(missing)} of {len(set(expected_ids))} have no vector ({_some(missing)})")
+        reasons.append(
+            f"items: {len(missing)} of {len(set(expected_ids))} have no vector ({_some(missing)})"
+        )
     if foreign := sorted(set(ids) - set(expected_ids)):
-        reasons.append(f"items: {len(foreign)} vectors belong to no item of the catalogue ({_some(foreign)})")
+        reasons.append(
+            f"items: {len(foreign)} vectors belong to no item of the catalogue ({_some(foreign)})"
+        )
     if len(set(ids)) != len(ids):
         reasons.append(f"items: {len(ids) - len(set(ids))} have more than one vector")
     if not len(ids):
@@ -63,13 +74,23 @@ def vector_reasons(ids: Sequence[str], matrix: FloatArray, dim: int, expected_id
         return [*reasons, f"vectors: {len(bad)} hold NaN or infinity ({_some(bad)})"]
     norms = np.linalg.norm(matrix, axis=1)  # (items,)
     if off := np.flatnonzero(np.abs(norms - 1) > UNIT_TOLERANCE).tolist():
-        reasons.append(f"vectors: {len(off)} are not of length 1 ({_some([ids[row] for row in off])})")
-    elif len(ids) >= FEW_ITEMS and (alike := float(np.linalg.norm(matrix.mean(axis=0, dtype=np.float64)))) > COLLAPSED:
-        reasons.append(f"vectors: all but the same (their mean has length {alike:.4f}, at most {COLLAPSED} is expected)")
+        reasons.append(
+            f"vectors: {len(off)} are not of length 1 ({_some([ids[row] for row in off])})"
+        )
+    elif (
+        len(ids) >= FEW_ITEMS
+        and (alike := float(np.linalg.norm(matrix.mean(axis=0, dtype=np.float64)))) > COLLAPSED
+    ):
+        reasons.append(
+            f"vectors: all but the same (their mean has length {alike:.4f}, at most {COLLAPSED} "
+            "is expected)"
+        )
     return reasons
 
 
-def metric_reasons(metrics: Mapping[str, float], in_force: Mapping[str, float], thresholds: Thresholds) -> list[str]:
+def metric_reasons(
+    metrics: Mapping[str, float], in_force: Mapping[str, float], thresholds: Thresholds
+) -> list[str]:
     """Judge the figures of an evaluation.
 
     Parameters
@@ -86,9 +107,15 @@ def metric_reasons(metrics: Mapping[str, float], in_force: Mapping[str, float], 
     One sentence per fault; empty when there is none.
 
     """
-    reasons = [f"{name}: expected a finite figure, found {value}" for name, value in metrics.items() if not math.isfinite(value)]
+    reasons = [
+        f"{name}: expected a finite figure, found {value}"
+        for name, value in metrics.items()
+        if not math.isfinite(value)
+    ]
     wanted = set(thresholds.minimum) | (set(thresholds.drop) & set(in_force))
-    reasons += [f"{name}: not measured, and the gate asks for it" for name in sorted(wanted - set(metrics))]
+    reasons += [
+        f"{name}: not measured, and the gate asks for it" for name in sorted(wanted - set(metrics))
+    ]
     for name, floor in sorted(thresholds.minimum.items()):
         if name in metrics and metrics[name] < floor:
             reasons.append(f"{name}: expected at least {floor:.4f}, found {metrics[name]:.4f}")
@@ -96,7 +123,8 @@ def metric_reasons(metrics: Mapping[str, float], in_force: Mapping[str, float], 
         lowest = in_force.get(name, 0.0) * (1 - drop)
         if name in metrics and name in in_force and metrics[name] < lowest:
             reasons.append(
-                f"{name}: expected at least {lowest:.4f} ({in_force[name]:.4f} of the release in force "
+                f"{name}: expected at least {lowest:.4f} ({in_force[name]:.4f} of the release in "
+                "force "
                 f"less {drop:.0%}), found {metrics[name]:.4f}"
             )
     return reasons

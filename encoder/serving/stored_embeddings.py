@@ -1,4 +1,5 @@
-"""The embeddings that a release carries on disk, so that it can be restored, rolled back to, and checked.
+"""The embeddings that a release carries on disk, so that it can be restored, rolled back to, and
+checked.
 
 embeddings.npy   (items, dim) float32, unit rows
 ids.json         item ids, in the order of the rows
@@ -46,7 +47,10 @@ def read_embeddings(artifact: Artifact) -> Stored:
 
     """
     if missing := {EMBEDDINGS, IDS, HASHES} - artifact.files.keys():
-        msg = f"{artifact.path}: expected a release with embeddings, found no {', '.join(sorted(missing))}; publish it first"
+        msg = (
+            f"{artifact.path}: expected a release with embeddings, found no "
+            f"{', '.join(sorted(missing))}; publish it first"
+        )
         raise ArtifactError(msg)
     try:
         matrix = np.load(artifact.path / EMBEDDINGS, allow_pickle=False)  # (items, dim)
@@ -56,6 +60,9 @@ def read_embeddings(artifact: Artifact) -> Stored:
         msg = f"{artifact.path}: expected embeddings that can be read, found {error}"
         raise ArtifactError(msg) from error
     if matrix.shape != (len(ids), artifact.dim) or len(hashes) != len(ids):
-        msg = f"{artifact.path}: expected {len(ids)} rows of dimension {artifact.dim}, found {matrix.shape}, {len(hashes)} hashes"
+        msg = (
+            f"{artifact.path}: expected {len(ids)} rows of dimension {artifact.dim}, found "
+            f"{matrix.shape}, {len(hashes)} hashes"
+        )
         raise ArtifactError(msg)
     return Stored(ids, matrix.astype(np.float32), hashes)

@@ -2,8 +2,9 @@
 
     text = title. category. brand. price p. tags. text.
 
-The same function serves training, the batch that embeds a catalogue and the worker that embeds an item on arrival: a
-vector means the same wherever it was made. Fields that are absent leave nothing behind, not even punctuation.
+The same function serves training, the batch that embeds a catalogue and the worker that embeds an
+item on arrival: a vector means the same wherever it was made. Fields that are absent leave nothing
+behind, not even punctuation.
 """
 
 import hashlib
@@ -11,14 +12,16 @@ import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
-# A student reads at most some hundred tokens; what stands behind that costs time to split and hash and changes nothing.
+# A student reads at most some hundred tokens; what stands behind that costs time to split and hash
+# and changes nothing.
 MAX_CHARACTERS = 4_000
 
 
 def item_text(item: Mapping[str, Any]) -> str:
     """One line of text for an item of the topic `items`.
 
-    Prices are rounded to two significant digits, because a model of words reads 19.90 and 19.95 as different things.
+    Prices are rounded to two significant digits, because a model of words reads 19.90 and 19.95 as
+    different things.
 
     Parameters
     ----------
@@ -27,12 +30,14 @@ def item_text(item: Mapping[str, Any]) -> str:
 
     Returns
     -------
-    Normalised (NFC) text without line breaks, at most `MAX_CHARACTERS` long. An item that says nothing of itself is
-    called by its id, so that the text is never empty as long as there is an id.
+    Normalised (NFC) text without line breaks, at most `MAX_CHARACTERS` long. An item that says
+    nothing of itself is called by its id, so that the text is never empty as long as there is an
+    id.
 
     Examples
     --------
-    >>> item_text({"item_id": "1", "title": "Blue mug", "category": "kitchen", "price": 12.49, "tags": ["mug", "blue"]})
+    >>> mug = {"item_id": "1", "title": "Blue mug", "category": "kitchen"}
+    >>> item_text(mug | {"price": 12.49, "tags": ["mug", "blue"]})
     'Blue mug. kitchen. price 12. mug, blue.'
     >>> item_text({"item_id": "sku-7"})
     'sku-7'

@@ -1,10 +1,11 @@
-"""Wire types of the batch side: one embedding of one item, and the record that names a whole release.
+"""Wire types of the batch side: one embedding of one item, and the record that names a whole
+release.
 
-Both are JSON on Kafka. `item-embeddings` is compact and keyed by item: a vector of a later release takes the place of
-the earlier one. `encoder-releases` is compact and keyed by version.
+Both are JSON on Kafka. `item-embeddings` is compact and keyed by item: a vector of a later release
+takes the place of the earlier one. `encoder-releases` is compact and keyed by version.
 
-Layout of `ItemEmbedding.vector`: standard base64 (RFC 4648, with padding) of dim x 4 bytes, each a little-endian
-IEEE 754 float32. JSON numbers would take twice the bytes and more time to read.
+Layout of `ItemEmbedding.vector`: standard base64 (RFC 4648, with padding) of dim x 4 bytes, each a
+little-endian IEEE 754 float32. JSON numbers would take twice the bytes and more time to read.
 """
 
 import base64
@@ -17,15 +18,17 @@ from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float32]
 
-# What a release record can say of itself. A reader lets a "rollback" pass where it is worse than what it replaces,
-# because an operator asked for it; everything else is judged.
+# What a release record can say of itself. A reader lets a "rollback" pass where it is worse than
+# what it replaces, because an operator asked for it; everything else is judged.
 PUBLISHED = "published"
 ROLLBACK = "rollback"
 STATUSES = (PUBLISHED, ROLLBACK)
 
 
 class WireError(ValueError):
-    """A record on `item-embeddings` or `encoder-releases` that cannot be read; the message names field and value."""
+    """A record on `item-embeddings` or `encoder-releases` that cannot be read; the message names
+    field and value.
+    """
 
 
 class ItemEmbedding(msgspec.Struct, frozen=True):
@@ -40,7 +43,8 @@ class ItemEmbedding(msgspec.Struct, frozen=True):
     vector
         base64 of little-endian float32, a unit vector; see the module's docstring.
     text_hash
-        `encoder.serving.text.text_hash` of the text that was embedded, so that a reader can tell whether it changed.
+        `encoder.serving.text.text_hash` of the text that was embedded, so that a reader can tell
+        whether it changed.
 
     """
 
@@ -58,8 +62,9 @@ class Thresholds(msgspec.Struct, frozen=True):
     minimum
         Lowest value per metric.
     drop
-        Largest loss per metric, as a share of what the release in force reaches on the same held-out set: 0.1 allows a
-        tenth. Larger lets decay through; smaller than the noise of the held-out set holds good releases back.
+        Largest loss per metric, as a share of what the release in force reaches on the same
+        held-out set: 0.1 allows a tenth. Larger lets decay through; smaller than the noise of the
+        held-out set holds good releases back.
 
     """
 
@@ -151,7 +156,10 @@ def decode_vector(text: str, dim: int | None = None) -> FloatArray:
         msg = f"vector: expected dimension {dim}, found {len(vector)}"
         raise WireError(msg)
     if not np.isfinite(vector).all():
-        msg = f"vector: expected finite values, found {int((~np.isfinite(vector)).sum())} that are NaN or infinite"
+        msg = (
+            f"vector: expected finite values, found {int((~np.isfinite(vector)).sum())} that are "
+            "NaN or infinite"
+        )
         raise WireError(msg)
     return vector
 
@@ -162,12 +170,16 @@ def encode_record(record: ItemEmbedding | Release) -> bytes:
 
 
 def decode_embedding(value: bytes) -> ItemEmbedding:
-    """Read a record of `item-embeddings`; raises `WireError`. The vector itself is checked by `decode_vector`."""
+    """Read a record of `item-embeddings`; raises `WireError`. The vector itself is checked by
+    `decode_vector`.
+    """
     return _decode(value, ItemEmbedding)
 
 
 def decode_release(value: bytes) -> Release:
-    """Read a record of `encoder-releases`; raises `WireError`. What it claims is judged by `encoder.serving.verify`."""
+    """Read a record of `encoder-releases`; raises `WireError`. What it claims is judged by
+    `encoder.serving.verify`.
+    """
     return _decode(value, Release)
 
 

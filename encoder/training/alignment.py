@@ -2,9 +2,10 @@
 
     t = norm(T B),   B = V_d R,   R = argmin |T V_d R - S|,  R'R = I
 
-V_d are the first d right singular vectors of the teacher's vectors T, S is what the student says already. Cosines do not depend
-on the rotation R, so a student may keep its own axes, also one that was trained before; without R it would first have to turn
-around. A student fresh from its teacher speaks the teacher's language, and R is the identity.
+V_d are the first d right singular vectors of the teacher's vectors T, S is what the student says
+already. Cosines do not depend on the rotation R, so a student may keep its own axes, also one that
+was trained before; without R it would first have to turn around. A student fresh from its teacher
+speaks the teacher's language, and R is the identity.
 
 Schönemann (1966), A Generalized Solution of the Orthogonal Procrustes Problem.
 """
@@ -20,7 +21,8 @@ from torch.nn import functional
 from encoder.compress.project import unit_vectors
 from encoder.compress.student import Model, Student
 
-ROTATION_SAMPLE = 1_000  # texts; the rotation has dim^2 / 2 degrees of freedom and each text gives dim equations
+# texts; the rotation has dim^2 / 2 degrees of freedom and each text gives dim equations
+ROTATION_SAMPLE = 1_000
 
 
 def aim(model: Model, vectors: Tensor, texts: Sequence[str], dim: int) -> tuple[Model, Tensor]:
@@ -50,12 +52,19 @@ def aim(model: Model, vectors: Tensor, texts: Sequence[str], dim: int) -> tuple[
     has = model.student.shape.dim
     directions = torch.linalg.svd(vectors, full_matrices=False)[2][:dim].T  # (teacher's dim, dim)
     if has != dim <= directions.shape[1] and has == vectors.shape[1]:
-        # A student cut from the teacher speaks the teacher's language: its projection is the same V_d, and R the identity.
+        # A student cut from the teacher speaks the teacher's language: its projection is the same
+        # V_d, and R the identity.
         cut = Student(msgspec.structs.replace(model.student.shape, dim=dim))
-        cut.load_state_dict(model.student.state_dict() | {"project.weight": directions.T @ model.student.project.weight.detach()})
+        cut.load_state_dict(
+            model.student.state_dict()
+            | {"project.weight": directions.T @ model.student.project.weight.detach()}
+        )
         return model._replace(student=cut), directions
     if has != dim or directions.shape[1] < dim:
-        wanted = f"a student of {dim} dimensions or of the teacher's {vectors.shape[1]}, and at least {dim} texts"
+        wanted = (
+            f"a student of {dim} dimensions or of the teacher's {vectors.shape[1]}, and at least "
+            f"{dim} texts"
+        )
         msg = f"expected {wanted}, found {has} dimensions and {len(texts)} texts"
         raise ValueError(msg)
     sample = np.linspace(0, len(texts) - 1, min(ROTATION_SAMPLE, len(texts))).astype(int)
@@ -65,5 +74,7 @@ def aim(model: Model, vectors: Tensor, texts: Sequence[str], dim: int) -> tuple[
 
 
 def targets(vectors: Tensor, axes: Tensor) -> Tensor:
-    """The teacher's unit vectors (n, teacher's dim) along the student's axes: (n, dim), unit rows."""
+    """The teacher's unit vectors (n, teacher's dim) along the student's axes: (n, dim),
+    unit rows.
+    """
     return functional.normalize(vectors @ axes, dim=1)

@@ -1,7 +1,9 @@
-"""Where interrupted training goes on: weights, optimiser and number of updates, replaced as one file.
+"""Where interrupted training goes on: weights, optimiser and number of updates, replaced as one
+file.
 
-Beside the artifact that is being made, in `.NAME.training`: `state.pt` (torch.save of the table below) and `log/`
-(TensorBoard). A checkpoint is only taken up by the same configuration on the same corpus; `key` says which.
+Beside the artifact that is being made, in `.NAME.training`: `state.pt` (torch.save of the table
+below) and `log/` (TensorBoard). A checkpoint is only taken up by the same configuration on the same
+corpus; `key` says which.
 """
 
 import os
@@ -20,7 +22,9 @@ class Checkpoint:
     def __init__(self, out: Path) -> None:
         self.folder = out.with_name(f".{out.name}.training")
 
-    def save(self, key: str, updates: int, model: dict[str, Any], optimiser: dict[str, Any]) -> None:
+    def save(
+        self, key: str, updates: int, model: dict[str, Any], optimiser: dict[str, Any]
+    ) -> None:
         """Replace what is there; a crash in between leaves the one before."""
         self.folder.mkdir(parents=True, exist_ok=True)
         aside = self.folder / f"{STATE}.aside"
@@ -33,7 +37,9 @@ class Checkpoint:
         """The table that was saved, None where there is none for this key."""
         if not (self.folder / STATE).is_file():
             return None
-        state: dict[str, Any] = torch.load(self.folder / STATE, map_location="cpu", weights_only=True)
+        state: dict[str, Any] = torch.load(
+            self.folder / STATE, map_location="cpu", weights_only=True
+        )
         return state if state["key"] == key else None
 
     def remove(self) -> None:

@@ -1,15 +1,19 @@
 """A static encoder in seconds, without training: distilled from a teacher in closed form.
 
-    x_i = sum_j w_j s_t B_t / norm         token t at place j of text i; B: the teacher's own input vectors, centred
-    Y   = T V_d                            T: the teacher's vectors of the texts; V_d: its first d right singular vectors
+    x_i = sum_j w_j s_t B_t / norm         token t at place j of text i; B: the teacher's own input
+                                           vectors, centred
+    Y   = T V_d                            T: the teacher's vectors of the texts; V_d: its first d
+                                           right singular vectors
     G   = argmin |X G - Y|^2 + a |G|^2     what is common to all tokens
-    D   = Z' (Z Z' + b I)^-1 (Y - X G)     what each token has of its own; Z: the texts as weighted token counts
+    D   = Z' (Z Z' + b I)^-1 (Y - X G)     what each token has of its own; Z: the texts as weighted
+                                           token counts
     E   = B G + D                          the table
 
-s_t = A / (A + p_t) takes weight from frequent tokens (SIF), w_j from late ones; how fast w falls is chosen on texts left
-out of the fit. D makes the vectors of the texts that were read nearly the teacher's; a text of other tokens falls back on
-B G. Rows of their own for frequent whole words were tried on 1,700 films and kept no more neighbours. Wrong tool where
-behaviour is known and there are minutes: `encoder.training.train` reads clicks and keeps more.
+s_t = A / (A + p_t) takes weight from frequent tokens (SIF), w_j from late ones; how fast w falls is
+chosen on texts left out of the fit. D makes the vectors of the texts that were read nearly the
+teacher's; a text of other tokens falls back on B G. Rows of their own for frequent whole words were
+tried on 1,700 films and kept no more neighbours. Wrong tool where behaviour is known and there are
+minutes: `encoder.training.train` reads clicks and keeps more.
 
 Arora, Liang & Ma (2017), A simple but tough-to-beat baseline for sentence embeddings.
 """
@@ -22,22 +26,34 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from encoder.serving.artifact import TOKENIZER, WEIGHTS, Artifact, ArtifactConfig, Card, load, writing
+from encoder.serving.artifact import (
+    TOKENIZER,
+    WEIGHTS,
+    Artifact,
+    ArtifactConfig,
+    Card,
+    load,
+    writing,
+)
 from encoder.serving.text import item_text, text_hash
 
 FloatArray = NDArray[np.float32]
 
-MAX_TOKENS = 64  # what the teacher reads of a text, and the table too: later words have next to no weight
+# what the teacher reads of a text, and the table too: later words have next to no weight
+MAX_TOKENS = 64
 SIF = 1e-2  # A: a word that makes up 1% of all words has half the weight of a rare one
 FALL = (4.0, 8.0, 16.0, 1e6)  # places after which the weight is 1/e; the last: all places alike
 REST = 0.03  # weight of the latest places; 0 would make long texts with one first word the same
-RIDGE_MAP, RIDGE_WORDS = 0.3, 0.3  # a; b as a share of the mean diagonal. Smaller remembers better and generalises worse
+# a; b as a share of the mean diagonal. Smaller remembers better and generalises worse
+RIDGE_MAP, RIDGE_WORDS = 0.3, 0.3
 LEFT_OUT = 5  # every fifth text judges the fall
 FEW = 10  # texts below which nothing can be left out
 
 
 class Distilled(NamedTuple):
-    """Table (tokens, dim), positions (places,) and what they keep: mean cosine to the teacher on texts left out of the fit."""
+    """Table (tokens, dim), positions (places,) and what they keep: mean cosine to the teacher on
+    texts left out of the fit.
+    """
 
     table: FloatArray
     positions: FloatArray
@@ -66,8 +82,8 @@ def quick(
     dim
         Of the vectors; less is smaller and keeps less.
     tokens
-        Of the catalogue's texts that the teacher reads, at most: its time, some 4,000 a second on one core. Texts beyond it
-        get vectors by generalisation.
+        Of the catalogue's texts that the teacher reads, at most: its time, some 4,000 a second on
+        one core. Texts beyond it get vectors by generalisation.
     threads
         Of the teacher.
 
@@ -87,8 +103,9 @@ def quick(
 
     from encoder.corpus.teacher import load_teacher
 
-    # subtle: in the order of their hashes, so that the part which the teacher reads is a fair sample. Ids are often given in
-    # the order of time; the oldest films of a catalogue taught an encoder half as good at ranking all of them.
+    # subtle: in the order of their hashes, so that the part which the teacher reads is a fair
+    # sample. Ids are often given in the order of time; the oldest films of a catalogue taught an
+    # encoder half as good at ranking all of them.
     texts = sorted({text for text in map(item_text, items) if text}, key=text_hash)
     if not texts:
         msg = "expected items with text, found none"
@@ -104,7 +121,10 @@ def quick(
         taught = source.embed(read)  # (n, hidden)
     finally:
         torch.set_num_threads(before)
-    ids = [encoding.ids for encoding in source.tokenizer.encode_batch_fast(texts, add_special_tokens=False)]
+    ids = [
+        encoding.ids
+        for encoding in source.tokenizer.encode_batch_fast(texts, add_special_tokens=False)
+    ]
     distilled = distil(ids, inputs, taught, dim)
     card = Card(
         metrics={"cosine": distilled.cosine},
@@ -114,7 +134,9 @@ def quick(
     return _write(out, source.tokenizer, distilled, card)
 
 
-def distil(ids: Sequence[Sequence[int]], inputs: FloatArray, taught: FloatArray, dim: int) -> Distilled:
+def distil(
+    ids: Sequence[Sequence[int]], inputs: FloatArray, taught: FloatArray, dim: int
+) -> Distilled:
     """The closed form of the module's docstring.
 
     Parameters
@@ -130,7 +152,9 @@ def distil(ids: Sequence[Sequence[int]], inputs: FloatArray, taught: FloatArray,
 
     """
     n = len(taught)
-    frequency = np.bincount(np.concatenate([np.asarray(row, np.int64) for row in ids]), minlength=len(inputs))
+    frequency = np.bincount(
+        np.concatenate([np.asarray(row, np.int64) for row in ids]), minlength=len(inputs)
+    )
     weight = (SIF / (SIF + frequency / max(1, frequency.sum()))).astype(np.float32)  # (tokens,)
     base = (inputs - inputs[frequency > 0].mean(axis=0)) * weight[:, None]  # (tokens, hidden)
     directions = np.linalg.svd(taught, full_matrices=False)[2][:dim].T  # (hidden, d)
@@ -151,23 +175,35 @@ def distil(ids: Sequence[Sequence[int]], inputs: FloatArray, taught: FloatArray,
     return Distilled(table, positions, cosine)
 
 
-def _fit(counts: FloatArray, seen: NDArray[np.int64], base: FloatArray, weight: FloatArray, goal: FloatArray) -> FloatArray:
+def _fit(
+    counts: FloatArray,
+    seen: NDArray[np.int64],
+    base: FloatArray,
+    weight: FloatArray,
+    goal: FloatArray,
+) -> FloatArray:
     """E of the module's docstring, (tokens, d). `counts` (n, seen) are weighted by place."""
     sums = counts @ base[seen]  # (n, hidden)
     norm = 1 / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-9)  # (n, 1)
     x = sums * norm
-    g = np.linalg.solve(x.T @ x + RIDGE_MAP * np.eye(x.shape[1], dtype=np.float32), x.T @ goal)  # (hidden, d)
+    # (hidden, d)
+    g = np.linalg.solve(x.T @ x + RIDGE_MAP * np.eye(x.shape[1], dtype=np.float32), x.T @ goal)
     z = counts * norm * np.sqrt(weight[seen])  # (n, seen)
     kernel = z @ z.T  # (n, n)
     ridge = RIDGE_WORDS * float(np.mean(np.diag(kernel))) + 1e-9
-    rest = np.linalg.solve(kernel + ridge * np.eye(len(kernel), dtype=np.float32), goal - x @ g)  # (n, d)
+    # (n, d)
+    rest = np.linalg.solve(kernel + ridge * np.eye(len(kernel), dtype=np.float32), goal - x @ g)
     table = base @ g  # (tokens, d)
     table[seen] += np.sqrt(weight[seen])[:, None] * (z.T @ rest)
     return np.asarray(table, np.float32)
 
 
-def _features(ids: Sequence[Sequence[int]], positions: FloatArray) -> tuple[NDArray[np.int64], FloatArray]:
-    """Tokens that occur, (seen,), and per text the sum of the weights of their places, (n, seen)."""
+def _features(
+    ids: Sequence[Sequence[int]], positions: FloatArray
+) -> tuple[NDArray[np.int64], FloatArray]:
+    """Tokens that occur, (seen,), and per text the sum of the weights of their places,
+    (n, seen).
+    """
     flat = np.concatenate([np.asarray(row, np.int64) for row in ids])
     seen, column = np.unique(flat, return_inverse=True)
     counts = np.zeros((len(ids), len(seen)), np.float32)

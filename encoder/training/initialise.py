@@ -1,8 +1,9 @@
-"""A teacher's weights as those of a student: the same network, in the names and the shape that `encoder.compress.student` has.
+"""A teacher's weights as those of a student: the same network, in the names and the shape that
+`encoder.compress.student` has.
 
-Layers of BERT, RoBERTa, XLM-RoBERTa and DistilBERT are one design under different names. What is taken over computes
-what the teacher computes (the tests compare the states), apart from the tanh form of gelu. From there the compression
-steps take away.
+Layers of BERT, RoBERTa, XLM-RoBERTa and DistilBERT are one design under different names. What is
+taken over computes what the teacher computes (the tests compare the states), apart from the tanh
+form of gelu. From there the compression steps take away.
 """
 
 from collections.abc import Mapping
@@ -18,7 +19,9 @@ from encoder.serving.artifact import ArtifactError
 
 
 class _Names(NamedTuple):
-    """Where a family keeps its weights; `layer` has the layer's number in it, the others follow it."""
+    """Where a family keeps its weights; `layer` has the layer's number in it, the
+    others follow it.
+    """
 
     layer: str
     q: str
@@ -74,18 +77,24 @@ def adopt(teacher: Teacher, max_tokens: int | None = None) -> Model:
 
     """
     config = teacher.model.config
-    family, activation = config.model_type, getattr(config, "hidden_act", getattr(config, "activation", "?"))
+    family, activation = (
+        config.model_type,
+        getattr(config, "hidden_act", getattr(config, "activation", "?")),
+    )
     if family not in FAMILIES or activation not in GELUS:
         msg = (
-            f"{teacher.name}: expected a teacher among {', '.join(FAMILIES)} with gelu, found {family} with {activation}; "
+            f"{teacher.name}: expected a teacher among {', '.join(FAMILIES)} with gelu, found "
+            f"{family} with {activation}; "
             "distil a static table from it instead"
         )
         raise ArtifactError(msg)
     names, weights = FAMILIES[family], teacher.model.state_dict()
     longest = min(max_tokens or teacher.max_tokens, teacher.max_tokens)
     tokens = weights["embeddings.word_embeddings.weight"]  # (vocabulary, hidden)
-    first = config.pad_token_id + 1 if family.endswith("roberta") else 0  # RoBERTa's positions start behind the padding's
-    positions = weights["embeddings.position_embeddings.weight"][first : first + longest]  # (longest, hidden)
+    # RoBERTa's positions start behind the padding's
+    first = config.pad_token_id + 1 if family.endswith("roberta") else 0
+    # (longest, hidden)
+    positions = weights["embeddings.position_embeddings.weight"][first : first + longest]
     kinds = weights.get("embeddings.token_type_embeddings.weight")
     if kinds is not None:
         positions = positions + kinds[0]  # one segment only: its vector is a constant
@@ -105,9 +114,16 @@ def adopt(teacher: Teacher, max_tokens: int | None = None) -> Model:
         "positions": positions,
         "norm.weight": weights["embeddings.LayerNorm.weight"],
         "norm.bias": weights["embeddings.LayerNorm.bias"],
-        "project.weight": torch.eye(hidden, hidden * (len(layers) + 1)).roll(hidden * len(layers), 1),  # the last mean alone
+        # the last mean alone
+        "project.weight": torch.eye(hidden, hidden * (len(layers) + 1)).roll(
+            hidden * len(layers), 1
+        ),
     }
-    state |= {f"layers.{number}.{name}": value for number, layer in enumerate(layers) for name, value in layer.items()}
+    state |= {
+        f"layers.{number}.{name}": value
+        for number, layer in enumerate(layers)
+        for name, value in layer.items()
+    }
     student.load_state_dict(state)
     tokenizer = Tokenizer.from_str(teacher.tokenizer.to_str())
     tokenizer.enable_truncation(longest)
@@ -115,11 +131,15 @@ def adopt(teacher: Teacher, max_tokens: int | None = None) -> Model:
 
 
 def _layer(weights: Mapping[str, Tensor], names: _Names, number: int) -> dict[str, Tensor]:
-    """The weights of one layer under the student's names; query, key and value stand in one matrix."""
+    """The weights of one layer under the student's names; query, key and value stand in
+    one matrix.
+    """
     prefix = names.layer.format(number)
     state = {}
     for part in ("weight", "bias"):
-        state[f"qkv.{part}"] = torch.cat([weights[f"{prefix}{name}.{part}"] for name in (names.q, names.k, names.v)])
+        state[f"qkv.{part}"] = torch.cat(
+            [weights[f"{prefix}{name}.{part}"] for name in (names.q, names.k, names.v)]
+        )
         for ours in ("out", "norm_1", "up", "down", "norm_2"):
             state[f"{ours}.{part}"] = weights[f"{prefix}{getattr(names, ours)}.{part}"]
     return state

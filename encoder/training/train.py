@@ -1,13 +1,16 @@
 """Training: a small student learns from a large teacher, and from what users did.
 
     1. take the teacher over as a student and cut it down by the configured steps;
-    2. let the teacher label all training texts and some made-up ones (kept on disk, shared by students), now and then new ones;
+    2. let the teacher label all training texts and some made-up ones (kept on disk, shared by
+       students), now and then new ones;
     3. find the student's coordinates for the teacher's vectors (`encoder.training.alignment`);
-    4. for each update: a batch of texts, every few updates one of behaviour pairs; step on the weighted losses;
+    4. for each update: a batch of texts, every few updates one of behaviour pairs; step on the
+       weighted losses;
     5. write the artifact.
 
 Interrupted training goes on at the last checkpoint and ends with the weights that it would
-have had anyway, bit for bit on one thread. Nothing of a held-out item is read: neither text nor event.
+have had anyway, bit for bit on one thread. Nothing of a held-out item is read: neither text nor
+event.
 """
 
 import functools
@@ -37,8 +40,16 @@ from encoder.training.quantisation_aware import rounded
 Report = Callable[[str, int, int], None]  # what is done, so far, of how much
 
 
-# Found on films: the parts are of like size at the end of training, and behaviour weighs little beside the teacher.
-WEIGHTS = {"distill": 5.0, "relations": 1.0, "neighbours": 2.0, "tokens": 0.5, "click": 0.02, "conversion": 0.02}
+# Found on films: the parts are of like size at the end of training, and behaviour weighs little
+# beside the teacher.
+WEIGHTS = {
+    "distill": 5.0,
+    "relations": 1.0,
+    "neighbours": 2.0,
+    "tokens": 0.5,
+    "click": 0.02,
+    "conversion": 0.02,
+}
 
 
 class TrainConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,7 +64,8 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True):
     steps
         what makes a student of the teacher, as tables of `encoder.compress`.
     dim
-        of the vectors; a student of more dimensions is projected to the directions in which the teacher's vectors differ most.
+        of the vectors; a student of more dimensions is projected to the directions in which the
+        teacher's vectors differ most.
     max_tokens
         longest input of the student.
     weights
@@ -61,15 +73,18 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True):
     updates
         optimiser steps; more is better up to some tens of passes over the texts.
     batch
-        texts in a batch of labels; pairs of behaviour are half as many, so that each has as many texts.
+        texts in a batch of labels; pairs of behaviour are half as many, so that each has as many
+        texts.
     behaviour_every
         every how many updates a batch is one of behaviour. Larger follows the teacher more closely.
     augmented
         made-up texts for every training text.
     renew_every
-        updates after which texts are made up anew, and read by the teacher, which takes its time; 0: never.
+        updates after which texts are made up anew, and read by the teacher, which takes its time;
+        0: never.
     token_bits
-        4 for a student that will be served with token vectors of 4 bits: it learns with them so (`encoder.training.quantisation_aware`). 0: as they are.
+        4 for a student that will be served with token vectors of 4 bits: it learns with them so
+        (`encoder.training.quantisation_aware`). 0: as they are.
     learning_rate
         at its height, after the first updates; it falls to zero in a straight line.
     seed
@@ -108,7 +123,8 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True):
     save_every: int = 200
 
 
-WARM_UP = 0.03  # of the updates; Adam's averages need some steps before they can be trusted with full ones
+# of the updates; Adam's averages need some steps before they can be trusted with full ones
+WARM_UP = 0.03
 LARGEST_STEP = 1.0  # of the gradient's norm
 AVERAGED = 100  # updates that a reported loss is the mean of
 
@@ -130,7 +146,8 @@ def train(
     config
         see `TrainConfig`.
     out
-        folder of the artifact. Beside it, in `.NAME.training`, lie the checkpoint and the TensorBoard log until it is done.
+        folder of the artifact. Beside it, in `.NAME.training`, lie the checkpoint and the
+        TensorBoard log until it is done.
     labels
         where the teacher's labels are kept; default: beside `out`, in `labels`.
     report
@@ -161,7 +178,14 @@ def train(
 
     def said(read: Sequence[str], known: Labels | None = None) -> Labels:  # 2
         where = labels or out.parent / "labels"
-        return label(teacher, read, where, half=half, known=known, progress=lambda done, of: report("teacher's labels", done, of))
+        return label(
+            teacher,
+            read,
+            where,
+            half=half,
+            known=known,
+            progress=lambda done, of: report("teacher's labels", done, of),
+        )
 
     own = said(texts)
 
@@ -175,26 +199,49 @@ def train(
     @functools.lru_cache(maxsize=1)
     def course(number: int) -> Course:
         read, taught = labelled(number)
-        return Course(model, corpus, read, teacher, taught, targets(torch.from_numpy(taught.vectors), axes), config)
+        return Course(
+            model,
+            corpus,
+            read,
+            teacher,
+            taught,
+            targets(torch.from_numpy(taught.vectors), axes),
+            config,
+        )
 
     with rounded(model.student, config.token_bits):
         losses = _learn(course, model, config, out, device, half, report)  # 4
     name = Path(teacher.name).name if Path(teacher.name).is_dir() else teacher.name
-    step = {"step": "train", "seconds": round(time.perf_counter() - began, 1), **msgspec.to_builtins(config)}
-    card = Card(metrics={f"loss_{part}": value for part, value in losses.items()}, steps=[step], teacher=name)
+    step = {
+        "step": "train",
+        "seconds": round(time.perf_counter() - began, 1),
+        **msgspec.to_builtins(config),
+    }
+    card = Card(
+        metrics={f"loss_{part}": value for part, value in losses.items()},
+        steps=[step],
+        teacher=name,
+    )
     artifact = save_model(model._replace(student=model.student.cpu().eval()), out, card)  # 5
     Checkpoint(out).remove()
     return artifact
 
 
-def first_student(teacher: Teacher, texts: Sequence[str], config: TrainConfig, report: Report) -> Model:
-    """The student before training: the artifact to go on from, or the teacher cut down by the configured steps."""
+def first_student(
+    teacher: Teacher, texts: Sequence[str], config: TrainConfig, report: Report
+) -> Model:
+    """The student before training: the artifact to go on from, or the teacher cut down by the
+    configured steps.
+    """
     if config.start:
         return load_model(load(Path(config.start)))
     model = adopt(teacher, config.max_tokens)
     for number, (name, options) in enumerate(map(parse, config.steps)):
         if name not in NETWORK_STEPS:
-            msg = f"expected steps before training among {', '.join(NETWORK_STEPS)}, found {name}; give it to compress afterwards"
+            msg = (
+                f"expected steps before training among {', '.join(NETWORK_STEPS)}, found {name}; "
+                "give it to compress afterwards"
+            )
             raise ValueError(msg)
         model = NETWORK_STEPS[name](model, texts, **options)
         report(f"student: {name}", number + 1, len(config.steps))
@@ -202,13 +249,26 @@ def first_student(teacher: Teacher, texts: Sequence[str], config: TrainConfig, r
 
 
 def _learn(
-    course: Callable[[int], Course], model: Model, config: TrainConfig, out: Path, device: torch.device, half: bool, report: Report
+    course: Callable[[int], Course],
+    model: Model,
+    config: TrainConfig,
+    out: Path,
+    device: torch.device,
+    half: bool,
+    report: Report,
 ) -> dict[str, float]:
     """Step 4 of the module's docstring; the losses of the last updates on average."""
-    from torch.utils.tensorboard import SummaryWriter  # pulls in much, and only training writes a log
+    # pulls in much, and only training writes a log
+    from torch.utils.tensorboard import SummaryWriter
 
     student = model.student.to(device).train()
-    optimiser = torch.optim.AdamW(student.parameters(), lr=config.learning_rate, betas=(0.9, 0.98), weight_decay=0.01, fused=True)
+    optimiser = torch.optim.AdamW(
+        student.parameters(),
+        lr=config.learning_rate,
+        betas=(0.9, 0.98),
+        weight_decay=0.01,
+        fused=True,
+    )
     checkpoint, key = Checkpoint(out), _key(config, course(0))
     done = 0
     if (saved := checkpoint.load(key)) is not None:
@@ -243,7 +303,9 @@ def _share(done: float) -> float:
 def _means(recent: Sequence[Mapping[str, float]]) -> dict[str, float]:
     """Mean of each loss over the updates that had it."""
     names = sorted({name for parts in recent for name in parts})
-    return {name: float(np.mean([parts[name] for parts in recent if name in parts])) for name in names}
+    return {
+        name: float(np.mean([parts[name] for parts in recent if name in parts])) for name in names
+    }
 
 
 def _device(name: str) -> torch.device:
@@ -253,7 +315,9 @@ def _device(name: str) -> torch.device:
 
 
 def half_pays() -> bool:
-    """Whether this CPU multiplies bfloat16 faster than float32; some that have instructions for it take longer."""
+    """Whether this CPU multiplies bfloat16 faster than float32; some that have instructions for it
+    take longer.
+    """
     seconds = []
     for dtype in (torch.float32, torch.bfloat16):
         rows, columns = torch.ones(4096, 384, dtype=dtype), torch.ones(384, 1536, dtype=dtype)
@@ -267,9 +331,11 @@ def half_pays() -> bool:
 
 
 def _key(config: TrainConfig, course: Course) -> str:
-    """Which training a checkpoint belongs to: everything that decides the weights, but for how long it is to go on.
+    """Which training a checkpoint belongs to: everything that decides the weights, but for how long
+    it is to go on.
 
-    So a training can be cut short or made longer while it runs; its weights are then not those of one that was planned so.
+    So a training can be cut short or made longer while it runs; its weights are then not those of
+    one that was planned so.
     """
     decides = msgspec.structs.replace(config, updates=0, save_every=0, threads=0, device="")
     return hashlib.sha256(msgspec.json.encode(decides) + course.fingerprint.encode()).hexdigest()

@@ -1,6 +1,8 @@
-"""The commands of `slatestream`: one file each, with `add_parser(subparsers)` and `run(args, settings) -> int`.
+"""The commands of `slatestream`: one file each, with `add_parser(subparsers)` and
+`run(args, settings) -> int`.
 
-A new command is one file and one line in `COMMANDS`. Only the module of the command that was asked for is imported.
+A new command is one file and one line in `COMMANDS`. Only the module of the command that was asked
+for is imported.
 """
 
 import argparse
@@ -47,4 +49,6 @@ COMMANDS = (
 
 def add_json(parser: argparse.ArgumentParser) -> None:
     """The flag that all commands with output share."""
-    parser.add_argument("--json", action="store_true", help="machine-readable lines instead of text")
+    parser.add_argument(
+        "--json", action="store_true", help="machine-readable lines instead of text"
+    )

@@ -18,7 +18,9 @@ POLL_S = 0.5
 def add_parser(subparsers: Subparsers) -> None:
     """`--port`, `--json`."""
     parser = subparsers.add_parser("broker", help="the embedded development broker, in memory")
-    parser.add_argument("--port", type=int, default=0, help="default: 9092 when it is free, else any free port")
+    parser.add_argument(
+        "--port", type=int, default=0, help="default: 9092 when it is free, else any free port"
+    )
     add_json(parser)
 
 
@@ -43,11 +45,16 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         if args.json:
             json_line({"bootstrap": broker.bootstrap, "environment": ENVIRONMENT})
         else:
-            out().print(f"broker ready at {broker.bootstrap}; everything is in memory; Ctrl-C stops it")
+            out().print(
+                f"broker ready at {broker.bootstrap}; everything is in memory; Ctrl-C stops it"
+            )
             for name, value in {"KAFKA_BOOTSTRAP_SERVERS": broker.bootstrap, **ENVIRONMENT}.items():
                 out().print(f"export {name}={value}")
         if wanted and wanted != broker.bootstrap:
-            err().print(f"KAFKA_BOOTSTRAP_SERVERS={wanted} is set: other commands go there, not to this broker")
+            err().print(
+                f"KAFKA_BOOTSTRAP_SERVERS={wanted} is set: other commands go there, not to this "
+                "broker"
+            )
         while not stopped.wait(POLL_S):
             if not broker.running():
                 msg = f"the embedded broker ended by itself; its log is {broker.log}"

@@ -1,4 +1,6 @@
-"""`slatestream demo [--keep] [--seconds N]`: the whole system on one machine, on real click data."""
+"""`slatestream demo [--keep] [--seconds N]`: the whole system on one machine, on real
+click data.
+"""
 
 import argparse
 import os
@@ -16,14 +18,21 @@ SECONDS = 30.0  # of visits; with everything around them well under 90 s on two 
 
 def add_parser(subparsers: Subparsers) -> None:
     """`--keep`, `--seconds`, `--json`."""
-    parser = subparsers.add_parser("demo", help="the whole system on this machine, on real data, in about a minute")
-    parser.add_argument("--keep", action="store_true", help="leave worker and dashboard up until Ctrl-C")
-    parser.add_argument("--seconds", type=float, default=SECONDS, help=f"seconds of visits ({SECONDS:g})")
+    parser = subparsers.add_parser(
+        "demo", help="the whole system on this machine, on real data, in about a minute"
+    )
+    parser.add_argument(
+        "--keep", action="store_true", help="leave worker and dashboard up until Ctrl-C"
+    )
+    parser.add_argument(
+        "--seconds", type=float, default=SECONDS, help=f"seconds of visits ({SECONDS:g})"
+    )
     add_json(parser)
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
-    """Status 0 when the slates were learned (above random beyond chance), all requests answered and the replay counted exactly.
+    """Status 0 when the slates were learned (above random beyond chance), all requests answered and
+    the replay counted exactly.
 
     Raises
     ------
@@ -41,7 +50,9 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
 
     signal.signal(signal.SIGTERM, _leave)
     try:
-        outcome = run_demo(os.environ, args.seconds, args.keep, err() if args.json else out(), err())
+        outcome = run_demo(
+            os.environ, args.seconds, args.keep, err() if args.json else out(), err()
+        )
     except StageError as error:
         raise CommandError(str(error)) from None
     if args.json:
@@ -52,7 +63,10 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
 
 
 def _window(window: Any) -> dict[str, Any]:
-    return {name: value._asdict() if hasattr(value, "_asdict") else value for name, value in window._asdict().items()}
+    return {
+        name: value._asdict() if hasattr(value, "_asdict") else value
+        for name, value in window._asdict().items()
+    }
 
 
 def _leave(signum: int, frame: FrameType | None) -> None:

@@ -14,7 +14,12 @@ STYLE = {GOOD: "green", CARE: "yellow", BAD: "bold red"}
 
 def add_parser(subparsers: Subparsers) -> None:
     """`--json`."""
-    add_json(subparsers.add_parser("doctor", help="check configuration, broker, topics, disk and releases; say what to mend"))
+    add_json(
+        subparsers.add_parser(
+            "doctor",
+            help="check configuration, broker, topics, disk and releases; say what to mend",
+        )
+    )
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
@@ -29,7 +34,12 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
             report.add_column(column, overflow="fold")
         for finding in findings:
             style = STYLE[finding.status]
-            report.add_row(finding.check, f"[{style}]{finding.status}[/]", _plain(finding.found), _plain(finding.remedy))
+            report.add_row(
+                finding.check,
+                f"[{style}]{finding.status}[/]",
+                _plain(finding.found),
+                _plain(finding.remedy),
+            )
         out().print(report)
     return 1 if any(finding.status == BAD for finding in findings) else 0
 

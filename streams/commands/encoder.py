@@ -1,4 +1,6 @@
-"""`slatestream encoder ...`: the batch side, which knows nothing of this package; brokers and topics are handed to it."""
+"""`slatestream encoder ...`: the batch side, which knows nothing of this package; brokers and
+topics are handed to it.
+"""
 
 import argparse
 

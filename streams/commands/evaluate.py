@@ -1,4 +1,6 @@
-"""`slatestream evaluate`: off-policy estimates; everything but this line of wiring is in `bandits`."""
+"""`slatestream evaluate`: off-policy estimates; everything but this line of wiring is
+in `bandits`.
+"""
 
 import argparse
 

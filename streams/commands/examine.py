@@ -1,4 +1,5 @@
-"""What `slatestream doctor` looks at: one small check per concern, each with what it found and what to do.
+"""What `slatestream doctor` looks at: one small check per concern, each with what it found and what
+to do.
 
     settings -> policy file -> disk -> broker -> topics -> partitions -> group -> releases
 
@@ -17,7 +18,13 @@ from confluent_kafka.admin import AdminClient
 from bandits.slates.config import ConfigError, load_config
 from encoder.serving.artifact import ArtifactError, Release, WireError, decode_release, load
 from streams.config import SETTINGS, Settings
-from streams.contract.topics import TopicNames, TopicsError, check_copartitioned, differences, partition_counts
+from streams.contract.topics import (
+    TopicNames,
+    TopicsError,
+    check_copartitioned,
+    differences,
+    partition_counts,
+)
 from streams.kafka.client import BrokerUnreachable, connect
 from streams.kafka.names import app_id
 from streams.kafka.topic_reader import TopicReader
@@ -43,9 +50,16 @@ def examine(settings: Settings) -> list[Finding]:
         admin = connect(settings)
     except BrokerUnreachable as error:
         text, _, remedy = str(error).partition("; ")
-        unseen = Finding("topics, partitions, group, releases", CARE, "not looked at: no broker", "mend the broker first")
+        unseen = Finding(
+            "topics, partitions, group, releases",
+            CARE,
+            "not looked at: no broker",
+            "mend the broker first",
+        )
         return [*findings, Finding("broker", BAD, text, remedy), unseen]
-    return findings + [finding for broker_check in BROKER_CHECKS for finding in broker_check(settings, admin)]
+    return findings + [
+        finding for broker_check in BROKER_CHECKS for finding in broker_check(settings, admin)
+    ]
 
 
 def check_settings(settings: Settings) -> Iterator[Finding]:
@@ -63,14 +77,20 @@ def check_policy_file(settings: Settings) -> Iterator[Finding]:
     """Whether the policy file can be used."""
     if settings.policy_file is not None and not settings.policy_file.is_file():
         remedy = "mend SLATESTREAM_POLICY_FILE, or unset it for the default policy"
-        yield Finding("policy file", BAD, f"expected a file at {settings.policy_file}, found none", remedy)
+        yield Finding(
+            "policy file", BAD, f"expected a file at {settings.policy_file}, found none", remedy
+        )
         return
     try:
         config = load_config(settings.policy_file)
     except ConfigError as error:
         yield Finding("policy file", BAD, str(error), f"mend {settings.policy_file}")
         return
-    yield Finding("policy file", GOOD, f"{config.policy} ({config.version}) from {settings.policy_file or 'the default'}")
+    yield Finding(
+        "policy file",
+        GOOD,
+        f"{config.policy} ({config.version}) from {settings.policy_file or 'the default'}",
+    )
 
 
 def check_disk(settings: Settings) -> Iterator[Finding]:
@@ -78,12 +98,23 @@ def check_disk(settings: Settings) -> Iterator[Finding]:
     directory = settings.data_dir.resolve()
     existing = _nearest_existing(directory)
     if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
-        yield Finding("disk", BAD, f"{directory} cannot be written", "give this user the directory, or set SLATESTREAM_DATA_DIR")
+        yield Finding(
+            "disk",
+            BAD,
+            f"{directory} cannot be written",
+            "give this user the directory, or set SLATESTREAM_DATA_DIR",
+        )
         return
     free = shutil.disk_usage(existing).free
     room = f"{free / (1 << 30):.1f} GiB free at {directory}"
     if free < LEAST_FREE_BYTES:
-        yield Finding("disk", BAD, room, f"free some space: a worker wants {LEAST_FREE_BYTES >> 30} GiB and stops when the disk is full")
+        yield Finding(
+            "disk",
+            BAD,
+            room,
+            f"free some space: a worker wants {LEAST_FREE_BYTES >> 30} GiB and stops when the "
+            "disk is full",
+        )
     else:
         yield Finding("disk", GOOD, room)
 
@@ -92,15 +123,26 @@ def check_broker(settings: Settings, admin: AdminClient) -> Iterator[Finding]:
     """Who answered."""
     cluster = admin.list_topics(timeout=ADMIN_TIMEOUT_S)
     brokers = len(cluster.brokers)
-    yield Finding("broker", GOOD, f"cluster {cluster.cluster_id}, {brokers} brokers at {settings.bootstrap_servers}")
+    yield Finding(
+        "broker",
+        GOOD,
+        f"cluster {cluster.cluster_id}, {brokers} brokers at {settings.bootstrap_servers}",
+    )
     if brokers < settings.topic_replication:
         found = f"{brokers} brokers cannot hold {settings.topic_replication} replicas"
         yield Finding("broker", BAD, found, "lower SLATESTREAM_TOPIC_REPLICATION, or add brokers")
 
 
 def check_topics(settings: Settings, admin: AdminClient) -> Iterator[Finding]:
-    """Whether the topics are as declared. A missing one is bad; another number or configuration may be meant."""
-    found = differences(admin, TopicNames(settings.topic_prefix), settings.topic_partitions, settings.topic_replication)
+    """Whether the topics are as declared. A missing one is bad; another number or configuration may
+    be meant.
+    """
+    found = differences(
+        admin,
+        TopicNames(settings.topic_prefix),
+        settings.topic_partitions,
+        settings.topic_replication,
+    )
     for line in found:
         text, _, remedy = line.partition("; ")
         yield Finding("topics", BAD if "found none" in text else CARE, text, remedy)
@@ -116,7 +158,11 @@ def check_partitions(settings: Settings, admin: AdminClient) -> Iterator[Finding
         text, _, remedy = str(error).partition("; ")
         yield Finding("partitions", BAD, text, remedy)
         return
-    yield Finding("partitions", GOOD, f"{count} each for impressions, clicks and slate-requests: at most {count} workers")
+    yield Finding(
+        "partitions",
+        GOOD,
+        f"{count} each for impressions, clicks and slate-requests: at most {count} workers",
+    )
 
 
 def check_group(settings: Settings, admin: AdminClient) -> Iterator[Finding]:
@@ -125,11 +171,24 @@ def check_group(settings: Settings, admin: AdminClient) -> Iterator[Finding]:
     try:
         group = admin.describe_consumer_groups([name])[name].result(ADMIN_TIMEOUT_S)
     except KafkaException as error:
-        yield Finding("group", CARE, f"{name} cannot be described: {error.args[0].str()}", "see the ACLs of the group")
+        yield Finding(
+            "group",
+            CARE,
+            f"{name} cannot be described: {error.args[0].str()}",
+            "see the ACLs of the group",
+        )
         return
     members = len(group.members)
-    if group.state in (ConsumerGroupState.PREPARING_REBALANCING, ConsumerGroupState.COMPLETING_REBALANCING):
-        yield Finding("group", CARE, f"{name} is being rebalanced, {members} workers", "look again in a minute")
+    if group.state in (
+        ConsumerGroupState.PREPARING_REBALANCING,
+        ConsumerGroupState.COMPLETING_REBALANCING,
+    ):
+        yield Finding(
+            "group",
+            CARE,
+            f"{name} is being rebalanced, {members} workers",
+            "look again in a minute",
+        )
     elif members:
         yield Finding("group", GOOD, f"{name} has {members} workers")
     else:
@@ -140,7 +199,9 @@ def check_releases(settings: Settings, admin: AdminClient) -> Iterator[Finding]:
     """Whether the newest release on the topic is whole in the releases directory."""
     names = TopicNames(settings.topic_prefix)
     if names.encoder_releases not in partition_counts(admin):
-        yield Finding("releases", CARE, "no topic to read them from", "run `slatestream topics create`")
+        yield Finding(
+            "releases", CARE, "no topic to read them from", "run `slatestream topics create`"
+        )
         return
     newest: Release | None = None
     with TopicReader(settings.kafka_client(), names.encoder_releases) as reader:
@@ -148,7 +209,12 @@ def check_releases(settings: Settings, admin: AdminClient) -> Iterator[Finding]:
             try:
                 release = decode_release(message.value() or b"")
             except WireError as error:
-                yield Finding("releases", CARE, f"offset {message.offset()}: {error}", "workers ignore it; publish again")
+                yield Finding(
+                    "releases",
+                    CARE,
+                    f"offset {message.offset()}: {error}",
+                    "workers ignore it; publish again",
+                )
                 continue
             if newest is None or release.created_s >= newest.created_s:
                 newest = release
@@ -159,13 +225,24 @@ def check_releases(settings: Settings, admin: AdminClient) -> Iterator[Finding]:
     try:
         load(settings.releases_dir / newest.artifact, newest.sha256)
     except ArtifactError as error:
-        remedy = "new items get no vector here; set SLATESTREAM_RELEASES_DIR to where the release was published"
+        remedy = (
+            "new items get no vector here; set SLATESTREAM_RELEASES_DIR to where the release was "
+            "published"
+        )
         yield Finding("releases", CARE, f"{newest.version}: {error}", remedy)
         return
-    yield Finding("releases", GOOD, f"{newest.version}: {newest.items} items, {newest.dim} dimensions, artifact whole")
+    yield Finding(
+        "releases",
+        GOOD,
+        f"{newest.version}: {newest.items} items, {newest.dim} dimensions, artifact whole",
+    )
 
 
-LOCAL_CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (check_settings, check_policy_file, check_disk)
+LOCAL_CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
+    check_settings,
+    check_policy_file,
+    check_disk,
+)
 BROKER_CHECKS: tuple[Callable[[Settings, AdminClient], Iterator[Finding]], ...] = (
     check_broker,
     check_topics,

@@ -5,9 +5,17 @@ from typing import Any
 
 import orjson
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
 
-PIPE_WIDTH = 160  # of tables that go to a file or another program; text lines are never wrapped there
+# of tables that go to a file or another program; text lines are never wrapped there
+PIPE_WIDTH = 160
 
 
 def out() -> Console:

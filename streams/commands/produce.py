@@ -22,11 +22,23 @@ PROGRESS_STEP = 1000  # lines between two updates of the bar
 
 def add_parser(subparsers: Subparsers) -> None:
     """TOPIC, FILE, `--withdraw`, `--unchecked`, `--json`."""
-    parser = subparsers.add_parser("produce", help="JSON lines to a topic, keyed as the contract says")
-    parser.add_argument("topic", choices=tuple(KINDS), metavar="TOPIC", help=", ".join(KINDS) + " (without prefix)")
-    parser.add_argument("file", nargs="?", type=pathlib.Path, metavar="FILE", help="default: standard input")
-    parser.add_argument("--withdraw", action="store_true", help="items: lines are item ids (or Items); send null values")
-    parser.add_argument("--unchecked", action="store_true", help="send lines as they are; workers make dead letters")
+    parser = subparsers.add_parser(
+        "produce", help="JSON lines to a topic, keyed as the contract says"
+    )
+    parser.add_argument(
+        "topic", choices=tuple(KINDS), metavar="TOPIC", help=", ".join(KINDS) + " (without prefix)"
+    )
+    parser.add_argument(
+        "file", nargs="?", type=pathlib.Path, metavar="FILE", help="default: standard input"
+    )
+    parser.add_argument(
+        "--withdraw",
+        action="store_true",
+        help="items: lines are item ids (or Items); send null values",
+    )
+    parser.add_argument(
+        "--unchecked", action="store_true", help="send lines as they are; workers make dead letters"
+    )
     add_json(parser)
 
 
@@ -43,7 +55,10 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         When the topic does not exist.
     """
     if args.withdraw and args.topic != "items":
-        msg = f"expected --withdraw with items, found it with {args.topic}; only items can be withdrawn"
+        msg = (
+            f"expected --withdraw with items, found it with {args.topic}; only items can be "
+            "withdrawn"
+        )
         raise UsageError(msg)
     topic = TopicNames(settings.topic_prefix).prefix + args.topic
     if topic not in partition_counts(connect(settings)):
@@ -60,7 +75,8 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
                 sender.flush()
                 where = args.file or "standard input"
                 msg = (
-                    f"line {number} of {where}: {error}; the {sender.sent} events before it were sent; "
+                    f"line {number} of {where}: {error}; the {sender.sent} events before it were "
+                    "sent; "
                     "mend the line, or send it as it is with --unchecked"
                 )
                 raise CommandError(msg) from None
@@ -92,7 +108,10 @@ def _opened(path: pathlib.Path | None) -> Iterator[BinaryIO]:
         yield sys.stdin.buffer
         return
     if not path.is_file():
-        msg = f"expected a file of JSON lines, found none at {path}; leave it out to read standard input"
+        msg = (
+            f"expected a file of JSON lines, found none at {path}; leave it out to read standard "
+            "input"
+        )
         raise CommandError(msg)
     with path.open("rb") as file:
         yield file

@@ -10,7 +10,14 @@ from rich.table import Table
 from streams.commands import CommandError, Subparsers, UsageError, add_json
 from streams.commands.output import out
 from streams.config import Settings
-from streams.contract.events import EventError, Slate, SlateRequest, decode_slate, decode_slate_request, encode
+from streams.contract.events import (
+    EventError,
+    Slate,
+    SlateRequest,
+    decode_slate,
+    decode_slate_request,
+    encode,
+)
 from streams.contract.topics import TopicNames
 from streams.kafka.client import connect
 from streams.kafka.producer import EventSender
@@ -20,15 +27,28 @@ ANSWER_TIMEOUT_S = 15.0
 
 
 def add_parser(subparsers: Subparsers) -> None:
-    """`--user`, `--segment`, `--k`, `--candidates`, `--exclude`, `--context`, `--timeout`, `--json`."""
+    """`--user`, `--segment`, `--k`, `--candidates`, `--exclude`, `--context`, `--timeout`,
+    `--json`.
+    """
     parser = subparsers.add_parser("request", help="ask for one slate, wait for it, print it")
     parser.add_argument("--user", required=True, help="user id, the key of the request")
     parser.add_argument("--segment", help="default: made from the context, else `default`")
     parser.add_argument("--k", type=int, default=10, help="items wanted, 1 to 100 (10)")
     parser.add_argument("--candidates", nargs="+", metavar="ITEM", help="only these items")
     parser.add_argument("--exclude", nargs="+", metavar="ITEM", help="none of these items")
-    parser.add_argument("--context", nargs="+", metavar="FIELD=VALUE", default=[], help="what the segment is made from")
-    parser.add_argument("--timeout", type=float, default=ANSWER_TIMEOUT_S, help=f"seconds to wait ({ANSWER_TIMEOUT_S:g})")
+    parser.add_argument(
+        "--context",
+        nargs="+",
+        metavar="FIELD=VALUE",
+        default=[],
+        help="what the segment is made from",
+    )
+    parser.add_argument(
+        "--timeout",
+        type=float,
+        default=ANSWER_TIMEOUT_S,
+        help=f"seconds to wait ({ANSWER_TIMEOUT_S:g})",
+    )
     add_json(parser)
 
 
@@ -61,7 +81,8 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
 def ask(settings: Settings, wanted: SlateRequest, timeout_s: float) -> Slate | None:
     """Send one request and wait for the slate that carries its id."""
     names = TopicNames(settings.topic_prefix)
-    with TopicReader(settings.kafka_client(), names.slates, from_end=True) as reader:  # 1. listen, 2. ask
+    # 1. listen, 2. ask
+    with TopicReader(settings.kafka_client(), names.slates, from_end=True) as reader:
         sender = EventSender(settings.kafka_client())
         sender.send(names.slate_requests, wanted.user_id.encode(), encode(wanted))
         sender.flush()
@@ -76,7 +97,10 @@ def ask(settings: Settings, wanted: SlateRequest, timeout_s: float) -> Slate | N
 
 def table(slate: Slate) -> Table:
     """A slate for the eye: position, item, score, propensity and the parts of the score."""
-    head = f"segment {slate.segment}, policy {slate.policy} ({slate.policy_version}), encoder {slate.encoder or 'none'}"
+    head = (
+        f"segment {slate.segment}, policy {slate.policy} ({slate.policy_version}), encoder "
+        f"{slate.encoder or 'none'}"
+    )
     made = Table(title=head, title_justify="left", box=None)
     for column in ("#", "score", "propensity"):
         made.add_column(column, justify="right")
@@ -84,7 +108,9 @@ def table(slate: Slate) -> Table:
     made.add_column("why")
     for item in slate.items:
         why = ", ".join(f"{name} {value:.4g}" for name, value in item.why.items())
-        made.add_row(str(item.position), f"{item.score:.4f}", f"{item.propensity:.4f}", item.item_id, why)
+        made.add_row(
+            str(item.position), f"{item.score:.4f}", f"{item.propensity:.4f}", item.item_id, why
+        )
     return made
 
 

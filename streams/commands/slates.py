@@ -30,7 +30,11 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
             try:
                 slate = decode_slate(value)
             except EventError as error:  # another program writes here
-                err().print(f"partition {message.partition()} offset {message.offset()} is no slate: {error}", markup=False)
+                err().print(
+                    f"partition {message.partition()} offset {message.offset()} is no slate: "
+                    f"{error}",
+                    markup=False,
+                )
                 continue
             if args.segment is not None and slate.segment != args.segment:
                 continue
@@ -46,4 +50,7 @@ def line(slate: Slate) -> str:
     """One slate as text."""
     time = datetime.datetime.fromtimestamp(slate.ts, datetime.UTC).strftime("%H:%M:%S")
     items = ", ".join(item.item_id for item in slate.items)
-    return f"{time} {slate.segment} {slate.user_id or '-'} [{slate.policy}] {slate.slate_id}: {items or 'no item is eligible'}"
+    return (
+        f"{time} {slate.segment} {slate.user_id or '-'} [{slate.policy}] {slate.slate_id}: "
+        f"{items or 'no item is eligible'}"
+    )

@@ -5,19 +5,29 @@ import argparse
 from streams.commands import Subparsers, add_json
 from streams.commands.output import json_line, out
 from streams.config import Settings
-from streams.contract.topics import TopicNames, check_copartitioned, create, differences, partition_counts
+from streams.contract.topics import (
+    TopicNames,
+    check_copartitioned,
+    create,
+    differences,
+    partition_counts,
+)
 from streams.kafka.client import connect
 
 
 def add_parser(subparsers: Subparsers) -> None:
     """`create` or `check`, `--json`."""
-    parser = subparsers.add_parser("topics", help="create the topics as declared, or report every difference")
+    parser = subparsers.add_parser(
+        "topics", help="create the topics as declared, or report every difference"
+    )
     parser.add_argument("action", choices=("create", "check"))
     add_json(parser)
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
-    """`create` leaves what exists as it is; both end with every difference that is left, and with 1 when there is any."""
+    """`create` leaves what exists as it is; both end with every difference that is left, and with 1
+    when there is any.
+    """
     admin = connect(settings)
     names = TopicNames(settings.topic_prefix)
     declared = (settings.topic_partitions, settings.topic_replication)

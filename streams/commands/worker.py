@@ -1,4 +1,6 @@
-"""`slatestream worker [...]`: the same as `faust -A streams.app worker`, with the settings checked first."""
+"""`slatestream worker [...]`: the same as `faust -A streams.app worker`, with the settings checked
+first.
+"""
 
 import os
 import sys
@@ -9,7 +11,9 @@ from streams.config import Settings
 
 def command_line(arguments: Sequence[str]) -> list[str]:
     """What replaces this process. Logging is on (`-l info`) unless the caller chooses a level."""
-    chosen = any(each in ("-l", "--loglevel") or each.startswith("--loglevel=") for each in arguments)
+    chosen = any(
+        each in ("-l", "--loglevel") or each.startswith("--loglevel=") for each in arguments
+    )
     level = [] if chosen or "--help" in arguments else ["-l", "info"]
     return [sys.executable, "-m", "faust", "-A", "streams.app", "worker", *level, *arguments]
 

@@ -1,7 +1,9 @@
-"""The wire: every event that users write or read, as frozen structs, and the one typed decoder at the boundary.
+"""The wire: every event that users write or read, as frozen structs, and the one typed decoder at
+the boundary.
 
-CONTRACT section 1 is the specification. Unknown fields are ignored; whatever else does not fit raises `EventError`, whose
-text names the field, what was expected and what was found, and becomes the reason of a dead letter.
+CONTRACT section 1 is the specification. Unknown fields are ignored; whatever else does not fit
+raises `EventError`, whose text names the field, what was expected and what was found, and becomes
+the reason of a dead letter.
 """
 
 import datetime
@@ -13,14 +15,17 @@ import orjson
 from msgspec import Meta, Struct
 
 MAX_ID_LENGTH = 512  # characters; ids are parts of row keys, whose length prefix holds 65,535 bytes
-LAST_SECOND = 253_402_300_799.0  # the end of the year 9999: a time in milliseconds is refused, not taken for the far future
+# the end of the year 9999: a time in milliseconds is refused, not taken for the far future
+LAST_SECOND = 253_402_300_799.0
 
 Id = Annotated[str, Meta(min_length=1, max_length=MAX_ID_LENGTH)]
 Seconds = Annotated[float, Meta(ge=0, le=LAST_SECOND)]
 Rfc3339 = Annotated[datetime.datetime, Meta(tz=True)]
 Time = Seconds | Rfc3339
-Context = dict[str, Annotated[str, Meta(max_length=MAX_ID_LENGTH)] | float | bool]  # its values become parts of row keys too
-# subtle: values are added up for ever; an infinite sum, and the difference of two of them, would poison its row for good
+# its values become parts of row keys too
+Context = dict[str, Annotated[str, Meta(max_length=MAX_ID_LENGTH)] | float | bool]
+# subtle: values are added up for ever; an infinite sum, and the difference of two of them, would
+# poison its row for good
 Value = Annotated[float, Meta(ge=-1e15, le=1e15)]
 ClickKind = Literal["click", "conversion"]
 CLICK: ClickKind = "click"
@@ -31,7 +36,9 @@ class EventError(ValueError):
 
 
 class Item(Struct, frozen=True, gc=False):
-    """What can be shown. `vector` overrides the encoder's embedding; `available` False keeps it out of slates."""
+    """What can be shown. `vector` overrides the encoder's embedding; `available` False keeps it out
+    of slates.
+    """
 
     item_id: Id
     title: str | None = None
@@ -106,7 +113,9 @@ class Slate(Struct, frozen=True, gc=False):
 
 
 class DeadLetter(Struct, frozen=True, gc=False):
-    """An event that was refused: where it stood, why, and what it said (cut to `MAX_QUOTED_BYTES`)."""
+    """An event that was refused: where it stood, why, and what it said (cut to
+    `MAX_QUOTED_BYTES`).
+    """
 
     topic: str
     partition: int
@@ -117,7 +126,8 @@ class DeadLetter(Struct, frozen=True, gc=False):
     ts: float
 
 
-MAX_QUOTED_BYTES = 65_536  # of a refused event's value: a dead letter must fit where the event itself may not have
+# of a refused event's value: a dead letter must fit where the event itself may not have
+MAX_QUOTED_BYTES = 65_536
 
 Event = TypeVar("Event", bound=Struct)
 
@@ -125,7 +135,10 @@ Event = TypeVar("Event", bound=Struct)
 def check_size(value: bytes | None, max_bytes: int) -> None:
     """Raise `EventError` for a value that is too long to be decoded."""
     if value is not None and len(value) > max_bytes:
-        msg = f"expected at most {max_bytes} bytes, found {len(value)}; see SLATESTREAM_MAX_EVENT_BYTES"
+        msg = (
+            f"expected at most {max_bytes} bytes, found {len(value)}; see "
+            "SLATESTREAM_MAX_EVENT_BYTES"
+        )
         raise EventError(msg)
 
 
@@ -145,7 +158,8 @@ def seconds(time: float | datetime.datetime) -> float:
 class Decode(Generic[Event]):
     """The decoder of one type: a call gives an event or raises `EventError`.
 
-    `quick` does the same for good values and raises one of `NOT_GOOD` for others, without a reason that a user could read.
+    `quick` does the same for good values and raises one of `NOT_GOOD` for others, without a reason
+    that a user could read.
     """
 
     NOT_GOOD = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, TypeError)
@@ -168,14 +182,17 @@ class Decode(Generic[Event]):
 
 
 def _explain(error: str, value: bytes) -> str:
-    """`error` names the field (`... - at `$.k``); add what stood there, where the rest of the value can be read."""
+    """`error` names the field (`... - at `$.k``); add what stood there, where the rest of the value
+    can be read.
+    """
     text, at, path = error.partition(" - at `$")
     if not at:
         return text
     reason = f"field `{path.strip('`').lstrip('.')}`: {text[0].lower()}{text[1:]}"
     try:
         return f"{reason}, found {_found(orjson.loads(value), path)}"
-    except (orjson.JSONDecodeError, orjson.JSONEncodeError, IndexError):  # broken behind that field; too deep; the field stands there twice
+    except (orjson.JSONDecodeError, orjson.JSONEncodeError, IndexError):
+        # broken behind that field; too deep; the field stands there twice
         return reason
 
 

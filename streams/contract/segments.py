@@ -1,4 +1,6 @@
-"""Segments by context: the name of the segment that an event's context makes, where nobody named one."""
+"""Segments by context: the name of the segment that an event's context makes, where nobody named
+one.
+"""
 
 from collections.abc import Sequence
 
@@ -8,7 +10,8 @@ DEFAULT_SEGMENT = "default"
 
 
 def context_segment(context: Context | None, fields: Sequence[str]) -> str:
-    """The segment that the configured context fields make: `a=1,b=x`; `default` where there is none.
+    """The segment that the configured context fields make: `a=1,b=x`; `default` where there is
+    none.
 
     >>> context_segment({"age": "25-34", "gender": "F", "n": 1}, ("age", "gender"))
     'age=25-34,gender=F'

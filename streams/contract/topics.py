@@ -1,8 +1,10 @@
-"""The topics of CONTRACT section 1: their names, how they are declared, and how a cluster differs from that.
+"""The topics of CONTRACT section 1: their names, how they are declared, and how a cluster differs
+from that.
 
-`impressions`, `clicks` and `slate-requests` carry the user's id as key and have the same number of partitions, so that
-all that one user does reaches one worker. `check_copartitioned` holds a worker back when they differ: counts would be
-right, but clicks would wait for impressions on another worker for ever.
+`impressions`, `clicks` and `slate-requests` carry the user's id as key and have the same number of
+partitions, so that all that one user does reaches one worker. `check_copartitioned` holds a worker
+back when they differ: counts would be right, but clicks would wait for impressions on another
+worker for ever.
 """
 
 import time
@@ -14,13 +16,16 @@ from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, Resourc
 
 REQUEST_TIMEOUT_S = 20.0
 DAY_MS = 86_400_000
-# The largest event that brokers accept. More than SLATESTREAM_MAX_EVENT_BYTES, so that an event that is too large arrives
-# and becomes a dead letter; with the broker's own 1 MiB its producer would be refused and nobody else would know.
+# The largest event that brokers accept. More than SLATESTREAM_MAX_EVENT_BYTES, so that an event
+# that is too large arrives and becomes a dead letter; with the broker's own 1 MiB its producer
+# would be refused and nobody else would know.
 LARGEST_EVENT_BYTES = 4 * 1024 * 1024
 
 
 class TopicsError(RuntimeError):
-    """Topics that are missing, refused or unequal: what was expected, what was found, what to do."""
+    """Topics that are missing, refused or unequal: what was expected, what was found,
+    what to do.
+    """
 
 
 class Topic(NamedTuple):
@@ -53,8 +58,8 @@ def _delete(days: int) -> dict[str, str]:
 
 _LARGE = {"max.message.bytes": str(LARGEST_EVENT_BYTES)}
 
-# Events are kept longer than a worker may be away; impressions and clicks also longer than the conversion window, so that
-# a log for off-policy evaluation and training can be read back.
+# Events are kept longer than a worker may be away; impressions and clicks also longer than the
+# conversion window, so that a log for off-policy evaluation and training can be read back.
 TOPICS = (
     Topic("items", "item_id", "user", _compact() | _LARGE),
     Topic("impressions", "user_id", "user", _delete(14) | _LARGE),
@@ -70,7 +75,9 @@ COPARTITIONED = ("impressions", "clicks", "slate_requests")
 
 
 class TopicNames:
-    """Names with `SLATESTREAM_TOPIC_PREFIX` in front: `TopicNames("shop.").slate_requests == "shop.slate-requests"`."""
+    """Names with `SLATESTREAM_TOPIC_PREFIX` in front:
+    `TopicNames("shop.").slate_requests == "shop.slate-requests"`.
+    """
 
     def __init__(self, prefix: str = "") -> None:
         self.prefix = prefix
@@ -105,7 +112,8 @@ def partition_counts(admin: AdminClient) -> dict[str, int]:
 
 
 def create(admin: AdminClient, names: TopicNames, partitions: int, replication: int) -> list[str]:
-    """Create what is missing, as declared, and wait until the cluster shows it; existing topics stay as they are.
+    """Create what is missing, as declared, and wait until the cluster shows it; existing topics
+    stay as they are.
 
     Returns
     -------
@@ -117,7 +125,15 @@ def create(admin: AdminClient, names: TopicNames, partitions: int, replication: 
     TopicsError
         With the broker's reason, when it refuses one.
     """
-    new = [NewTopic(names.of(t), declared_partitions(t, partitions), replication, config=declared_configs(t, replication)) for t in TOPICS]
+    new = [
+        NewTopic(
+            names.of(t),
+            declared_partitions(t, partitions),
+            replication,
+            config=declared_configs(t, replication),
+        )
+        for t in TOPICS
+    ]
     created = []
     for name, future in admin.create_topics(new, request_timeout=REQUEST_TIMEOUT_S).items():
         try:
@@ -126,19 +142,31 @@ def create(admin: AdminClient, names: TopicNames, partitions: int, replication: 
         except KafkaException as error:
             reason: KafkaError = error.args[0]
             if reason.code() != KafkaError.TOPIC_ALREADY_EXISTS:
-                hint = "lower SLATESTREAM_TOPIC_REPLICATION" if "replication" in reason.str().lower() else "ask for it"
-                msg = f"topic {name} could not be created: {reason.str()}; mend that ({hint}) and try again"
+                hint = (
+                    "lower SLATESTREAM_TOPIC_REPLICATION"
+                    if "replication" in reason.str().lower()
+                    else "ask for it"
+                )
+                msg = (
+                    f"topic {name} could not be created: {reason.str()}; mend that ({hint}) and "
+                    "try again"
+                )
                 raise TopicsError(msg) from None
     end = time.monotonic() + REQUEST_TIMEOUT_S
     while missing := {names.of(t) for t in TOPICS} - partition_counts(admin).keys():
         if time.monotonic() > end:
-            msg = f"topics {', '.join(sorted(missing))} were created but are not shown by the cluster; try again"
+            msg = (
+                f"topics {', '.join(sorted(missing))} were created but are not shown by the "
+                "cluster; try again"
+            )
             raise TopicsError(msg)
         time.sleep(0.1)
     return created
 
 
-def differences(admin: AdminClient, names: TopicNames, partitions: int, replication: int) -> list[str]:
+def differences(
+    admin: AdminClient, names: TopicNames, partitions: int, replication: int
+) -> list[str]:
     """One sentence for everything that stands otherwise than declared; empty when all is well."""
     found = admin.list_topics(timeout=REQUEST_TIMEOUT_S).topics
     lines, resources = [], {}
@@ -149,17 +177,25 @@ def differences(admin: AdminClient, names: TopicNames, partitions: int, replicat
             continue
         wanted, has = declared_partitions(topic, partitions), len(found[name].partitions)
         if has != wanted:
-            lines.append(f"{name}: expected {wanted} partitions, found {has}; set SLATESTREAM_TOPIC_PARTITIONS or recreate")
+            lines.append(
+                f"{name}: expected {wanted} partitions, found {has}; set "
+                "SLATESTREAM_TOPIC_PARTITIONS or recreate"
+            )
         copies = min((len(each.replicas) for each in found[name].partitions.values()), default=0)
         if copies < replication:
-            lines.append(f"{name}: expected {replication} replicas, found {copies}; reassign its partitions")
+            lines.append(
+                f"{name}: expected {replication} replicas, found {copies}; reassign its partitions"
+            )
         resources[ConfigResource(ResourceType.TOPIC, name)] = declared_configs(topic, replication)
     for resource, future in (admin.describe_configs(list(resources)) if resources else {}).items():
         has_configs = future.result(REQUEST_TIMEOUT_S)
         for key, expected in resources[resource].items():
             value = has_configs[key].value if key in has_configs else "nothing"
             if value != expected:
-                lines.append(f"{resource.name}: expected {key}={expected}, found {value}; alter the topic's configuration")
+                lines.append(
+                    f"{resource.name}: expected {key}={expected}, found {value}; alter the "
+                    "topic's configuration"
+                )
     return lines
 
 
@@ -181,7 +217,10 @@ def check_copartitioned(partitions: Mapping[str, int], names: TopicNames) -> int
     wanted = [getattr(names, attribute) for attribute in COPARTITIONED]
     missing = [name for name in wanted if name not in partitions]
     if missing:
-        msg = f"expected the topics {', '.join(wanted)}, found no {', '.join(missing)}; run `slatestream topics create`"
+        msg = (
+            f"expected the topics {', '.join(wanted)}, found no {', '.join(missing)}; run "
+            "`slatestream topics create`"
+        )
         raise TopicsError(msg)
     if len({partitions[name] for name in wanted}) > 1:
         found = ", ".join(f"{name} {partitions[name]}" for name in wanted)

@@ -1,17 +1,24 @@
-"""Attribution: which impression a click belongs to, and what is counted. Pure functions over a `Partition`: no broker, no clock.
+"""Attribution: which impression a click belongs to, and what is counted. Pure functions over a
+`Partition`: no broker, no clock.
 
-Per (slate_id, item_id) an impression counts once, and a click and a conversion once each, in whatever order they come:
+Per (slate_id, item_id) an impression counts once, and a click and a conversion once each, in
+whatever order they come:
 
-    click       counts if its impression was seen and  click.ts - impression.ts <= attribution window
-    conversion  counts if its impression was seen and  conversion.ts - impression.ts <= conversion window
-                and (conversion.ts - impression.ts <= attribution window or the slate has a counted click)
+    click       counts if its impression was seen and  click.ts - impression.ts <= attribution
+                window
+    conversion  counts if its impression was seen and  conversion.ts - impression.ts <= conversion
+    window
+                and (conversion.ts - impression.ts <= attribution window or the slate has a counted
+                click)
 
-Feedback that comes before its impression waits in the slate's row; so does a conversion that needs a click. A slate's row lives
-for two attribution windows of stream time, one for the click to happen and one for it to arrive, after the last event that it was made
-or kept for: request, impression, waiting feedback. With a counted click it lives for the conversion window and one attribution
+Feedback that comes before its impression waits in the slate's row; so does a conversion that needs
+a click. A slate's row lives for two attribution windows of stream time, one for the click to happen
+and one for it to arrive, after the last event that it was made or kept for: request, impression,
+waiting feedback. With a counted click it lives for the conversion window and one attribution
 window. What still waits then is an orphan. Stream time and the end of a row are in `forgetting`.
 
-Not promised: duplicates that come later than the row lives are counted again; feedback after that is an orphan.
+Not promised: duplicates that come later than the row lives are counted again; feedback after that
+is an orphan.
 """
 
 import math
@@ -35,37 +42,68 @@ from streams.counting.rows import (
 )
 from streams.counting.rules import Rules
 
-MAX_SLATE_ITEMS = 1000  # a slate has 100 at most; one slate_id for everything would make a row that no record can hold
-OVERFULL = f"expected at most {MAX_SLATE_ITEMS} items with one slate_id, found more: is it unique per slate?"
-EXPIRY_STEPS = 8  # expiries are rounded up to this fraction of the window: fewer index entries, rows kept up to 1/8 longer
+# a slate has 100 at most; one slate_id for everything would make a row that no record can hold
+MAX_SLATE_ITEMS = 1000
+OVERFULL = (
+    f"expected at most {MAX_SLATE_ITEMS} items with one slate_id, found more: is it unique per "
+    "slate?"
+)
+# expiries are rounded up to this fraction of the window: fewer index entries, rows kept up to 1/8
+# longer
+EXPIRY_STEPS = 8
 
 # Outcomes, counted per segment ("" where none is known): the names of the metrics.
 COUNTED_CLICK, COUNTED_CONVERSION = "click", "conversion"
-DUPLICATE, WAITED, LATE, ORPHAN, REJECTED, FORGOTTEN = "duplicate", "waiting", "late", "orphan", "rejected", "forgotten"
+DUPLICATE, WAITED, LATE, ORPHAN, REJECTED, FORGOTTEN = (
+    "duplicate",
+    "waiting",
+    "late",
+    "orphan",
+    "rejected",
+    "forgotten",
+)
 
 
-def count_clicks(partition: Partition, events: Iterable[Feedback], rules: Rules, now_s: float) -> None:
-    """Count a run of clicks and conversions of one partition, in order; what cannot be judged yet waits. `now_s` as above."""
+def count_clicks(
+    partition: Partition, events: Iterable[Feedback], rules: Rules, now_s: float
+) -> None:
+    """Count a run of clicks and conversions of one partition, in order; what cannot be judged yet
+    waits. `now_s` as above.
+    """
     lives_s = 2 * rules.attribution_window_s
     newest_s, until_s, step_s = 0.0, 0.0, rules.attribution_window_s / EXPIRY_STEPS
     horizon_s = horizon(partition)
     tally = partition.tally
     plain = rules.half_life_s is None
-    window_s, counted_s = rules.attribution_window_s, rules.conversion_window_s + rules.attribution_window_s
+    window_s, counted_s = (
+        rules.attribution_window_s,
+        rules.conversion_window_s + rules.attribution_window_s,
+    )
     delays, rows, counts = partition.delays, partition.dirty_slates, partition.dirty_counts
     clicks: defaultdict[str, int] = defaultdict(int)  # by segment
     for at, event in enumerate(events):
         ts = event.ts
         if ts > newest_s:
             newest_s = ts
-        row = rows.get(event.slate_id) or open_row(partition, event.slate_id, max(ts, horizon_s) + lives_s, rules)
+        row = rows.get(event.slate_id) or open_row(
+            partition, event.slate_id, max(ts, horizon_s) + lives_s, rules
+        )
         items = items_of(row)
         item_id = event.item_id
         shown_s = items.get(item_id)
-        if plain and type(shown_s) is float and not event.conversion and ts - shown_s <= window_s and not row.waits:
-            # nearly every click: the first feedback on an impression that was seen; what is below would do the same
+        if (
+            plain
+            and type(shown_s) is float
+            and not event.conversion
+            and ts - shown_s <= window_s
+            and not row.waits
+        ):
+            # nearly every click: the first feedback on an impression that was seen; what is below
+            # would do the same
             items[item_id] = Seen(SEEN | CLICKED, shown_s)
-            rested(row)  # subtle: at once; items that stay open until the flush scatter what is short-lived over all memory
+            # subtle: at once; items that stay open until the flush scatter what is short-lived over
+            # all memory
+            rested(row)
             row.clicked = True
             key = row.segment or DEFAULT_SEGMENT, item_id
             count = counts.get(key) or partition.count(key)
@@ -74,7 +112,8 @@ def count_clicks(partition: Partition, events: Iterable[Feedback], rules: Rules,
             clicks[key[0]] += 1
             delays.append((ts - shown_s if ts > shown_s else 0.0, shown_s))
             expires_s = shown_s + counted_s
-            if expires_s > row.expires_s:  # as `extend` does it; nearly all expiries of a chunk are rounded up to the same
+            # as `extend` does it; nearly all expiries of a chunk are rounded up to the same
+            if expires_s > row.expires_s:
                 if not until_s - step_s < expires_s <= until_s:
                     until_s = _rounded(expires_s, rules)
                 row.expires_s = until_s
@@ -90,22 +129,41 @@ def count_clicks(partition: Partition, events: Iterable[Feedback], rules: Rules,
             continue
         verdict = _judge(seen, row, conversion, ts, rules)
         if verdict == WAITED:
-            tally[DUPLICATE if seen.bits & (WAITING_CONVERSION if conversion else WAITING_CLICK) else WAITED, segment] += 1
+            tally[
+                DUPLICATE
+                if seen.bits & (WAITING_CONVERSION if conversion else WAITING_CLICK)
+                else WAITED,
+                segment,
+            ] += 1
             _wait(row, seen, conversion, ts, event.value)
             extend(row, max(ts, horizon_s) + lives_s, rules)
         elif verdict == LATE:
             tally[LATE, segment] += 1
         else:
-            _count_feedback(partition, row, item_id, seen, conversion, ts, event.value, rules, now_s)
+            _count_feedback(
+                partition, row, item_id, seen, conversion, ts, event.value, rules, now_s
+            )
     for segment, number in clicks.items():
         tally[COUNTED_CLICK, segment] += number
     partition.stream_s[CLICKS] = max(partition.stream_s.get(CLICKS, 0.0), min(newest_s, now_s))
 
 
-def serve(partition: Partition, slate_id: str, segment: str, policy: str, ts: float, rules: Rules, now_s: float) -> None:
-    """Note that this project made a slate: its segment holds for impressions that do not name one. `ts`: of the request."""
+def serve(
+    partition: Partition,
+    slate_id: str,
+    segment: str,
+    policy: str,
+    ts: float,
+    rules: Rules,
+    now_s: float,
+) -> None:
+    """Note that this project made a slate: its segment holds for impressions that do not name one.
+    `ts`: of the request.
+    """
     partition.stream_s[REQUESTS] = max(partition.stream_s.get(REQUESTS, 0.0), min(ts, now_s))
-    row = open_row(partition, slate_id, max(ts, horizon(partition)) + 2 * rules.attribution_window_s, rules)
+    row = open_row(
+        partition, slate_id, max(ts, horizon(partition)) + 2 * rules.attribution_window_s, rules
+    )
     if row.policy is None:
         row.policy = policy
         if row.segment is None:
@@ -116,12 +174,16 @@ def serve(partition: Partition, slate_id: str, segment: str, policy: str, ts: fl
 
 
 def horizon(partition: Partition) -> float:
-    """The newest time seen: a row made by an older event lives from here on, not from its own time."""
+    """The newest time seen: a row made by an older event lives from here on, not from
+    its own time.
+    """
     return max(partition.watermark_s, *partition.stream_s.values(), 0.0)
 
 
 def entry(row: SlateRow, item_id: str) -> Seen:
-    """What the slate's row knows of an item, in the form that can say more than the time of its impression."""
+    """What the slate's row knows of an item, in the form that can say more than the time of its
+    impression.
+    """
     items = items_of(row)
     seen = items.get(item_id)
     if not isinstance(seen, Seen):
@@ -177,7 +239,9 @@ def _wait(row: SlateRow, seen: Seen, conversion: bool, ts: float, value: float) 
         seen.bits |= WAITING_CLICK
 
 
-def settle(partition: Partition, row: SlateRow, item_id: str, seen: Seen, rules: Rules, now_s: float) -> None:
+def settle(
+    partition: Partition, row: SlateRow, item_id: str, seen: Seen, rules: Rules, now_s: float
+) -> None:
     """Judge again what waits for this item; clicks first, since a conversion may need one."""
     for conversion, bit in ((False, WAITING_CLICK), (True, WAITING_CONVERSION)):
         waiting = seen.waiting_conversion if conversion else seen.waiting_click
@@ -211,9 +275,12 @@ def _count_feedback(
 ) -> None:
     segment = seen.segment or row.segment or DEFAULT_SEGMENT
     count = partition.count((segment, item_id))
-    share = discount(count, min(ts, now_s), rules.half_life_s) if rules.half_life_s is not None else 0.0
+    share = (
+        discount(count, min(ts, now_s), rules.half_life_s) if rules.half_life_s is not None else 0.0
+    )
     if conversion:
-        # subtle: an earlier one may wait for a click still; it must not count beside this one when the click comes
+        # subtle: an earlier one may wait for a click still; it must not count beside this one when
+        # the click comes
         seen.bits = (seen.bits | CONVERTED) & ~WAITING_CONVERSION
         seen.waiting_conversion = None
         count.conversions += 1.0
@@ -229,6 +296,7 @@ def _count_feedback(
     extend(row, seen.seen_s + rules.conversion_window_s + rules.attribution_window_s, rules)
     if not conversion and not row.clicked:
         row.clicked = True
-        for other_id, other in items_of(row).items() if row.waits else ():  # conversions that needed a click
+        # conversions that needed a click
+        for other_id, other in items_of(row).items() if row.waits else ():
             if isinstance(other, Seen) and other.bits & WAITING_CONVERSION:
                 settle(partition, row, other_id, other, rules, now_s)

@@ -1,7 +1,8 @@
 """Chunk: the events of one partition from one poll, which travel through Faust as one message.
 
-Impressions come in runs, since a slate's impressions stand one after the other, and a run costs little more than one of them. How often
-each item was shown is added up before, since nearly all runs are of new slates and count whole.
+Impressions come in runs, since a slate's impressions stand one after the other, and a run costs
+little more than one of them. How often each item was shown is added up before, since nearly all
+runs are of new slates and count whole.
 """
 
 from collections.abc import Callable, Sequence
@@ -9,11 +10,13 @@ from typing import Any, NamedTuple
 
 from msgspec import Struct
 
-IMPRESSIONS, CLICKS, REQUESTS = "impressions", "clicks", "slate-requests"  # the sources: topics without their prefix
+# the sources: topics without their prefix
+IMPRESSIONS, CLICKS, REQUESTS = "impressions", "clicks", "slate-requests"
 
 
 class Shown(Struct, array_like=True, gc=False):
-    """Impressions of one slate and of different items, one after the other, that name the same segment, or none in the same context.
+    """Impressions of one slate and of different items, one after the other, that name the same
+    segment, or none in the same context.
 
     Attributes
     ----------
@@ -101,8 +104,9 @@ class Chunk(NamedTuple):
     events
         `Shows`, or a list of `Feedback` or `SlateRequest`.
     original
-        the record that a good event was: called with its place, counted over impressions, clicks or requests. It may have to be asked for,
-        and an event is hardly ever refused while it is counted.
+        the record that a good event was: called with its place, counted over impressions, clicks or
+        requests. It may have to be asked for, and an event is hardly ever refused while it is
+        counted.
     refused
         records that are none.
     """

@@ -24,7 +24,9 @@ _unpack_refused = msgspec.msgpack.Decoder(list[Refused]).decode
 
 
 class Head(Struct, array_like=True):
-    """What stands before the chunks; `chunks` with all but their last three fields, `sizes` of events and refused of each."""
+    """What stands before the chunks; `chunks` with all but their last three fields, `sizes` of
+    events and refused of each.
+    """
 
     error: str = ""
     original: Original | None = None
@@ -64,8 +66,11 @@ def _with_length(head: Head) -> list[bytes]:
     return [_LENGTH.pack(len(data)), data]
 
 
-def unpack(data: memoryview, original_of: Callable[[], Callable[[int], Original]]) -> Fetched | Original:
-    """What `pack` was given; `original_of` is called for each chunk in turn, for what finds its originals.
+def unpack(
+    data: memoryview, original_of: Callable[[], Callable[[int], Original]]
+) -> Fetched | Original:
+    """What `pack` was given; `original_of` is called for each chunk in turn, for what finds its
+    originals.
 
     Raises
     ------
@@ -82,7 +87,11 @@ def unpack(data: memoryview, original_of: Callable[[], Callable[[int], Original]
     for fields, sizes in zip(head.chunks, head.sizes, strict=True):
         events, refused = data[at : at + sizes[0]], data[at + sizes[0] : at + sum(sizes)]
         at += sum(sizes)
-        chunks.append(Chunk(*fields, _unpack_events[fields[0]](events), original_of(), _unpack_refused(refused)))
+        chunks.append(
+            Chunk(
+                *fields, _unpack_events[fields[0]](events), original_of(), _unpack_refused(refused)
+            )
+        )
     return Fetched(chunks, _by_place(head.reached), _by_place(head.ends), head.busy)
 
 

@@ -1,12 +1,14 @@
-"""Fetcher: one confluent-kafka consumer, assigned the partitions of some sources; no group, no commits. Its calls block.
+"""Fetcher: one confluent-kafka consumer, assigned the partitions of some sources; no group, no
+commits. Its calls block.
 
-`fetch.queue.backoff.ms` is 5: as shipped, librdkafka sleeps 1 s whenever its queue is full. A fetcher of requests polls and then takes
-what is there (`consume(n, 0)`): `consume(n, t)` alone holds one record back for the whole t. One of counts waits `BULK_WAIT_S` for
-larger chunks.
+`fetch.queue.backoff.ms` is 5: as shipped, librdkafka sleeps 1 s whenever its queue is full. A
+fetcher of requests polls and then takes what is there (`consume(n, 0)`): `consume(n, t)` alone
+holds one record back for the whole t. One of counts waits `BULK_WAIT_S` for larger chunks.
 
-A topic can follow another one: clicks are handed out when the impressions of their partition have been read up to the same time (the
-records' own timestamps). An old log would otherwise give clicks long before their impressions, since the broker sends bytes and not time,
-and every slate would be written twice.
+A topic can follow another one: clicks are handed out when the impressions of their partition have
+been read up to the same time (the records' own timestamps). An old log would otherwise give clicks
+long before their impressions, since the broker sends bytes and not time, and every slate would be
+written twice.
 """
 
 import itertools
@@ -23,7 +25,14 @@ from streams.counting.synchronise import Following
 
 BULK_WAIT_S = 0.02  # larger chunks are worth 15% of the throughput
 PROMPT_WAIT_S = 0.1  # of a poll that finds nothing; a record ends it at once
-_PASSING = {"_ALL_BROKERS_DOWN", "_TRANSPORT", "_TIMED_OUT", "_RESOLVE", "NOT_LEADER_FOR_PARTITION", "LEADER_NOT_AVAILABLE"}
+_PASSING = {
+    "_ALL_BROKERS_DOWN",
+    "_TRANSPORT",
+    "_TIMED_OUT",
+    "_RESOLVE",
+    "NOT_LEADER_FOR_PARTITION",
+    "LEADER_NOT_AVAILABLE",
+}
 
 Place = tuple[str, int]  # (topic, partition)
 
@@ -56,7 +65,9 @@ class Plan(NamedTuple):
 
 
 class Fetched(NamedTuple):
-    """Of one read: chunks, where the consumer stands (past markers of transactions, but before what is held), known ends of partitions."""
+    """Of one read: chunks, where the consumer stands (past markers of transactions, but before what
+    is held), known ends of partitions.
+    """
 
     chunks: list[Chunk]
     reached: dict[Place, int]
@@ -75,7 +86,8 @@ class Fetcher:
                 "group.id": "unused",
                 "enable.auto.commit": False,
                 "enable.auto.offset.store": False,
-                "auto.offset.reset": "error",  # positions were held against the topics: anything else is news
+                # positions were held against the topics: anything else is news
+                "auto.offset.reset": "error",
                 "isolation.level": "read_committed",
                 "fetch.queue.backoff.ms": 5,
                 "fetch.wait.max.ms": 50,
@@ -88,13 +100,22 @@ class Fetcher:
         self._positions: dict[Place, int] = {}
         self._following = Following({}, plan.chunk_records)
 
-    def assign(self, session: int, source: Mapping[str, str], positions: Mapping[Place, int], follows: Mapping[str, str]) -> None:
-        """Read these partitions from here on; `source` maps topics to sources, `follows` topics to those that they follow."""
+    def assign(
+        self,
+        session: int,
+        source: Mapping[str, str],
+        positions: Mapping[Place, int],
+        follows: Mapping[str, str],
+    ) -> None:
+        """Read these partitions from here on; `source` maps topics to sources, `follows` topics to
+        those that they follow.
+        """
         self._session, self._source, self._positions = session, source, dict(positions)
         self._following = Following(follows, self._plan.chunk_records)
         places = [TopicPartition(topic, number, at) for (topic, number), at in positions.items()]
         self._consumer.assign(places)
-        self._consumer.resume(places)  # subtle: what was paused in an earlier assignment stays paused in the next one
+        # subtle: what was paused in an earlier assignment stays paused in the next one
+        self._consumer.resume(places)
 
     def read(self) -> Fetched:
         """The next chunks, one per partition at most; none after a while without records.
@@ -110,7 +131,10 @@ class Fetcher:
             records = [record for record in records if _good(record)]
         at = self._consumer.position(_partitions(self._positions))
         reached = {(each.topic, each.partition): each.offset for each in at}
-        ends = {place: self._consumer.get_watermark_offsets(TopicPartition(*place), cached=True)[1] for place in self._positions}
+        ends = {
+            place: self._consumer.get_watermark_offsets(TopicPartition(*place), cached=True)[1]
+            for place in self._positions
+        }
         chunks = []
         for place, own in self._following.ready(by_place(records), reached, ends).items():
             start = self._positions[place]
@@ -122,14 +146,21 @@ class Fetcher:
             self._consumer.pause(_partitions(pause))
         if resume := self._following.to_resume():
             self._consumer.resume(_partitions(resume))
-        return Fetched(chunks, reached | {place: self._positions[place] for place in self._following.held}, ends, busy)
+        return Fetched(
+            chunks,
+            reached | {place: self._positions[place] for place in self._following.held},
+            ends,
+            busy,
+        )
 
     def _chunk(self, place: Place, records: list[Any]) -> Chunk:
         topic, number = place
         source, start, end = self._source[topic], self._positions[place], records[-1].offset() + 1
         self._positions[place] = end
         parsed = parse(source, records, self._plan.max_event_bytes, self._plan.rules)
-        return Chunk(source, topic, number, start, end, records[-1].timestamp()[1], self._session, *parsed)
+        return Chunk(
+            source, topic, number, start, end, records[-1].timestamp()[1], self._session, *parsed
+        )
 
     def close(self) -> None:
         """Leave the brokers."""
@@ -152,7 +183,8 @@ def by_place(records: list[Any]) -> dict[Place, list[Any]]:
     found: dict[Place, list[Any]] = {}
     topics: list[Any] = list(map(Message.topic, records))
     numbers: list[Any] = list(map(Message.partition, records))
-    if records and topics.count(topics[0]) == numbers.count(numbers[0]) == len(records):  # most polls are of one partition
+    # most polls are of one partition
+    if records and topics.count(topics[0]) == numbers.count(numbers[0]) == len(records):
         return {(topics[0], numbers[0]): records}
     changes = {0, len(records)}
     for column in (topics, numbers):

@@ -1,13 +1,18 @@
-"""Fetching: a fetcher in a thread, or in a process of its own, with the same calls for the event loop.
+"""Fetching: a fetcher in a thread, or in a process of its own, with the same calls for the event
+loop.
 
-Python counts on one core at a time. A worker that counts would spend more than half of its time with reading and parsing records; a
-second process does that on another core, and hands over what is left to be counted. Requests are few, and their fetcher stays in a thread.
+Python counts on one core at a time. A worker that counts would spend more than half of its time
+with reading and parsing records; a second process does that on another core, and hands over what is
+left to be counted. Requests are few, and their fetcher stays in a thread.
 
-    worker -> process    length u32 | pickle of (name of a call, arguments, numbers of chunks that are counted), one call after the other
-    process -> worker    for each call one byte and a file descriptor: the answer (`packing`) lies in memory that both see
+    worker -> process    length u32 | pickle of (name of a call, arguments, numbers of chunks that
+                         are counted), one call after the other
+    process -> worker    for each call one byte and a file descriptor: the answer (`packing`) lies
+                         in memory that both see
 
-The process numbers the chunks that it hands over, and keeps their records until they are counted: one that is refused then is asked for.
-It ends with its worker, by the end of its socket; a worker whose process has ended cannot go on and says so.
+The process numbers the chunks that it hands over, and keeps their records until they are counted:
+one that is refused then is asked for. It ends with its worker, by the end of its socket; a worker
+whose process has ended cannot go on and says so.
 """
 
 import asyncio
@@ -57,7 +62,9 @@ class InThread:
 
     async def call(self, name: str, *args: Any) -> Any:
         """See `Fetching`."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, getattr(self._fetcher, name), *args)
+        return await asyncio.get_running_loop().run_in_executor(
+            self._thread, getattr(self._fetcher, name), *args
+        )
 
     async def close(self) -> None:
         """See `Fetching`."""
@@ -66,7 +73,9 @@ class InThread:
 
 
 class InProcess:
-    """A fetcher in a process of its own, from `start` on; `gone` is told when the process has ended by itself."""
+    """A fetcher in a process of its own, from `start` on; `gone` is told when the process has ended
+    by itself.
+    """
 
     def __init__(self, plan: Plan, gone: Callable[[str], None]) -> None:
         self._plan = plan
@@ -79,15 +88,21 @@ class InProcess:
         self._counted: list[int] = []
 
     def start(self) -> None:
-        """Start the process; it gets ready beside what else the worker has to do before it reads."""
+        """Start the process; it gets ready beside what else the worker has to do before
+        it reads.
+        """
         self._socket, theirs = socket.socketpair()
         with theirs:
             number = theirs.fileno()
-            # subtle: not by `multiprocessing`: its child imports the parent's main module, and that is all of Faust
+            # subtle: not by `multiprocessing`: its child imports the parent's main module, and that
+            # is all of Faust
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "streams.counting.consumer_process", str(number)],
                 pass_fds=[number],
-                env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+                env={
+                    **os.environ,
+                    "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
+                },
             )
         self._send(self._plan)
 
@@ -154,7 +169,11 @@ class InProcess:
             self._ended()
             return
         future = self._waiting.popleft()
-        with os.fdopen(files[0], "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as memory, memoryview(memory) as data:
+        with (
+            os.fdopen(files[0], "rb") as file,
+            mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as memory,
+            memoryview(memory) as data,
+        ):
             try:
                 answer = unpack(data, self._next_chunk)
             except FetchError as error:
@@ -207,7 +226,8 @@ class Kept:
 
 def main(number: int) -> None:
     """Answer calls until the worker has gone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to both; the worker decides when to end
+    # a terminal sends it to both; the worker decides when to end
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     with socket.socket(fileno=number) as link:
         stream = link.makefile("rb")

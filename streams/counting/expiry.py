@@ -1,6 +1,8 @@
-"""Forgetting: how far the time of a partition's events has come, and which slates it has left behind.
+"""Forgetting: how far the time of a partition's events has come, and which slates it has left
+behind.
 
-A row says in stream time how long it must live (`SlateRow.expires_s`); what still waits in it when it goes is an orphan.
+A row says in stream time how long it must live (`SlateRow.expires_s`); what still waits in it when
+it goes is an orphan.
 """
 
 from collections.abc import Iterable
@@ -13,8 +15,9 @@ from streams.counting.rows import WAITING, Seen, items_of
 def watermark(partition: Partition, behind: Iterable[str], idle_s: float) -> float:
     """Stream time of a partition in seconds: everything before it has been read.
 
-    The largest event time seen, held back by the sources in `behind` (those with records left to read). Once all are read to
-    their ends the clock goes on by itself from there (`idle_s`: seconds since the last record), so a quiet partition forgets too.
+    The largest event time seen, held back by the sources in `behind` (those with records left to
+    read). Once all are read to their ends the clock goes on by itself from there (`idle_s`: seconds
+    since the last record), so a quiet partition forgets too.
     """
     reached = [partition.stream_s.get(name, 0.0) for name in behind]
     if reached:
@@ -23,9 +26,11 @@ def watermark(partition: Partition, behind: Iterable[str], idle_s: float) -> flo
 
 
 def forget(partition: Partition, watermark_s: float, most: int) -> int:
-    """Drop slates whose row has lived long enough; returns how many were looked at: about `most` if there are more.
+    """Drop slates whose row has lived long enough; returns how many were looked at: about `most` if
+    there are more.
 
-    Entries that were looked at leave the disk with the next flush; until then the partition remembers where it stands.
+    Entries that were looked at leave the disk with the next flush; until then the partition
+    remembers where it stands.
     """
     partition.watermark_s = max(partition.watermark_s, watermark_s)
     looked_at = 0

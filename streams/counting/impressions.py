@@ -1,10 +1,21 @@
-"""Impressions: counted run by run, since they come so; what is unusual in a run is looked at one by one. See `attribution`."""
+"""Impressions: counted run by run, since they come so; what is unusual in a run is looked at one by
+one. See `attribution`.
+"""
 
 from typing import Any
 
 import msgspec
 
-from streams.counting.attribution import DUPLICATE, MAX_SLATE_ITEMS, OVERFULL, entry, extend, horizon, open_row, settle
+from streams.counting.attribution import (
+    DUPLICATE,
+    MAX_SLATE_ITEMS,
+    OVERFULL,
+    entry,
+    extend,
+    horizon,
+    open_row,
+    settle,
+)
 from streams.counting.chunk import IMPRESSIONS, Shown, Shows
 from streams.counting.decay import weigh
 from streams.counting.partition import COUNTED_IMPRESSION, Partition
@@ -17,7 +28,8 @@ _unpack_looks = msgspec.msgpack.Decoder(dict[str, float]).decode
 def count_impressions(partition: Partition, impressions: Shows, rules: Rules, now_s: float) -> None:
     """Count impressions of one partition, in order.
 
-    `now_s` bounds stream time: one event from a clock that runs ahead must not make the partition forget everything.
+    `now_s` bounds stream time: one event from a clock that runs ahead must not make the partition
+    forget everything.
     """
     plain = rules.plain
     horizon_s = horizon(partition)
@@ -30,8 +42,11 @@ def count_impressions(partition: Partition, impressions: Shows, rules: Rules, no
     for run in impressions.runs:
         expires_s = max(run.newest_s, horizon_s) + lives_s
         newest_s = max(newest_s, run.newest_s)
-        # subtle: a run that is too long for a slate is counted one by one below, and only what is counted lengthens the row's life
-        row = rows.get(run.slate_id) or open_row(partition, run.slate_id, expires_s if run.size <= MAX_SLATE_ITEMS else 0.0, rules)
+        # subtle: a run that is too long for a slate is counted one by one below, and only what is
+        # counted lengthens the row's life
+        row = rows.get(run.slate_id) or open_row(
+            partition, run.slate_id, expires_s if run.size <= MAX_SLATE_ITEMS else 0.0, rules
+        )
         segment = run.segment
         if segment is None:  # the slate's if this project made it, else what the context makes
             segment = row.segment if row.policy is not None and row.segment else run.made
@@ -49,10 +64,22 @@ def count_impressions(partition: Partition, impressions: Shows, rules: Rules, no
             for place, (item_id, ts) in enumerate(looks.items(), at):
                 if len(known) >= MAX_SLATE_ITEMS and item_id not in known:
                     partition.refuse(place, OVERFULL)
-                elif _count(partition, row, segment, item_id, ts, 0 if plain else impressions.positions[place], plain, rules, now_s):
+                elif _count(
+                    partition,
+                    row,
+                    segment,
+                    item_id,
+                    ts,
+                    0 if plain else impressions.positions[place],
+                    plain,
+                    rules,
+                    now_s,
+                ):
                     extend(row, max(ts, horizon_s) + lives_s, rules)
         at += run.size
-    partition.stream_s[IMPRESSIONS] = max(partition.stream_s.get(IMPRESSIONS, 0.0), min(newest_s, now_s))
+    partition.stream_s[IMPRESSIONS] = max(
+        partition.stream_s.get(IMPRESSIONS, 0.0), min(newest_s, now_s)
+    )
 
 
 def _add(row: SlateRow, run: Shown) -> bool:
@@ -70,7 +97,15 @@ def _add(row: SlateRow, run: Shown) -> bool:
 
 
 def _count(
-    partition: Partition, row: SlateRow, segment: str, item_id: str, ts: float, position: int, plain: bool, rules: Rules, now_s: float
+    partition: Partition,
+    row: SlateRow,
+    segment: str,
+    item_id: str,
+    ts: float,
+    position: int,
+    plain: bool,
+    rules: Rules,
+    now_s: float,
 ) -> bool:
     """Count one impression; whether it was new. `plain`: each is worth 1."""
     items: dict[str, Any] = items_of(row)
@@ -86,7 +121,8 @@ def _count(
         seen.seen_s = ts
     if row.segment is None:
         row.segment = segment
-    elif segment != row.segment:  # most slates have one segment: it is kept once, and with an item where the item's differs
+    elif segment != row.segment:
+        # most slates have one segment: it is kept once, and with an item where the item's differs
         entry(row, item_id).segment = segment
     if plain:
         partition.shown[segment][item_id] += 1

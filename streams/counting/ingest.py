@@ -2,7 +2,14 @@
 
 from typing import Any, NamedTuple
 
-from streams.contract.events import MAX_QUOTED_BYTES, DeadLetter, EventError, check_size, decode_item, encode
+from streams.contract.events import (
+    MAX_QUOTED_BYTES,
+    DeadLetter,
+    EventError,
+    check_size,
+    decode_item,
+    encode,
+)
 from streams.counting.attribution import REJECTED
 from streams.counting.chunk import Chunk, Original
 from streams.counting.partition import Partition, Rejected
@@ -17,9 +24,11 @@ class Place(NamedTuple):
 
 
 def open_chunk(partition: Partition, chunk: Chunk, now_s: float) -> Any:
-    """The good events of a chunk, in order (`Chunk.events`); each bad record is noted in the partition and comes out with its next flush.
+    """The good events of a chunk, in order (`Chunk.events`); each bad record is noted in the
+    partition and comes out with its next flush.
 
-    Whoever counts the events can refuse one, too: `partition.refuse(at, reason)`, `at` counted over the chunk's good records.
+    Whoever counts the events can refuse one, too: `partition.refuse(at, reason)`, `at` counted over
+    the chunk's good records.
     """
 
     def reject(original: Original, reason: str) -> None:
@@ -33,10 +42,13 @@ def open_chunk(partition: Partition, chunk: Chunk, now_s: float) -> Any:
     return chunk.events
 
 
-def dead_letter(place: Place, key: bytes | None, value: bytes | None, reason: str, now_s: float) -> Rejected:
+def dead_letter(
+    place: Place, key: bytes | None, value: bytes | None, reason: str, now_s: float
+) -> Rejected:
     """The dead letter of a record: key and value as they were, as far as text and size allow."""
     if key is not None:
-        key = key[:MAX_QUOTED_BYTES]  # subtle: a longer one would make the flush too large for the broker, for ever
+        # subtle: a longer one would make the flush too large for the broker, for ever
+        key = key[:MAX_QUOTED_BYTES]
     letter = DeadLetter(
         topic=place.topic,
         partition=place.partition,

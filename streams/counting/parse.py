@@ -1,4 +1,6 @@
-"""Parsing: records to the events of a chunk. What cannot be used is set apart with the reason, and the rest goes on."""
+"""Parsing: records to the events of a chunk. What cannot be used is set apart with the reason, and
+the rest goes on.
+"""
 
 import contextlib
 import functools
@@ -21,11 +23,23 @@ from streams.contract.events import (
     seconds,
 )
 from streams.contract.segments import context_segment
-from streams.counting.chunk import CLICKS, IMPRESSIONS, REQUESTS, Feedback, Original, Refused, Shown, Shows
+from streams.counting.chunk import (
+    CLICKS,
+    IMPRESSIONS,
+    REQUESTS,
+    Feedback,
+    Original,
+    Refused,
+    Shown,
+    Shows,
+)
 from streams.counting.rows import pack_looks
 from streams.counting.rules import Rules
 
-NO_KEY = "expected the user's id as key, found none: without it one user's events do not share a partition"
+NO_KEY = (
+    "expected the user's id as key, found none: without it one user's events do not share a "
+    "partition"
+)
 
 
 Arrange = Callable[[Iterable[Any], Rules], Any]
@@ -42,14 +56,17 @@ class Parsed(NamedTuple):
 def parse(source: str, records: list[Any], max_bytes: int, rules: Rules) -> Parsed:
     """The events of records of one partition, in order.
 
-    Records without a bad one among them, which is nearly all, are decoded without a Python call for each, and each event is arranged before
-    the next one is decoded: it takes the place in memory that the last one has left.
+    Records without a bad one among them, which is nearly all, are decoded without a Python call for
+    each, and each event is arranged before the next one is decoded: it takes the place in memory
+    that the last one has left.
     """
     decode, arrange = _KINDS[source]
     with contextlib.suppress(*decode.NOT_GOOD):
         values: list[Any] = list(map(Message.value, records))
         if all(map(Message.key, records)) and max(map(len, values), default=0) <= max_bytes:
-            return Parsed(arrange(map(decode.quick, values), rules), functools.partial(_original, records), [])
+            return Parsed(
+                arrange(map(decode.quick, values), rules), functools.partial(_original, records), []
+            )
     good, events, refused = _judged(records, decode, max_bytes)
     return Parsed(arrange(events, rules), functools.partial(_original, good), refused)
 
@@ -59,7 +76,9 @@ def _original(records: list[Any], at: int) -> Original:
     return Original(record.offset(), record.key(), record.value())
 
 
-def _judged(records: list[Any], decode: Decode[Any], max_bytes: int) -> tuple[list[Any], list[Any], list[Refused]]:
+def _judged(
+    records: list[Any], decode: Decode[Any], max_bytes: int
+) -> tuple[list[Any], list[Any], list[Refused]]:
     """Record by record: the good ones, their events, and the others."""
     good, events, refused = [], [], []
     for record in records:
@@ -95,8 +114,13 @@ def shown(impressions: Iterable[Impression], rules: Rules) -> Shows:
         looks[item_id] = ts if type(ts) is float else seconds(ts)
         if not plain:
             positions.append(event.position)
-    found = [Shown(slate, segment, made, len(own), max(own.values()), pack_looks(own)) for slate, segment, made, own in begun]
-    return Shows(found, _totals((segment, own) for _, segment, _, own in begun) if plain else {}, positions)
+    found = [
+        Shown(slate, segment, made, len(own), max(own.values()), pack_looks(own))
+        for slate, segment, made, own in begun
+    ]
+    return Shows(
+        found, _totals((segment, own) for _, segment, _, own in begun) if plain else {}, positions
+    )
 
 
 def _totals(looks: Iterable[tuple[str | None, Iterable[str]]]) -> dict[str, dict[str, int]]:
@@ -104,12 +128,26 @@ def _totals(looks: Iterable[tuple[str | None, Iterable[str]]]) -> dict[str, dict
     by_segment: defaultdict[str | None, list[str]] = defaultdict(list)
     for segment, items in looks:
         by_segment[segment] += items
-    return {segment: dict(Counter(items)) for segment, items in by_segment.items() if segment is not None}
+    return {
+        segment: dict(Counter(items))
+        for segment, items in by_segment.items()
+        if segment is not None
+    }
 
 
 def feedback(clicks: Iterable[Click], _rules: Rules) -> list[Feedback]:
     """Clicks and conversions as they are counted."""
-    return [Feedback(each.slate_id, each.user_id, each.item_id, seconds(each.ts), each.value, each.kind != CLICK) for each in clicks]
+    return [
+        Feedback(
+            each.slate_id,
+            each.user_id,
+            each.item_id,
+            seconds(each.ts),
+            each.value,
+            each.kind != CLICK,
+        )
+        for each in clicks
+    ]
 
 
 def _as_they_are(requests: Iterable[Any], _rules: Rules) -> list[Any]:

@@ -1,7 +1,9 @@
-"""Partition: the state of one partition's sources. Rows in memory first, RocksDB behind them, changes since the last flush.
+"""Partition: the state of one partition's sources. Rows in memory first, RocksDB behind them,
+changes since the last flush.
 
-Caches have two generations: what was touched since the last rotation, and the one before. A row is dropped only after it went
-untouched through a whole rotation, and rotations follow a completed flush: what is dropped is on disk, so a miss can read it.
+Caches have two generations: what was touched since the last rotation, and the one before. A row is
+dropped only after it went untouched through a whole rotation, and rotations follow a completed
+flush: what is dropped is on disk, so a miss can read it.
 """
 
 import time
@@ -57,7 +59,9 @@ def stored_positions(disk: Disk) -> Positions:
 class Partition:
     """Counts, slates and positions of one partition number of all source topics."""
 
-    def __init__(self, number: int, disk: Disk, rows_in_memory: int, discounted: bool = False) -> None:
+    def __init__(
+        self, number: int, disk: Disk, rows_in_memory: int, discounted: bool = False
+    ) -> None:
         self.number = number
         self.disk = disk
         self.discounted = discounted
@@ -68,17 +72,22 @@ class Partition:
         self.topic_ids = positions.topic_ids
         self.arrived_s = time.monotonic()
         self.watermark_s = 0.0  # stream time when slates were last forgotten
-        self.looked_at: bytes | None = None  # where forgetting stands in the index on disk, until the next flush
-        self.delays: list[tuple[float, float]] = []  # of counted clicks: seconds after the impression, time of the impression
-        self.refuse: Callable[[int, str], None] = lambda _at, _reason: None  # makes a dead letter of a record of the chunk in hand
+        # where forgetting stands in the index on disk, until the next flush
+        self.looked_at: bytes | None = None
+        # of counted clicks: seconds after the impression, time of the impression
+        self.delays: list[tuple[float, float]] = []
+        # makes a dead letter of a record of the chunk in hand
+        self.refuse: Callable[[int, str], None] = lambda _at, _reason: None
         self.counts: dict[CountKey, CountRow] = {}
         self._older_counts: dict[CountKey, CountRow] = {}
         self.slates: dict[str, SlateRow | None] = {}  # None: forgotten, until the disk knows
         self._older_slates: dict[str, SlateRow | None] = {}
         self.dirty_counts: dict[CountKey, CountRow] = {}
-        # subtle: one string for each segment; copies that live as long as slates scatter what is short-lived over all memory
+        # subtle: one string for each segment; copies that live as long as slates scatter what is
+        # short-lived over all memory
         self.names: dict[str, str] = {}
-        self.shown: defaultdict[str, Counter[str]] = defaultdict(Counter)  # by segment and item: see `add_shown`
+        # by segment and item: see `add_shown`
+        self.shown: defaultdict[str, Counter[str]] = defaultdict(Counter)
         self.dirty_slates: dict[str, SlateRow | None] = {}
         self.expiries: list[bytes] = []
         self.rejected: list[Rejected] = []
@@ -98,7 +107,9 @@ class Partition:
         return row
 
     def add_shown(self) -> None:
-        """Bring impressions that were counted in `shown` into the rows: one step for all impressions of a key, where each is worth 1."""
+        """Bring impressions that were counted in `shown` into the rows: one step for all
+        impressions of a key, where each is worth 1.
+        """
         for segment, items in self.shown.items():
             for item_id, shown in items.items():
                 if not shown:
@@ -130,15 +141,32 @@ class Partition:
         self.dirty_slates[slate_id] = row
 
     def take_changes(self) -> Changes | None:
-        """Everything since the last call, encoded; None if nothing happened. Then comes `settled`, or the state is dropped."""
+        """Everything since the last call, encoded; None if nothing happened. Then comes `settled`,
+        or the state is dropped.
+        """
         self.add_shown()
-        if not (self.moved or self.dirty_counts or self.dirty_slates or self.expiries or self.rejected):
+        if not (
+            self.moved or self.dirty_counts or self.dirty_slates or self.expiries or self.rejected
+        ):
             return None
         discounted = self.discounted
-        counts = [(encode_count_key(*key), encode_count(row, discounted)) for key, row in self.dirty_counts.items()]
-        counts.append((POSITIONS_KEY, encode_positions(Positions(self.offsets, self.stream_s, self.topic_ids))))
-        slates = [(name.encode(), encode_slate(rested(row)) if row is not None else None) for name, row in self.dirty_slates.items()]
-        changes = Changes(counts, slates, self.expiries, self.rejected, dict(self.offsets), self.tally)
+        counts = [
+            (encode_count_key(*key), encode_count(row, discounted))
+            for key, row in self.dirty_counts.items()
+        ]
+        counts.append(
+            (
+                POSITIONS_KEY,
+                encode_positions(Positions(self.offsets, self.stream_s, self.topic_ids)),
+            )
+        )
+        slates = [
+            (name.encode(), encode_slate(rested(row)) if row is not None else None)
+            for name, row in self.dirty_slates.items()
+        ]
+        changes = Changes(
+            counts, slates, self.expiries, self.rejected, dict(self.offsets), self.tally
+        )
         self.dirty_counts, self.dirty_slates = {}, {}
         self.expiries, self.rejected, self.tally, self.moved = [], [], Counter(), False
         return changes

@@ -1,4 +1,6 @@
-"""Reader: the event loop's side of a fetcher. It knows which positions have been handed out, and what is left to read."""
+"""Reader: the event loop's side of a fetcher. It knows which positions have been handed out, and
+what is left to read.
+"""
 
 import time
 from collections.abc import Mapping
@@ -15,22 +17,32 @@ class Reader:
 
     def __init__(self, fetching: Fetching) -> None:
         self.topics: frozenset[str] = frozenset()
-        self.busy = False  # whether the last read was as large as may be: an old log, or more than this worker can do
+        # whether the last read was as large as may be: an old log, or more than this worker can do
+        self.busy = False
         self._fetching = fetching
         self._positions: dict[Place, int] = {}
-        self._reached: dict[Place, int] = {}  # the consumer's own positions, which go past markers of transactions
+        # the consumer's own positions, which go past markers of transactions
+        self._reached: dict[Place, int] = {}
         self._ends: dict[Place, int] = {}
         self._heard_s = 0.0
         self._session = -1
 
     async def assign(
-        self, session: int, source: Mapping[str, str], positions: Mapping[Place, int], follows: Mapping[str, str] | None = None
+        self,
+        session: int,
+        source: Mapping[str, str],
+        positions: Mapping[Place, int],
+        follows: Mapping[str, str] | None = None,
     ) -> None:
-        """Read these partitions from here on; `source` maps topics to sources, `follows` topics to those that they follow."""
+        """Read these partitions from here on; `source` maps topics to sources, `follows` topics to
+        those that they follow.
+        """
         self._positions, self._session = dict(positions), session
         self._reached, self._ends = dict(positions), {}
         self.topics = frozenset(source)
-        await self._fetching.call("assign", session, dict(source), dict(positions), dict(follows or {}))
+        await self._fetching.call(
+            "assign", session, dict(source), dict(positions), dict(follows or {})
+        )
 
     async def read(self) -> list[Chunk]:
         """The next chunks, one per partition at most; none after a while without records.
@@ -46,7 +58,8 @@ class Reader:
             return []
         for chunk in fetched.chunks:
             self._positions[chunk.topic, chunk.partition] = chunk.end
-        # subtle: only now, with the records handed over: the consumer's position passes them while they are on their way here
+        # subtle: only now, with the records handed over: the consumer's position passes them while
+        # they are on their way here
         self._reached, self._ends, self.busy = fetched.reached, fetched.ends, fetched.busy
         self._heard_s = time.monotonic()
         return fetched.chunks
@@ -59,25 +72,36 @@ class Reader:
         number
             The partition.
         applied
-            Next offset of the state by topic: a chunk that was read and waits in a queue has not come to pass.
+            Next offset of the state by topic: a chunk that was read and waits in a queue has not
+            come to pass.
         ends
-            Ends by topic as measured when the partition was taken over. The broker's answers since then count too, but the last one may
-            be from an earlier time with this partition.
+            Ends by topic as measured when the partition was taken over. The broker's answers since
+            then count too, but the last one may be from an earlier time with this partition.
         """
         silent = time.monotonic() - self._heard_s > SILENCE_S
         found = []
         for topic, next_offset in applied.items():
             high = self._ends.get((topic, number), -1)
-            if silent or high < 0 or not self.answered(topic, number, next_offset, max(high, ends[topic])):
+            if (
+                silent
+                or high < 0
+                or not self.answered(topic, number, next_offset, max(high, ends[topic]))
+            ):
                 found.append(topic)
         return found
 
     def answered(self, topic: str, number: int, applied: int, end: int) -> bool:
-        """Whether everything before `end` was read, and all that was read is applied up to `applied`."""
-        return applied >= end or (applied == self._positions[topic, number] and self.reached(topic, number, end))
+        """Whether everything before `end` was read, and all that was read is applied up to
+        `applied`.
+        """
+        return applied >= end or (
+            applied == self._positions[topic, number] and self.reached(topic, number, end)
+        )
 
     def reached(self, topic: str, number: int, end: int) -> bool:
-        """Whether everything before `end` has been read; markers of transactions at the end count as read."""
+        """Whether everything before `end` has been read; markers of transactions at the end count
+        as read.
+        """
         return max(self._positions[topic, number], self._reached.get((topic, number), 0)) >= end
 
     async def close(self) -> None:

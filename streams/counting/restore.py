@@ -1,11 +1,16 @@
-"""Restore: bring the disks of newly assigned partitions up to their changelogs, in bulk, before anything is counted.
+"""Restore: bring the disks of newly assigned partitions up to their changelogs, in bulk, before
+anything is counted.
 
-    1. compare each changelog's identity and range with what the disk was written from; a disk that does not match is wiped
+    1. compare each changelog's identity and range with what the disk was written from; a disk that
+       does not match is wiped
     2. measure the end of the *uncommitted* log: a flush that is being decided lies before it
-    3. read committed records from the disk's offset to that end, into RocksDB, one WriteBatch per poll and partition
-    4. done when the reader's position has passed the end: it goes past control and aborted records, waiting for open transactions
+    3. read committed records from the disk's offset to that end, into RocksDB, one WriteBatch per
+       poll and partition
+    4. done when the reader's position has passed the end: it goes past control and aborted records,
+       waiting for open transactions
 
-Rows go to disk as they are and are decoded when they are needed. Without progress for `timeout_s` the restore is stuck: `Stuck`.
+Rows go to disk as they are and are decoded when they are needed. Without progress for `timeout_s`
+the restore is stuck: `Stuck`.
 """
 
 import time
@@ -35,7 +40,9 @@ class Stopped(Exception):
 
 
 class Changelogs(NamedTuple):
-    """The two changelogs of the state and their identities: a topic that was deleted and made again has another one."""
+    """The two changelogs of the state and their identities: a topic that was deleted and made again
+    has another one.
+    """
 
     counts: str
     slates: str
@@ -49,7 +56,8 @@ class Changelogs(NamedTuple):
 def topic_ids(client: Mapping[str, Any], names: Sequence[str]) -> dict[str, str]:
     """The identity of each topic.
 
-    A broker that has just come back does not know its topics yet: it is asked again for `CALL_TIMEOUT_S` seconds.
+    A broker that has just come back does not know its topics yet: it is asked again for
+    `CALL_TIMEOUT_S` seconds.
 
     Raises
     ------
@@ -60,7 +68,9 @@ def topic_ids(client: Mapping[str, Any], names: Sequence[str]) -> dict[str, str]
     deadline = time.monotonic() + CALL_TIMEOUT_S
     ids: dict[str, str] = {}
     while left := [name for name in names if name not in ids]:
-        for name, future in admin.describe_topics(TopicCollection(left), request_timeout=CALL_TIMEOUT_S).items():
+        for name, future in admin.describe_topics(
+            TopicCollection(left), request_timeout=CALL_TIMEOUT_S
+        ).items():
             try:
                 ids[name] = str(future.result().topic_id)
             except KafkaException:
@@ -88,7 +98,12 @@ def restore(
     Stopped
         As soon as `stopped()` says that the result is no longer wanted.
     """
-    common = {**client, "group.id": "unused", "enable.auto.commit": False, "auto.offset.reset": "earliest"}
+    common = {
+        **client,
+        "group.id": "unused",
+        "enable.auto.commit": False,
+        "auto.offset.reset": "earliest",
+    }
     bulk = {"fetch.wait.max.ms": 20, "fetch.queue.backoff.ms": 5, "queued.min.messages": 500_000}
     notes = []
     reader = Consumer({**common, **bulk, "isolation.level": "read_committed"})
@@ -104,7 +119,9 @@ def restore(
                     left[place] = end
                 else:
                     _finish(changelogs, disk, place, end)
-        reader.assign([TopicPartition(topic, number, start[topic, number]) for topic, number in left])
+        reader.assign(
+            [TopicPartition(topic, number, start[topic, number]) for topic, number in left]
+        )
         _read(reader, changelogs, disks, left, timeout_s, stopped, progress)  # 3, 4
     finally:
         reader.close()
@@ -118,20 +135,26 @@ class _Plan(NamedTuple):
 
 
 def _plan(common: dict[str, Any], changelogs: Changelogs, number: int, disk: Disk) -> _Plan:
-    """Where to start and where to end for one partition; wipes a disk that the changelogs do not bear out."""
-    # subtle: read_uncommitted, or the end would be the last stable offset, and a flush that is being decided would be lost
+    """Where to start and where to end for one partition; wipes a disk that the changelogs do not
+    bear out.
+    """
+    # subtle: read_uncommitted, or the end would be the last stable offset, and a flush that is
+    # being decided would be lost
     meter = Consumer({**common, "isolation.level": "read_uncommitted"})
     try:
         ranges = {name: measure_range(meter, name, number) for name in changelogs.names()}
     finally:
         meter.close()
     known = {name: disk.offset(changelogs.identity[name]) for name in ranges}
-    fits = all((at := known[name]) is not None and low <= at <= end for name, (low, end) in ranges.items())
+    fits = all(
+        (at := known[name]) is not None and low <= at <= end for name, (low, end) in ranges.items()
+    )
     note = None
     if not fits:
         if not disk.is_empty():
             note = (
-                f"partition {number}: local rows dropped and read again: they end at {known}, the changelogs hold {ranges} "
+                f"partition {number}: local rows dropped and read again: they end at {known}, "
+                f"the changelogs hold {ranges} "
                 "(None: another topic of that name, or written too long ago)"
             )
             disk.wipe()
@@ -167,7 +190,8 @@ def _read(
         if time.monotonic() - moved_at > timeout_s:
             (topic, number), end = next(iter(left.items()))
             msg = (
-                f"no progress for {timeout_s:g} s restoring {topic}[{number}] at {places[topic, number]} of {end}: "
+                f"no progress for {timeout_s:g} s restoring {topic}[{number}] at "
+                f"{places[topic, number]} of {end}: "
                 "is the broker up, and is a transaction left open? A restart tries again"
             )
             raise Stuck(msg)
@@ -184,7 +208,9 @@ def _write(records: Iterable[Any], changelogs: Changelogs, disks: Mapping[int, D
         if batch is None:
             batch = batches[number] = disks[number].batch()
         topic = record.topic()
-        (batch.put_count if topic == changelogs.counts else batch.put_slate)(record.key(), record.value())
+        (batch.put_count if topic == changelogs.counts else batch.put_slate)(
+            record.key(), record.value()
+        )
         reached[topic, number] = record.offset()
     for (topic, number), offset in reached.items():
         batches[number].put_offset(changelogs.identity[topic], offset + 1)

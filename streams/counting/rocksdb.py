@@ -1,14 +1,18 @@
-"""Disk: the rows of one partition in RocksDB, a cache of the changelogs that can be wiped at any time.
+"""Disk: the rows of one partition in RocksDB, a cache of the changelogs that can be wiped at any
+time.
 
     b"C..." counts, b"P" positions     as in the counts changelog
     b"S" | slate_id                    as in the slates changelog
-    b"E" | expires_s f64 big-endian | batch u64 big-endian | u16     msgpack of slate_ids that this batch wrote with this expiry
-    b"O" | changelog                   next offset to restore from, i64, and when it was written, f64: little-endian
+    b"E" | expires_s f64 big-endian | batch u64 big-endian | u16     msgpack of slate_ids that this
+                                                                     batch wrote with this expiry
+    b"O" | changelog                   next offset to restore from, i64, and when it was written,
+                                       f64: little-endian
 
-An entry of the index that names a row which is gone, or lives longer by now, is passed over. One entry for many slates, and not one for
-each, saves half of what a flush writes.
+An entry of the index that names a row which is gone, or lives longer by now, is passed over. One
+entry for many slates, and not one for each, saves half of what a flush writes.
 
-Rows reach the disk only after their transaction was committed, together with the changelog offsets, in one WriteBatch.
+Rows reach the disk only after their transaction was committed, together with the changelog offsets,
+in one WriteBatch.
 """
 
 import math
@@ -25,10 +29,13 @@ from rocksdict import BlockBasedOptions, Cache, Options, Rdict, WriteBatch
 from streams.counting.rows import slate_expiry_s, slate_head
 
 SLATE_PREFIX, EXPIRY_PREFIX, OFFSET_PREFIX = b"S", b"E", b"O"
-BLOCK_CACHE_BYTES = 64 << 20  # for all partitions together; Faust's default is 2 GiB for each table and partition
+# for all partitions together; Faust's default is 2 GiB for each table and partition
+BLOCK_CACHE_BYTES = 64 << 20
 WRITE_BUFFER_BYTES = 8 << 20  # twice this per partition at most
-STALE_AFTER_S = 12 * 3600.0  # half of Kafka's delete.retention.ms (24 h): later, tombstones may be gone from the changelog
-# What RocksDB says of a machine that cannot open a sound database: to set that one aside would help nobody.
+# half of Kafka's delete.retention.ms (24 h): later, tombstones may be gone from the changelog
+STALE_AFTER_S = 12 * 3600.0
+# What RocksDB says of a machine that cannot open a sound database: to set that one aside would help
+# nobody.
 NOT_BROKEN = (
     "No space left",
     "While lock file",
@@ -60,7 +67,8 @@ def _options() -> Options:
     options.create_if_missing(True)
     options.set_block_based_table_factory(table)
     options.set_write_buffer_size(WRITE_BUFFER_BYTES)
-    options.set_memtable_prefix_bloom_ratio(0.1)  # most lookups are of new slates, which are nowhere
+    # most lookups are of new slates, which are nowhere
+    options.set_memtable_prefix_bloom_ratio(0.1)
     options.set_memtable_whole_key_filtering(True)
     options.set_max_write_buffer_number(2)
     options.set_max_background_jobs(2)
@@ -71,7 +79,9 @@ def _options() -> Options:
 
 
 class Disk:
-    """One partition's database. `note` says what was done at opening that an operator should know, else None."""
+    """One partition's database. `note` says what was done at opening that an operator should know,
+    else None.
+    """
 
     def __init__(self, path: pathlib.Path) -> None:
         self.path = path
@@ -84,12 +94,17 @@ class Disk:
                 raise
             aside = path.with_name(f"{path.name}.broken-{int(time.time())}")
             path.rename(aside)
-            self.note = f"{path} could not be opened ({str(error)[:120]}): set aside as {aside.name}, rebuilt from the changelog"
+            self.note = (
+                f"{path} could not be opened ({str(error)[:120]}): set aside as {aside.name}, "
+                "rebuilt from the changelog"
+            )
             self._db = Rdict(str(path), _options())
         self.get = self._db.get  # bytes -> bytes | None
 
     def offset(self, changelog: str) -> int | None:
-        """Next offset of the changelog to restore from; None if never written, or so long ago that tombstones may be gone."""
+        """Next offset of the changelog to restore from; None if never written, or so long ago that
+        tombstones may be gone.
+        """
         value = self._db.get(OFFSET_PREFIX + changelog.encode())
         if value is None:
             return None
@@ -100,8 +115,11 @@ class Disk:
         """A batch of changes, written at once by its `write`."""
         return Batch(self._db)
 
-    def expired(self, watermark_s: float, most: int, after: bytes | None = None) -> Iterator[tuple[bytes, list[str]]]:
-        """Index entries (key, slate_ids) whose expiry is before `watermark_s`, oldest first, beyond the key `after`.
+    def expired(
+        self, watermark_s: float, most: int, after: bytes | None = None
+    ) -> Iterator[tuple[bytes, list[str]]]:
+        """Index entries (key, slate_ids) whose expiry is before `watermark_s`, oldest first, beyond
+        the key `after`.
 
         No further entry once they name `most` slates.
         """
@@ -144,7 +162,8 @@ class Batch:
     def __init__(self, db: Rdict) -> None:
         self._db = db
         self._batch = WriteBatch(raw_mode=True)
-        self._expiring: defaultdict[bytes, list[bytes]] = defaultdict(list)  # by what stands before the row, which is its expiry
+        # by what stands before the row, which is its expiry
+        self._expiring: defaultdict[bytes, list[bytes]] = defaultdict(list)
 
     def put_count(self, key: bytes, value: bytes | None) -> None:
         """A record of the counts changelog."""
@@ -171,9 +190,13 @@ class Batch:
 
     def write(self) -> None:
         """Write all of it, or nothing."""
-        now_ns = time.time_ns()  # tells the batches apart: a partition's follow each other by milliseconds at least
+        # tells the batches apart: a partition's follow each other by milliseconds at least
+        now_ns = time.time_ns()
         for before, names in self._expiring.items():
             head = EXPIRY_PREFIX + _EXPIRY.pack(slate_expiry_s(before))
             for number, at in enumerate(range(0, len(names), SLATES_PER_ENTRY)):
-                self._batch.put(head + _ENTRY.pack(now_ns, number), _pack_names(names[at : at + SLATES_PER_ENTRY]))
+                self._batch.put(
+                    head + _ENTRY.pack(now_ns, number),
+                    _pack_names(names[at : at + SLATES_PER_ENTRY]),
+                )
         self._db.write(self._batch)

@@ -1,10 +1,13 @@
 """Rows: what a partition remembers, in memory and as bytes.
 
-    counts changelog   key  b"C" | length of segment, u16 | segment | item_id          (UTF-8, integers little-endian)
+    counts changelog   key  b"C" | length of segment, u16 | segment | item_id          (UTF-8,
+    integers little-endian)
                        value version u8 = 1 | totals 5 x f64                           half-life off
-                             version u8 = 2 | totals 5 x f64 | discounted 5 x f64 | reference time f64
+                             version u8 = 2 | totals 5 x f64 | discounted 5 x f64 | reference time
+                             f64
                        key  b"P"              value version u8 = 1 | msgpack of `Positions`
-    slates changelog   key  slate_id          value version u8 = 1 | expires_s f64 | msgpack of `SlateRow`; no value: forgotten
+    slates changelog   key  slate_id          value version u8 = 1 | expires_s f64 | msgpack of
+                                              `SlateRow`; no value: forgotten
 
 A row of another version is refused with `RowError`, never guessed at.
 """
@@ -41,7 +44,9 @@ class RowError(ValueError):
 
 
 class CountRow:
-    """The counts of one (segment, item) in one partition; the last six fields are used with a half-life only."""
+    """The counts of one (segment, item) in one partition; the last six fields are used with a
+    half-life only.
+    """
 
     __slots__ = (
         "clicks",
@@ -59,7 +64,9 @@ class CountRow:
 
     def __init__(self) -> None:
         self.impressions = self.clicks = self.conversions = self.value = self.examined = 0.0
-        self.fresh_impressions = self.fresh_clicks = self.fresh_conversions = self.fresh_value = self.fresh_examined = 0.0
+        self.fresh_impressions = self.fresh_clicks = self.fresh_conversions = self.fresh_value = (
+            self.fresh_examined
+        ) = 0.0
         self.reference_s = 0.0
 
     def totals(self) -> tuple[float, float, float, float, float]:
@@ -68,14 +75,22 @@ class CountRow:
 
     def fresh(self) -> tuple[float, float, float, float, float]:
         """The same five, discounted to `reference_s`."""
-        return self.fresh_impressions, self.fresh_clicks, self.fresh_conversions, self.fresh_value, self.fresh_examined
+        return (
+            self.fresh_impressions,
+            self.fresh_clicks,
+            self.fresh_conversions,
+            self.fresh_value,
+            self.fresh_examined,
+        )
 
 
 class Seen(Struct, array_like=True, gc=False):
-    """One item of one slate: bits, time of its first impression, its segment where it is not the slate's.
+    """One item of one slate: bits, time of its first impression, its segment where it is not the
+    slate's.
 
-    Waiting feedback is (time, value), the earliest of its kind. Most items are shown in the slate's segment and never clicked: of
-    these the slate keeps the bare time, and `Seen(SEEN, time)` says the same.
+    Waiting feedback is (time, value), the earliest of its kind. Most items are shown in the slate's
+    segment and never clicked: of these the slate keeps the bare time, and `Seen(SEEN, time)` says
+    the same.
     """
 
     bits: int = 0
@@ -91,8 +106,8 @@ Items = dict[str, float | Seen]  # float: time of an impression without feedback
 class SlateRow(Struct, array_like=True, gc=False):
     """The log of one slate, joined by slate_id. `policy` is set where this project served it.
 
-    `items` rest as bytes, which are a tenth of the objects and are written as they are; `items_of` opens them. Most slates are never
-    looked at again.
+    `items` rest as bytes, which are a tenth of the objects and are written as they are; `items_of`
+    opens them. Most slates are never looked at again.
     """
 
     expires_s: float
@@ -104,7 +119,9 @@ class SlateRow(Struct, array_like=True, gc=False):
 
 
 class Positions(Struct, array_like=True):
-    """Where a partition stands in its sources: next offset, largest event time and identity of each topic."""
+    """Where a partition stands in its sources: next offset, largest event time and identity of each
+    topic.
+    """
 
     offsets: dict[str, int]
     stream_s: dict[str, float]
@@ -139,25 +156,40 @@ def encode_count(row: CountRow, discounted: bool) -> bytes:
     """Value of a counts row."""
     if discounted:
         return _DISCOUNTED.pack(VERSION_DISCOUNTED, *row.totals(), *row.fresh(), row.reference_s)
-    return _TOTALS.pack(VERSION, row.impressions, row.clicks, row.conversions, row.value, row.examined)
+    return _TOTALS.pack(
+        VERSION, row.impressions, row.clicks, row.conversions, row.value, row.examined
+    )
 
 
 def decode_count(value: bytes) -> CountRow:
     """A counts row; without discounted counts they are zero at time 0."""
     row = CountRow()
     if len(value) == _TOTALS.size and value[0] == VERSION:
-        _, row.impressions, row.clicks, row.conversions, row.value, row.examined = _TOTALS.unpack(value)
+        _, row.impressions, row.clicks, row.conversions, row.value, row.examined = _TOTALS.unpack(
+            value
+        )
         return row
     if len(value) == _DISCOUNTED.size and value[0] == VERSION_DISCOUNTED:
-        (_, row.impressions, row.clicks, row.conversions, row.value, row.examined) = _TOTALS.unpack_from(value)
+        (_, row.impressions, row.clicks, row.conversions, row.value, row.examined) = (
+            _TOTALS.unpack_from(value)
+        )
         fresh = struct.unpack_from("<6d", value, _TOTALS.size)
-        (row.fresh_impressions, row.fresh_clicks, row.fresh_conversions, row.fresh_value, row.fresh_examined, row.reference_s) = fresh
+        (
+            row.fresh_impressions,
+            row.fresh_clicks,
+            row.fresh_conversions,
+            row.fresh_value,
+            row.fresh_examined,
+            row.reference_s,
+        ) = fresh
         return row
     raise RowError(_unreadable("a counts row", value))
 
 
 def decode_counts(values: Sequence[bytes]) -> tuple[Floats, Floats, Floats]:
-    """Many counts rows: totals (n, 5), discounted (n, 5) and their reference times (n,), in the order of the columns above."""
+    """Many counts rows: totals (n, 5), discounted (n, 5) and their reference times (n,), in the
+    order of the columns above.
+    """
     data = b"".join(values)
     for dtype, version in ((_PLAIN_ROW, VERSION), (_DISCOUNTED_ROW, VERSION_DISCOUNTED)):
         if all(len(value) == dtype.itemsize for value in values):
@@ -175,7 +207,9 @@ def decode_counts(values: Sequence[bytes]) -> tuple[Floats, Floats, Floats]:
 
 
 def pack_looks(looks: dict[str, float]) -> bytes:
-    """Items of a slate that were shown and not clicked, with the times of their impressions, as `SlateRow.items` may hold them."""
+    """Items of a slate that were shown and not clicked, with the times of their impressions, as
+    `SlateRow.items` may hold them.
+    """
     return _pack(looks)
 
 
@@ -195,10 +229,14 @@ def rested(row: SlateRow) -> SlateRow:
 
 
 def encode_slate(row: SlateRow) -> bytes:
-    """Value of a slate row; its first bytes are its expiry, so that it can be indexed without being unpacked."""
+    """Value of a slate row; its first bytes are its expiry, so that it can be indexed without being
+    unpacked.
+    """
     head, items = _SLATE_HEAD.pack(VERSION, row.expires_s), row.items
     if type(items) is bytes:
-        return head + _pack((row.expires_s, row.segment, row.policy, row.clicked, Raw(items), row.waits))
+        return head + _pack(
+            (row.expires_s, row.segment, row.policy, row.clicked, Raw(items), row.waits)
+        )
     return head + _pack(row)
 
 
@@ -243,4 +281,7 @@ def _decode(unpack: Any, value: bytes, head: int, what: str) -> Any:
 
 def _unreadable(what: str, value: bytes) -> str:
     version = value[0] if value else None
-    return f"expected {what} of version {VERSION}, found version {version} in {len(value)} bytes; was it written by a newer release?"
+    return (
+        f"expected {what} of version {VERSION}, found version {version} in {len(value)} bytes; was "
+        "it written by a newer release?"
+    )

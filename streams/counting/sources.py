@@ -1,7 +1,8 @@
 """Sources: the co-partitioned topics that the state is made from, and where to start reading them.
 
-Positions come from the changelog. They are held against the topics as they are now, since a topic can be deleted and made again,
-be cut short by an unclean election, or have dropped old records before they were read; each case has one answer, and is said.
+Positions come from the changelog. They are held against the topics as they are now, since a topic
+can be deleted and made again, be cut short by an unclean election, or have dropped old records
+before they were read; each case has one answer, and is said.
 """
 
 from collections.abc import Iterable, Mapping
@@ -17,7 +18,9 @@ READ_TIMEOUT_S = 5.0
 
 
 class Sources:
-    """The source topics by their names without prefix, and the ranges of their partitions as last measured."""
+    """The source topics by their names without prefix, and the ranges of their partitions as last
+    measured.
+    """
 
     def __init__(self, client: Mapping[str, Any], topics: Mapping[str, str]) -> None:
         self._client = dict(client)
@@ -31,19 +34,31 @@ class Sources:
         return self.topics[source]
 
     def identities(self, extra: Iterable[str]) -> dict[str, str]:
-        """Identities of the sources and of other topics. Raises `KafkaException` for one that is not there."""
+        """Identities of the sources and of other topics. Raises `KafkaException` for one that is
+        not there.
+        """
         self._identity = topic_ids(self._client, [*self.topics.values(), *extra])
         return self._identity
 
     def measure(self, applied: Mapping[int, Mapping[str, int]]) -> None:
-        """Ask for the range of every source in these partitions; `applied` holds the positions of the state by source."""
-        meter = Consumer({**self._client, "group.id": "unused", "enable.auto.commit": False, "auto.offset.reset": "error"})
+        """Ask for the range of every source in these partitions; `applied` holds the positions of
+        the state by source.
+        """
+        meter = Consumer(
+            {
+                **self._client,
+                "group.id": "unused",
+                "enable.auto.commit": False,
+                "auto.offset.reset": "error",
+            }
+        )
         try:
             for number, positions in applied.items():
                 for source, topic in self.topics.items():
                     low, end = measure_range(meter, topic, number)
                     at = positions.get(source, 0)
-                    # subtle: the embedded broker names the end of a topic too early; what can be read was not cut off
+                    # subtle: the embedded broker names the end of a topic too early; what can be
+                    # read was not cut off
                     if at > end and _readable(meter, topic, number, at - 1):
                         end = at
                     self._ranges[source, number] = low, end
@@ -51,7 +66,9 @@ class Sources:
             meter.close()
 
     def reconcile(self, partition: Partition) -> list[str]:
-        """Set where reading starts, for each source; returns a sentence for each case in which records were lost."""
+        """Set where reading starts, for each source; returns a sentence for each case in which
+        records were lost.
+        """
         notes = []
         for source, topic in self.topics.items():
             low, end = self._ranges[source, partition.number]
@@ -59,13 +76,22 @@ class Sources:
             start = low if at is None else at
             if at is not None and partition.topic_ids.get(source, identity) != identity:
                 start = low
-                notes.append(f"{topic}[{partition.number}] was deleted and made again: reading it from {low}, counts are kept")
+                notes.append(
+                    f"{topic}[{partition.number}] was deleted and made again: reading it from "
+                    f"{low}, counts are kept"
+                )
             elif start > end:
                 start = end
-                notes.append(f"{topic}[{partition.number}] ends at {end}, before {at} that was already counted: it was cut short")
+                notes.append(
+                    f"{topic}[{partition.number}] ends at {end}, before {at} that was already "
+                    "counted: it was cut short"
+                )
             elif start < low:
                 start = low
-                notes.append(f"{topic}[{partition.number}]: {low - (at or 0)} records were deleted unread; raise its retention")
+                notes.append(
+                    f"{topic}[{partition.number}]: {low - (at or 0)} records were deleted "
+                    "unread; raise its retention"
+                )
             partition.offsets[source] = start
             partition.topic_ids[source] = identity
         return notes

@@ -6,8 +6,8 @@ A flush, in this order (DESIGN section 3), once the replies that it covers are d
   3. add the source offsets under the generation and member that the state was restored for
   4. commit
   5. write the same rows to RocksDB, with the changelog offsets reached, in one batch
-Local disk is therefore never ahead of the changelog, and a reader of committed records sees all of a flush or nothing.
-`transaction` does 1 to 4 and says how they can fail.
+Local disk is therefore never ahead of the changelog, and a reader of committed records sees all of
+a flush or nothing. `transaction` does 1 to 4 and says how they can fail.
 """
 
 import asyncio
@@ -31,12 +31,16 @@ from streams.metrics import Metrics
 
 log = logging.getLogger(__name__)
 
-FORGET_AT_ONCE = 1000  # slates per step, and those of the entry that reaches it: a few milliseconds of the event loop
-SLOW_FLUSH_S = 2.0  # while a flush takes longer than this, nothing more is read: what is not durable stays bounded
+# slates per step, and those of the entry that reaches it: a few milliseconds of the event loop
+FORGET_AT_ONCE = 1000
+# while a flush takes longer than this, nothing more is read: what is not durable stays bounded
+SLOW_FLUSH_S = 2.0
 
 
 class Store:
-    """Partitions by number. All of it runs on the event loop but for the blocking calls, which one thread makes in order."""
+    """Partitions by number. All of it runs on the event loop but for the blocking calls, which one
+    thread makes in order.
+    """
 
     def __init__(
         self,
@@ -63,7 +67,8 @@ class Store:
         self._dead_letters = dead_letters
         self._owner = Owner(app_id(settings), -1, "")
         self._transactions = transactions
-        self._before_commit = before_commit  # raises Undone while a reply that these positions cover is not delivered
+        # raises Undone while a reply that these positions cover is not delivered
+        self._before_commit = before_commit
         self._started = False
         self._end_process = end_process
         self._disks: dict[int, Disk] = {}
@@ -75,7 +80,9 @@ class Store:
     # ---- the data path
 
     def open_session(self) -> int:
-        """A new reader starts at the positions of the state; chunks of an earlier one are refused from now on."""
+        """A new reader starts at the positions of the state; chunks of an earlier one are refused
+        from now on.
+        """
         self.session += 1
         return self.session
 
@@ -84,18 +91,23 @@ class Store:
         return self.partitions[number].offsets[source]
 
     def admit(self, chunk: Chunk) -> Partition | None:
-        """The partition that a chunk belongs to; None if the chunk was read for a state that is gone.
+        """The partition that a chunk belongs to; None if the chunk was read for a state that is
+        gone.
 
         Raises
         ------
         RuntimeError
-            If the chunk does not start where the state ends: records were lost or would count twice.
+            If the chunk does not start where the state ends: records were lost or would count
+            twice.
         """
         if chunk.session != self.session or self.ready_generation is None:
             return None
         partition = self.partitions[chunk.partition]
         if chunk.start != partition.offsets[chunk.source]:
-            msg = f"{chunk.topic}[{chunk.partition}]: expected a chunk from {partition.offsets[chunk.source]}, got {chunk.start}"
+            msg = (
+                f"{chunk.topic}[{chunk.partition}]: expected a chunk from "
+                f"{partition.offsets[chunk.source]}, got {chunk.start}"
+            )
             raise RuntimeError(msg)
         return partition
 
@@ -108,19 +120,30 @@ class Store:
 
     @property
     def congested(self) -> bool:
-        """Whether a flush is late: reading must wait, so that what is not durable yet stays bounded."""
+        """Whether a flush is late: reading must wait, so that what is not durable yet stays
+        bounded.
+        """
         return self._flush_began is not None and time.monotonic() - self._flush_began > SLOW_FLUSH_S
 
     async def forget_expired(self, behind: Callable[[int], Iterable[str]]) -> None:
-        """Drop slates whose time is over; `behind(n)` names the sources of partition n that have records left to read."""
+        """Drop slates whose time is over; `behind(n)` names the sources of partition n that have
+        records left to read.
+        """
         for number in list(self.partitions):
             looked_at = FORGET_AT_ONCE
             while looked_at >= FORGET_AT_ONCE:
                 partition = self.partitions.get(number)
-                # subtle: during a flush the index on disk still holds entries that its batch will drop
-                if partition is None or self.ready_generation is None or self._flush_began is not None:
+                # subtle: during a flush the index on disk still holds entries that its batch will
+                # drop
+                if (
+                    partition is None
+                    or self.ready_generation is None
+                    or self._flush_began is not None
+                ):
                     return
-                reached_s = watermark(partition, behind(number), time.monotonic() - partition.arrived_s)
+                reached_s = watermark(
+                    partition, behind(number), time.monotonic() - partition.arrived_s
+                )
                 looked_at = forget(partition, reached_s, FORGET_AT_ONCE)
                 await asyncio.sleep(0)
 
@@ -131,7 +154,9 @@ class Store:
         async with self._lock:
             if self.ready_generation is None:
                 return
-            taken = {number: partition.take_changes() for number, partition in self.partitions.items()}
+            taken = {
+                number: partition.take_changes() for number, partition in self.partitions.items()
+            }
             changes = {number: each for number, each in taken.items() if each is not None}
             if not changes:
                 return
@@ -139,7 +164,11 @@ class Store:
             try:
                 await self._in_thread(self._commit, changes)
             except Refused as refusal:
-                log.warning("flush of generation %d refused, the group has moved on: %s", self._owner.generation, refusal)
+                log.warning(
+                    "flush of generation %d refused, the group has moved on: %s",
+                    self._owner.generation,
+                    refusal,
+                )
                 self._drop_all()
             except Undone as failure:
                 log.warning("flush undone, the state is restored from the log: %s", failure)
@@ -148,7 +177,10 @@ class Store:
             except Ended as failure:
                 self._end_process(str(failure))
             except Exception as error:  # rocksdict raises plain Exception: a full or broken disk
-                self._end_process(f"{error}: the flush is in the changelog, local rows are behind it; free the disk and start again")
+                self._end_process(
+                    f"{error}: the flush is in the changelog, local rows are behind it; free the "
+                    "disk and start again"
+                )
             else:
                 for number in changes:
                     self.partitions[number].settled()
@@ -157,19 +189,26 @@ class Store:
                 self._flush_began = None
 
     async def last_flush(self, patience_s: float) -> None:
-        """A flush before the partitions go. One that takes longer than `patience_s` ends the process: the group has gone on without it.
+        """A flush before the partitions go. One that takes longer than `patience_s` ends the
+        process: the group has gone on without it.
 
-        The flush that is under way waits for a broker for much longer (`transaction.DEADLINE_S`), and until it ends the worker cannot join.
+        The flush that is under way waits for a broker for much longer (`transaction.DEADLINE_S`),
+        and until it ends the worker cannot join.
         """
         flush = asyncio.ensure_future(self.flush())
         done, _ = await asyncio.wait({flush}, timeout=patience_s)
         if not done:
-            self._end_process(f"a flush did not end within {patience_s:g} s and the group has gone on: what it held is read again")
+            self._end_process(
+                f"a flush did not end within {patience_s:g} s and the group has gone on: what it "
+                "held is read again"
+            )
         await flush
 
     def _commit(self, changes: Mapping[int, Changes]) -> None:
         offsets = {
-            (self.sources.topic(source), number): offset for number, each in changes.items() for source, offset in each.offsets.items()
+            (self.sources.topic(source), number): offset
+            for number, each in changes.items()
+            for source, offset in each.offsets.items()
         }
         self._before_commit()
         reached = self._transactions.commit(self._rows(changes), offsets, self._owner)  # 1, 2, 3, 4
@@ -196,10 +235,14 @@ class Store:
     # ---- ownership
 
     def close_flow(self) -> None:
-        """Nothing is read or flushed until the next restore; the memory stays for a generation that follows directly."""
+        """Nothing is read or flushed until the next restore; the memory stays for a generation that
+        follows directly.
+        """
         self.ready_generation = None
 
-    async def restore(self, generation: int, member: str, numbers: Iterable[int], wanted: Callable[[], bool]) -> bool:
+    async def restore(
+        self, generation: int, member: str, numbers: Iterable[int], wanted: Callable[[], bool]
+    ) -> bool:
         """Own `numbers` in `generation`; False if it was over before the state was ready.
 
         Raises
@@ -209,7 +252,8 @@ class Store:
         """
         async with self._lock:
             mine = set(numbers)
-            # subtle: a partition that seems kept was somebody else's in between if a generation passed without us (a long pause)
+            # subtle: a partition that seems kept was somebody else's in between if a generation
+            # passed without us (a long pause)
             if generation != self._owner.generation + 1:
                 self._drop_all()
             for number in set(self._disks) - mine:
@@ -250,7 +294,9 @@ class Store:
         self._identity = self.sources.identities(names)
         for number in numbers:
             if number not in self._disks:
-                disk = self._disks[number] = Disk(self.settings.data_dir / "state" / f"partition-{number}")
+                disk = self._disks[number] = Disk(
+                    self.settings.data_dir / "state" / f"partition-{number}"
+                )
                 if disk.note:
                     log.warning("%s", disk.note)
         read = [0]
@@ -260,9 +306,18 @@ class Store:
 
         disks = {number: self._disks[number] for number in numbers}
         logs = Changelogs(*names, self._identity)
-        for note in restore(self.settings.kafka_client(), logs, disks, self.settings.recovery_timeout_s, stopped, progress):
+        for note in restore(
+            self.settings.kafka_client(),
+            logs,
+            disks,
+            self.settings.recovery_timeout_s,
+            stopped,
+            progress,
+        ):
             log.warning("%s", note)
-        self.sources.measure({number: stored_positions(disk).offsets for number, disk in disks.items()})
+        self.sources.measure(
+            {number: stored_positions(disk).offsets for number, disk in disks.items()}
+        )
         return read[0]
 
     def _open_partition(self, number: int) -> Partition:

@@ -1,9 +1,11 @@
-"""Following: records of one topic that wait until another topic of the same partition has been read up to their time.
+"""Following: records of one topic that wait until another topic of the same partition has been read
+up to their time.
 
-A record is ready when its leader's last record is not older, when the leader has been read to its end, or when the leader has not moved
-for `PATIENCE_S` (its broker may be away): the order is worth time and is not promised, attribution takes any. Nor may one record with
-a time in the future keep others back for long: after `LONGEST_S` in which none of its partition was handed out they all are ready.
-Of each partition `MOST_HELD` records wait in memory at most; then it is paused.
+A record is ready when its leader's last record is not older, when the leader has been read to its
+end, or when the leader has not moved for `PATIENCE_S` (its broker may be away): the order is worth
+time and is not promised, attribution takes any. Nor may one record with a time in the future keep
+others back for long: after `LONGEST_S` in which none of its partition was handed out they all are
+ready. Of each partition `MOST_HELD` records wait in memory at most; then it is paused.
 """
 
 import time
@@ -31,7 +33,9 @@ class Following:
         self._waits_since_s: dict[Place, float] = {}
         self._paused: set[Place] = set()
 
-    def ready(self, records: Records, reached: Mapping[Place, int], ends: Mapping[Place, int]) -> Records:
+    def ready(
+        self, records: Records, reached: Mapping[Place, int], ends: Mapping[Place, int]
+    ) -> Records:
         """Which records are to be handed out now, leaders first; the others are held.
 
         Parameters
@@ -57,10 +61,16 @@ class Following:
             leader = self._leader(place)
             at_end = 0 <= ends.get(leader, -1) <= reached.get(leader, 0)
             stands = now_s - self._moved_s.setdefault(leader, now_s) > PATIENCE_S
-            free = at_end or stands or now_s - self._waits_since_s.setdefault(place, now_s) > LONGEST_S
+            free = (
+                at_end or stands or now_s - self._waits_since_s.setdefault(place, now_s) > LONGEST_S
+            )
             until_ms = self._time_ms.get(leader, 0)
             own = []
-            while waiting and len(own) < self._most and (free or waiting[0].timestamp()[1] <= until_ms):
+            while (
+                waiting
+                and len(own) < self._most
+                and (free or waiting[0].timestamp()[1] <= until_ms)
+            ):
                 own.append(waiting.popleft())
             if own:
                 found[place] = own
@@ -71,7 +81,11 @@ class Following:
 
     def to_pause(self) -> list[Place]:
         """Partitions of which enough is held, said once."""
-        places = [place for place, waiting in self.held.items() if len(waiting) >= MOST_HELD and place not in self._paused]
+        places = [
+            place
+            for place, waiting in self.held.items()
+            if len(waiting) >= MOST_HELD and place not in self._paused
+        ]
         self._paused.update(places)
         return places
 

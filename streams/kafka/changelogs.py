@@ -1,4 +1,6 @@
-"""Changelogs: the two topics that the state lives in. Faust names them; they exist before any part of a worker reads them."""
+"""Changelogs: the two topics that the state lives in. Faust names them; they exist before any part
+of a worker reads them.
+"""
 
 import time
 
@@ -6,11 +8,17 @@ from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
 from streams.config import Settings
-from streams.contract.topics import LARGEST_EVENT_BYTES, REQUEST_TIMEOUT_S, TopicsError, partition_counts
+from streams.contract.topics import (
+    LARGEST_EVENT_BYTES,
+    REQUEST_TIMEOUT_S,
+    TopicsError,
+    partition_counts,
+)
 
 CONFIGS = {
     "cleanup.policy": "compact",
-    # subtle: the segment that is written to is never compacted; with Kafka's 1 GiB a restore would read rows over and over
+    # subtle: the segment that is written to is never compacted; with Kafka's 1 GiB a restore would
+    # read rows over and over
     "segment.bytes": str(64 << 20),
     "min.cleanable.dirty.ratio": "0.3",
     "delete.retention.ms": "86400000",  # tombstones: twice `disk.STALE_AFTER_S`
@@ -18,20 +26,27 @@ CONFIGS = {
 }
 
 
-def ensure_changelogs(admin: AdminClient, names: tuple[str, str], partitions: int, settings: Settings) -> None:
+def ensure_changelogs(
+    admin: AdminClient, names: tuple[str, str], partitions: int, settings: Settings
+) -> None:
     """Create what is missing: compacted, with as many partitions as the sources.
 
     Raises
     ------
     TopicsError
-        If the broker refuses, or a changelog has another number of partitions than the sources have now.
+        If the broker refuses, or a changelog has another number of partitions than the sources have
+        now.
     """
     replication = settings.topic_replication
     configs = {**CONFIGS, "min.insync.replicas": str(min(2, max(1, replication - 1)))}
     found = partition_counts(admin)
     missing = [name for name in names if name not in found]
     for name, future in (
-        admin.create_topics([NewTopic(name, partitions, replication, config=configs) for name in missing]).items() if missing else ()
+        admin.create_topics(
+            [NewTopic(name, partitions, replication, config=configs) for name in missing]
+        ).items()
+        if missing
+        else ()
     ):
         try:
             future.result(REQUEST_TIMEOUT_S)
@@ -43,14 +58,19 @@ def ensure_changelogs(admin: AdminClient, names: tuple[str, str], partitions: in
     deadline = time.monotonic() + REQUEST_TIMEOUT_S
     while any(name not in found for name in names):
         if time.monotonic() > deadline:
-            msg = f"changelogs {', '.join(names)} were created but the cluster does not show them; try again"
+            msg = (
+                f"changelogs {', '.join(names)} were created but the cluster does not show them; "
+                "try again"
+            )
             raise TopicsError(msg)
         time.sleep(0.1)
         found = partition_counts(admin)
     for name in names:
         if found[name] != partitions:
             msg = (
-                f"expected {partitions} partitions in {name}, as in the sources, found {found[name]}: counts cannot follow "
-                "sources that were repartitioned; start a new SLATESTREAM_GROUP, or restore the number of partitions"
+                f"expected {partitions} partitions in {name}, as in the sources, found "
+                f"{found[name]}: counts cannot follow "
+                "sources that were repartitioned; start a new SLATESTREAM_GROUP, or restore the "
+                "number of partitions"
             )
             raise TopicsError(msg)

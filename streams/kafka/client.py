@@ -1,6 +1,7 @@
 """A first connection to the brokers, with a plain answer when nobody is there.
 
-librdkafka retries for ever and says so on stderr; a command needs one sentence within seconds instead.
+librdkafka retries for ever and says so on stderr; a command needs one sentence within seconds
+instead.
 """
 
 from confluent_kafka import KafkaException
@@ -28,8 +29,10 @@ def connect(settings: Settings, timeout_s: float = CONNECT_TIMEOUT_S) -> AdminCl
         admin.list_topics(timeout=timeout_s)
     except KafkaException as error:
         msg = (
-            f"expected a Kafka broker at {settings.bootstrap_servers} ({settings.security_protocol}), found no usable answer "
-            f"within {timeout_s:g} s ({error.args[0].str()}); start one (`slatestream broker`) or set KAFKA_BOOTSTRAP_SERVERS"
+            f"expected a Kafka broker at {settings.bootstrap_servers} "
+            f"({settings.security_protocol}), found no usable answer "
+            f"within {timeout_s:g} s ({error.args[0].str()}); start one (`slatestream broker`) "
+            "or set KAFKA_BOOTSTRAP_SERVERS"
         )
         raise BrokerUnreachable(msg) from None
     return admin

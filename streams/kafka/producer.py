@@ -1,7 +1,8 @@
 """Events to the topics that users write: decoded before they go, keyed as CONTRACT section 1 says.
 
-The partitioner is that of Java clients (`murmur2_random`); librdkafka's own default differs. All producers of
-`impressions`, `clicks` and `slate-requests` must use the same one: only then do the events of one user meet.
+The partitioner is that of Java clients (`murmur2_random`); librdkafka's own default differs. All
+producers of `impressions`, `clicks` and `slate-requests` must use the same one: only then do the
+events of one user meet.
 """
 
 from collections.abc import Callable, Mapping
@@ -10,7 +11,13 @@ from typing import Any, NamedTuple
 import msgspec
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
-from streams.contract.events import EventError, decode_click, decode_impression, decode_item, decode_slate_request
+from streams.contract.events import (
+    EventError,
+    decode_click,
+    decode_impression,
+    decode_item,
+    decode_slate_request,
+)
 from streams.contract.topics import LARGEST_EVENT_BYTES
 
 FLUSH_TIMEOUT_S = 60.0
@@ -74,7 +81,8 @@ class EventSender:
                 "enable.idempotence": True,
                 "partitioner": "murmur2_random",
                 "linger.ms": 5,
-                "compression.type": "gzip",  # the one codec that every client reads without more packages
+                # the one codec that every client reads without more packages
+                "compression.type": "gzip",
                 "message.max.bytes": LARGEST_EVENT_BYTES,
                 "queue.buffering.max.messages": 500_000,
                 "log_level": 0,

@@ -1,7 +1,8 @@
-"""Tail: every record of some topics, from the beginning on, in every worker; committed records only, no group.
+"""Tail: every record of some topics, from the beginning on, in every worker; committed records
+only, no group.
 
-Used for what all workers need whole: the counts changelog, items, embeddings, releases. Reading blocks a thread of its own; `follow` hands
-batches to a plain function on the event loop.
+Used for what all workers need whole: the counts changelog, items, embeddings, releases. Reading
+blocks a thread of its own; `follow` hands batches to a plain function on the event loop.
 """
 
 import asyncio
@@ -26,11 +27,14 @@ Place = tuple[str, int]
 class Tail:
     """A reader of whole topics; `caught_up` once it has read all that was there when it started.
 
-    With `undecided` also what was committed behind a transaction that is still open: it is read when that one is decided, which a
-    worker that was stopped and is fenced can put off for as long as a transaction may last.
+    With `undecided` also what was committed behind a transaction that is still open: it is read
+    when that one is decided, which a worker that was stopped and is fenced can put off for as long
+    as a transaction may last.
     """
 
-    def __init__(self, client: Mapping[str, Any], topics: Iterable[str], undecided: bool = False) -> None:
+    def __init__(
+        self, client: Mapping[str, Any], topics: Iterable[str], undecided: bool = False
+    ) -> None:
         self.topics = tuple(topics)
         self._undecided = undecided
         self.caught_up = False
@@ -50,7 +54,11 @@ class Tail:
         """Assign every partition from its beginning and note where the ends are now."""
         consumer = Consumer(self._client)
         # subtle: to a reader of committed records the log ends at the first open transaction
-        measuring = Consumer({**self._client, "isolation.level": "read_uncommitted"}) if self._undecided else consumer
+        measuring = (
+            Consumer({**self._client, "isolation.level": "read_uncommitted"})
+            if self._undecided
+            else consumer
+        )
         places = []
         for topic in self.topics:
             found = consumer.list_topics(topic, CALL_TIMEOUT_S).topics[topic]
@@ -105,7 +113,8 @@ class Tail:
                 records = await loop.run_in_executor(thread, self.read)
                 if records:
                     apply(records)
-                # subtle: after the batch was applied, or a reader of `caught_up` would look too early
+                # subtle: after the batch was applied, or a reader of `caught_up` would look too
+                # early
                 self.caught_up = self.at_end()
 
     def close(self) -> None:

@@ -1,8 +1,8 @@
 """Read one whole topic outside of any group: from its start or its end, once or for ever.
 
-The end is measured when the reader is made, so what is produced afterwards is always seen by a reader from the end. The
-embedded broker names as its end the start of the last batch plus one: there, a reader from the end may see the rest of
-that batch too.
+The end is measured when the reader is made, so what is produced afterwards is always seen by a
+reader from the end. The embedded broker names as its end the start of the last batch plus one:
+there, a reader from the end may see the rest of that batch too.
 """
 
 import time
@@ -42,11 +42,13 @@ class TopicReader:
         self.consumer = Consumer(
             {
                 **client,
-                "group.id": "slatestream-reader",  # asked for by the client; never joined, nothing is committed
+                # asked for by the client; never joined, nothing is committed
+                "group.id": "slatestream-reader",
                 "enable.auto.commit": False,
                 "enable.partition.eof": True,
                 "isolation.level": "read_committed",
-                "fetch.queue.backoff.ms": 5,  # as shipped the client sleeps up to 1 s with a full queue
+                # as shipped the client sleeps up to 1 s with a full queue
+                "fetch.queue.backoff.ms": 5,
                 "fetch.wait.max.ms": 50,
                 "log_level": 0,
             }
@@ -61,7 +63,8 @@ class TopicReader:
             low, high = self._bounds(each)
             assigned.append(TopicPartition(topic, each.partition, high if from_end else low))
         self.consumer.assign(assigned)
-        self.reached = {each.partition: 0 for each in self.partitions}  # where the last end-of-partition notice stood
+        # where the last end-of-partition notice stood
+        self.reached = {each.partition: 0 for each in self.partitions}
 
     def batch(self, timeout_s: float = POLL_S) -> list[Message]:
         """What has arrived; empty when nothing does within `timeout_s`."""
@@ -69,7 +72,8 @@ class TopicReader:
         if first is None:
             return []
         records = []
-        # subtle: consume(n, t) holds a single record back for the whole t; poll, then take what is there.
+        # subtle: consume(n, t) holds a single record back for the whole t; poll, then take what is
+        # there.
         for message in (first, *self.consumer.consume(BATCH, 0)):
             error = message.error()
             if error is None:
@@ -82,7 +86,8 @@ class TopicReader:
 
     def until_end(self) -> Iterator[Message]:
         """Every record up to the end of each partition, measured at the first step."""
-        # subtle: a notice alone may be an old one, put into the queue by prefetching before the last record came.
+        # subtle: a notice alone may be an old one, put into the queue by prefetching before the
+        # last record came.
         ends = {each.partition: self._bounds(each)[1] for each in self.partitions}
         seen: set[int] = set()
         while len(seen) < len(ends):
@@ -95,11 +100,15 @@ class TopicReader:
             yield from self.batch()
 
     def _bounds(self, partition: TopicPartition) -> tuple[int, int]:
-        """First offset and end. A topic that was just created has no leader yet: asked again until it has."""
+        """First offset and end. A topic that was just created has no leader yet: asked again until
+        it has.
+        """
         end = time.monotonic() + METADATA_TIMEOUT_S
         while True:
             try:
-                low, high = self.consumer.get_watermark_offsets(partition, timeout=METADATA_TIMEOUT_S)
+                low, high = self.consumer.get_watermark_offsets(
+                    partition, timeout=METADATA_TIMEOUT_S
+                )
             except KafkaException as error:
                 if not error.args[0].retriable() and error.args[0].code() not in _WITHOUT_LEADER:
                     raise
@@ -116,5 +125,10 @@ class TopicReader:
     def __enter__(self) -> "TopicReader":
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self.close()

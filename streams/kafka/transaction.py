@@ -1,16 +1,23 @@
-"""Transaction: the one Kafka transaction that makes a flush durable, and a written answer to each way it can fail.
+"""Transaction: the one Kafka transaction that makes a flush durable, and a written answer to each
+way it can fail.
 
     answer   raised when                                                  what the store does
-    Refused  the group no longer accepts our generation or member         forgets the memory, waits for the next rebalance
-    Undone   aborted for another reason; the log stands where it stood    forgets the memory, restores in place
-    Ended    another worker took our name, a fatal error, an abort that   ends the process: its successor ends an open transaction
-             failed, or a commit whose result stayed unknown              at its start and restores what the log says
+    Refused  the group no longer accepts our generation or member         forgets the memory, waits
+    for the next rebalance
+    Undone   aborted for another reason; the log stands where it stood    forgets the memory,
+    restores in place
+    Ended    another worker took our name, a fatal error, an abort that   ends the process: its
+    successor ends an open transaction
+             failed, or a commit whose result stayed unknown              at its start and restores
+             what the log says
 
-A commit that timed out is asked again: librdkafka then answers with its outcome (librdkafka, rd_kafka_commit_transaction).
+A commit that timed out is asked again: librdkafka then answers with its outcome (librdkafka,
+rd_kafka_commit_transaction).
 
-After an undone flush the producer is replaced. One whose records were not delivered keeps its sequence numbers: the next transaction fails
-by them, and the one after that can wait for ever (seen with librdkafka 2.x and a broker that was away for more than
-TRANSACTION_TIMEOUT_S; also karafka/waterdrop issue 501).
+After an undone flush the producer is replaced. One whose records were not delivered keeps its
+sequence numbers: the next transaction fails by them, and the one after that can wait for ever (seen
+with librdkafka 2.x and a broker that was away for more than TRANSACTION_TIMEOUT_S; also
+karafka/waterdrop issue 501).
 """
 
 import struct
@@ -22,14 +29,23 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, Topi
 
 from streams.contract.topics import LARGEST_EVENT_BYTES
 
-TRANSACTION_TIMEOUT_S = 10.0  # a new owner may wait this long for a worker killed inside a transaction; a flush takes milliseconds
+# a new owner may wait this long for a worker killed inside a transaction; a flush takes
+# milliseconds
+TRANSACTION_TIMEOUT_S = 10.0
 CALL_TIMEOUT_S = 5.0  # one call; retried until DEADLINE_S
-DEADLINE_S = 600.0  # a broker may be away this long before a flush gives up; nothing is read meanwhile
+# a broker may be away this long before a flush gives up; nothing is read meanwhile
+DEADLINE_S = 600.0
 
 BY_KEY = -1
 
 # What the group coordinator answers a worker that has lost its place.
-_LOST = {"ILLEGAL_GENERATION", "UNKNOWN_MEMBER_ID", "REBALANCE_IN_PROGRESS", "FENCED_MEMBER_EPOCH", "STALE_MEMBER_EPOCH"}
+_LOST = {
+    "ILLEGAL_GENERATION",
+    "UNKNOWN_MEMBER_ID",
+    "REBALANCE_IN_PROGRESS",
+    "FENCED_MEMBER_EPOCH",
+    "STALE_MEMBER_EPOCH",
+}
 _FENCED = {"_FENCED", "PRODUCER_FENCED", "INVALID_PRODUCER_EPOCH", "FENCED_INSTANCE_ID"}
 
 
@@ -62,11 +78,19 @@ class Owner(NamedTuple):
 
 
 def group_metadata(owner: Owner) -> bytes:
-    """The consumer group's metadata as librdkafka serialises it, version 2, without static membership.
+    """The consumer group's metadata as librdkafka serialises it, version 2, without static
+    membership.
 
     `CGMDv2:` | generation i32 little-endian | group, 0 | member, 0 | 1 (no instance id)
     """
-    return b"CGMDv2:" + struct.pack("<i", owner.generation) + owner.group.encode() + b"\0" + owner.member.encode() + b"\0\x01"
+    return (
+        b"CGMDv2:"
+        + struct.pack("<i", owner.generation)
+        + owner.group.encode()
+        + b"\0"
+        + owner.member.encode()
+        + b"\0\x01"
+    )
 
 
 def check_group_metadata(client: Mapping[str, Any], group: str) -> None:
@@ -75,7 +99,8 @@ def check_group_metadata(client: Mapping[str, Any], group: str) -> None:
     Raises
     ------
     Ended
-        If a consumer that has not joined yet describes itself otherwise than `group_metadata` would.
+        If a consumer that has not joined yet describes itself otherwise than `group_metadata`
+        would.
     """
     consumer = Consumer({**client, "group.id": group})
     theirs = consumer.consumer_group_metadata()
@@ -83,14 +108,17 @@ def check_group_metadata(client: Mapping[str, Any], group: str) -> None:
     ours = group_metadata(Owner(group, -1, ""))
     if theirs != ours:
         msg = (
-            f"this librdkafka writes consumer-group metadata as {theirs!r}, expected {ours!r}: flushes could not be fenced; "
+            f"this librdkafka writes consumer-group metadata as {theirs!r}, expected {ours!r}: "
+            "flushes could not be fenced; "
             "install a confluent-kafka that this release was tested with (2.8 to 2.16)"
         )
         raise Ended(msg)
 
 
 class Transactions:
-    """One transactional producer per worker; `transactional_id` is stable, so a restart ends its own open transaction at once."""
+    """One transactional producer per worker; `transactional_id` is stable, so a restart ends its
+    own open transaction at once.
+    """
 
     def __init__(self, client: Mapping[str, Any], transactional_id: str) -> None:
         self.transactional_id = transactional_id
@@ -117,11 +145,16 @@ class Transactions:
             except KafkaException as failure:
                 error: KafkaError = failure.args[0]
                 if not error.retriable() or time.monotonic() > deadline:
-                    msg = f"could not take the transactional id {self.transactional_id}: {error.str()}"
+                    msg = (
+                        f"could not take the transactional id {self.transactional_id}: "
+                        f"{error.str()}"
+                    )
                     raise Ended(msg) from None
         self._producer, self._spoilt = producer, False
 
-    def commit(self, changes: Iterable[Rows], offsets: Mapping[tuple[str, int], int], owner: Owner) -> dict[tuple[str, int], int]:
+    def commit(
+        self, changes: Iterable[Rows], offsets: Mapping[tuple[str, int], int], owner: Owner
+    ) -> dict[tuple[str, int], int]:
         """Steps 1 to 4 of a flush; returns the last offset written per (topic, partition).
 
         Raises
@@ -147,15 +180,24 @@ class Transactions:
         try:
             producer.begin_transaction()  # 1
             _produce(producer, changes, delivered)  # 2
-            # subtle: all rows must be in the log before 3, or a new owner could measure the log's end without them
+            # subtle: all rows must be in the log before 3, or a new owner could measure the log's
+            # end without them
             if producer.flush(DEADLINE_S) > 0 or failed:
                 reason = failed[0].str() if failed else f"not written within {DEADLINE_S:g} s"
                 msg = f"records of the flush were not delivered: {reason}"
                 self._abort(producer)
                 self._spoilt = True
                 raise Undone(msg)
-            positions = [TopicPartition(topic, partition, offset) for (topic, partition), offset in offsets.items()]
-            _patiently(lambda: producer.send_offsets_to_transaction(positions, group_metadata(owner), CALL_TIMEOUT_S))  # 3
+            positions = [
+                TopicPartition(topic, partition, offset)
+                for (topic, partition), offset in offsets.items()
+            ]
+            # 3
+            _patiently(
+                lambda: producer.send_offsets_to_transaction(
+                    positions, group_metadata(owner), CALL_TIMEOUT_S
+                )
+            )
             _patiently(lambda: producer.commit_transaction(CALL_TIMEOUT_S))  # 4
         except KafkaException as failure:
             self._answer(producer, failure.args[0])
@@ -164,7 +206,10 @@ class Transactions:
     def _answer(self, producer: Producer, error: KafkaError) -> None:
         name = error.name()
         if error.fatal() or name in _FENCED:
-            msg = f"the transactional id {self.transactional_id} was taken over or failed for good: {error.str()}"
+            msg = (
+                f"the transactional id {self.transactional_id} was taken over or failed for good: "
+                f"{error.str()}"
+            )
             raise Ended(msg)
         if name in _LOST:
             self._abort(producer)
@@ -186,7 +231,9 @@ class Transactions:
 
 
 def _produce(producer: Producer, changes: Iterable[Rows], delivered: Any) -> None:
-    """Queue the records; of each partition's only the last reports its offset, since a partition keeps the order."""
+    """Queue the records; of each partition's only the last reports its offset, since a partition
+    keeps the order.
+    """
     for topic, partition, rows in changes:
         last = len(rows) - 1
         for number, (key, value) in enumerate(rows):

@@ -10,9 +10,11 @@ _WITHOUT_LEADER = {"NOT_LEADER_FOR_PARTITION", "LEADER_NOT_AVAILABLE"}
 
 
 def measure_range(consumer: Consumer, topic: str, number: int) -> tuple[int, int]:
-    """First offset and end; the end is that of committed records where the consumer reads only those.
+    """First offset and end; the end is that of committed records where the consumer reads only
+    those.
 
-    A topic that was just made, or whose broker has just come back, has no leader yet: it is asked again for `CALL_TIMEOUT_S` seconds.
+    A topic that was just made, or whose broker has just come back, has no leader yet: it is asked
+    again for `CALL_TIMEOUT_S` seconds.
 
     Raises
     ------
@@ -22,10 +24,15 @@ def measure_range(consumer: Consumer, topic: str, number: int) -> tuple[int, int
     deadline = time.monotonic() + CALL_TIMEOUT_S
     while True:
         try:
-            low, end = consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=CALL_TIMEOUT_S)
+            low, end = consumer.get_watermark_offsets(
+                TopicPartition(topic, number), timeout=CALL_TIMEOUT_S
+            )
         except KafkaException as failure:
             error: KafkaError = failure.args[0]
-            if not (error.retriable() or error.name() in _WITHOUT_LEADER) or time.monotonic() > deadline:
+            if (
+                not (error.retriable() or error.name() in _WITHOUT_LEADER)
+                or time.monotonic() > deadline
+            ):
                 raise
             time.sleep(AGAIN_S)
         else:

@@ -1,7 +1,7 @@
 """Catalogue: what can be shown, in memory in every worker, from the `items` topic.
 
-Only items that were described, and say that they are available, can be shown. For users who produce no items at all, whatever was seen in
-impressions or is named by a request can be.
+Only items that were described, and say that they are available, can be shown. For users who produce
+no items at all, whatever was seen in impressions or is named by a request can be.
 """
 
 import time
@@ -31,13 +31,20 @@ class CatalogueView:
         self._withdrawn: set[str] = set()
 
     def apply(self, records: Iterable[Any]) -> None:
-        """Records of the items topic (confluent-kafka messages); what cannot be read is left out here and is a dead letter elsewhere."""
+        """Records of the items topic (confluent-kafka messages); what cannot be read is left out
+        here and is a dead letter elsewhere.
+        """
         for record in records:
             key = record.key()
             if not key:
                 continue
             _kind, ms = record.timestamp()
-            self.put(key.decode(errors="replace"), record.value(), ms / 1000.0 if ms > 0 else time.time(), record.partition())
+            self.put(
+                key.decode(errors="replace"),
+                record.value(),
+                ms / 1000.0 if ms > 0 else time.time(),
+                record.partition(),
+            )
 
     def put(self, item_id: str, value: bytes | None, at_s: float, partition: int = 0) -> None:
         """An item's record; no value withdraws it."""

@@ -1,7 +1,8 @@
 """View: the global counts in memory, from the committed counts changelog; the same in every worker.
 
-Each partition holds its own counts of the events it saw; the global count of (segment, item) is the sum over partitions, so a record that
-replaces a partition's row changes the sum by the difference. With a half-life, discounted counts are kept beside them at one common time.
+Each partition holds its own counts of the events it saw; the global count of (segment, item) is the
+sum over partitions, so a record that replaces a partition's row changes the sum by the difference.
+With a half-life, discounted counts are kept beside them at one common time.
 """
 
 import time
@@ -14,14 +15,21 @@ from numpy.typing import NDArray
 
 from bandits.counts import Counts
 from streams.config import Settings
-from streams.counting.rows import COUNTS_PREFIX, RowError, decode_count, decode_count_key, decode_counts
+from streams.counting.rows import (
+    COUNTS_PREFIX,
+    RowError,
+    decode_count,
+    decode_count_key,
+    decode_counts,
+)
 from streams.kafka.names import changelog_topics
 from streams.kafka.topic_follower import Tail
 from streams.serving.pending_impressions import Ripening
 from streams.serving.recent_counts import COLUMNS, EXAMINED, Memories
 
 Floats = NDArray[np.float64]
-REBASE_HALF_LIVES = 16.0  # the common time moves on after this many: 2^16 is far from the ends of a float
+# the common time moves on after this many: 2^16 is far from the ends of a float
+REBASE_HALF_LIVES = 16.0
 
 
 class Index:
@@ -51,7 +59,11 @@ class CountsView:
     """Counts as arrays (n_segments, n_items), columns by `items`, which others may extend."""
 
     def __init__(
-        self, items: Index, half_life_s: float | None = None, ripening: Ripening | None = None, memories: Sequence[float] = ()
+        self,
+        items: Index,
+        half_life_s: float | None = None,
+        ripening: Ripening | None = None,
+        memories: Sequence[float] = (),
     ) -> None:
         self.segments = Index()
         self.live = False  # whether what comes now is fresh: false while an old log is read
@@ -60,21 +72,30 @@ class CountsView:
         self.at_s = 0.0  # that the discounted counts are seen from
         self._half_life_s = half_life_s
         self._ripening = ripening
-        self._columns = len(COLUMNS) if half_life_s is None else 2 * len(COLUMNS)  # totals, then discounted
+        # totals, then discounted
+        self._columns = len(COLUMNS) if half_life_s is None else 2 * len(COLUMNS)
         self._slots: dict[tuple[int, bytes], int] = {}  # (partition, key) -> row of the next two
         self._cells: NDArray[np.int64] = np.zeros((256, 2), dtype=np.int64)  # (segment, item)
         self._last: Floats = np.zeros((256, self._columns))  # as added to the sums
         self._sums: Floats = np.zeros((self._columns, 16, 256))
-        # subtle: a half-life of the policy file is what its operator wants to forget by; else change is looked for
+        # subtle: a half-life of the policy file is what its operator wants to forget by; else
+        # change is looked for
         self._memories = Memories(memories, (16, 256)) if memories and half_life_s is None else None
 
     def apply(self, records: Sequence[Message]) -> None:
         """Records of the counts changelog, in order (confluent-kafka messages)."""
-        columns = map(Message.partition, records), map(Message.key, records), map(Message.value, records)
+        columns = (
+            map(Message.partition, records),
+            map(Message.key, records),
+            map(Message.value, records),
+        )
         rows = {
             (partition, key): value
             for partition, key, value in zip(*columns, strict=True)
-            if value is not None and key is not None and partition is not None and key.startswith(COUNTS_PREFIX)
+            if value is not None
+            and key is not None
+            and partition is not None
+            and key.startswith(COUNTS_PREFIX)
         }
         if rows:
             self._add(rows, time.time())
@@ -126,7 +147,9 @@ class CountsView:
             self._ripening.clicked(delays)
 
     def counts(self, now_s: float) -> Counts:
-        """The global counts, (n_segments, n_items), fresh looks as `unripe`; with a half-life `recent` holds them discounted to `now_s`."""
+        """The global counts, (n_segments, n_items), fresh looks as `unripe`; with a half-life
+        `recent` holds them discounted to `now_s`.
+        """
         self._reserve()
         shape = len(self.segments), len(self.items)
         sums = self._sums[:, : shape[0], : shape[1]]
@@ -134,14 +157,20 @@ class CountsView:
         recent = [] if self._memories is None else self._memories.turn(unripe, now_s)
         if self._half_life_s is not None:
             recent = [sums[len(COLUMNS) :] * 2.0 ** ((self.at_s - now_s) / self._half_life_s)]
-        return _counts(sums, unripe)._replace(recent=tuple(_counts(memory, unripe) for memory in recent))
+        return _counts(sums, unripe)._replace(
+            recent=tuple(_counts(memory, unripe) for memory in recent)
+        )
 
     def _reserve(self) -> None:
         _, rows, columns = self._sums.shape
         need_rows, need_columns = len(self.segments), len(self.items)
         if need_rows <= rows and need_columns <= columns:
             return
-        shape = self._columns, 2 * need_rows if need_rows > rows else rows, 2 * need_columns if need_columns > columns else columns
+        shape = (
+            self._columns,
+            2 * need_rows if need_rows > rows else rows,
+            2 * need_columns if need_columns > columns else columns,
+        )
         grown = np.zeros(shape)
         grown[:, :rows, :columns] = self._sums
         self._sums = grown
@@ -161,11 +190,14 @@ class CountsView:
 def _counts(sums: Floats, unripe: Floats) -> Counts:
     """Copies; differences of floats may leave -1e-17, and only values may be negative."""
     impressions, clicks, conversions, examined = np.maximum(sums[[0, 1, 2, EXAMINED]], 0.0)
-    return Counts(impressions, clicks, conversions, sums[3].copy(), examined, np.minimum(unripe, examined))
+    return Counts(
+        impressions, clicks, conversions, sums[3].copy(), examined, np.minimum(unripe, examined)
+    )
 
 
 def read_counts(settings: Settings, segment: str | None = None) -> Iterator[dict[str, Any]]:
-    """The global counts as `stats export` prints them: committed changelog rows summed over partitions, sorted by segment and item.
+    """The global counts as `stats export` prints them: committed changelog rows summed over
+    partitions, sorted by segment and item.
 
     Nothing where there is no changelog yet.
     """
@@ -181,14 +213,18 @@ def read_counts(settings: Settings, segment: str | None = None) -> Iterator[dict
         while not tail.at_end():
             for record in tail.read():
                 if record.key()[:1] == COUNTS_PREFIX and record.value() is not None:
-                    rows[record.partition(), record.key()] = np.array(decode_count(record.value()).totals())
+                    rows[record.partition(), record.key()] = np.array(
+                        decode_count(record.value()).totals()
+                    )
     finally:
         tail.close()
     sums: dict[tuple[str, str], Floats] = {}
     for (_partition, key), totals in rows.items():
         name = decode_count_key(key)
         sums[name] = sums[name] + totals if name in sums else totals
-    for (segment_name, item_id), (impressions, clicks, conversions, value, _examined) in sorted(sums.items()):
+    for (segment_name, item_id), (impressions, clicks, conversions, value, _examined) in sorted(
+        sums.items()
+    ):
         if segment is None or segment == segment_name:
             yield {
                 "segment": segment_name,

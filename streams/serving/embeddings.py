@@ -1,8 +1,10 @@
-"""Vectors: the embeddings of the release in force, in every worker, from `item-embeddings` and `encoder-releases`.
+"""Vectors: the embeddings of the release in force, in every worker, from `item-embeddings` and
+`encoder-releases`.
 
-A release is in force once its record stands up, its folder (where this worker can see it) has every byte of its manifest, and all its
-embeddings are in: `encoder.serving.verify` decides. Until then, and when it is refused, the one before stays. The swap is one reference.
-Without any release the vectors that items bring themselves are used, if all have the same length.
+A release is in force once its record stands up, its folder (where this worker can see it) has every
+byte of its manifest, and all its embeddings are in: `encoder.serving.verify` decides. Until then,
+and when it is refused, the one before stays. The swap is one reference. Without any release the
+vectors that items bring themselves are used, if all have the same length.
 """
 
 import logging
@@ -35,7 +37,8 @@ class VectorsView:
     ) -> None:
         self.assembly = ReleaseAssembly()
         self.version = 0
-        self.hashes: dict[tuple[str, str], str] = {}  # (release, item) -> hash of the text that was embedded
+        # (release, item) -> hash of the text that was embedded
+        self.hashes: dict[tuple[str, str], str] = {}
         self._catalogue = catalogue
         self._releases_topic = releases_topic
         self._releases_dir = releases_dir
@@ -63,15 +66,21 @@ class VectorsView:
         return None if version is None else self._artifacts.get(version)
 
     def apply(self, records: Iterable[Any]) -> None:
-        """Records of both topics (confluent-kafka messages); broken ones change nothing and are said."""
+        """Records of both topics (confluent-kafka messages); broken ones change nothing and are
+        said.
+        """
         for record in records:
             try:
                 if record.topic() == self._releases_topic:
                     self.put_release(record.value())
                 else:
-                    self.put_embedding((record.key() or b"").decode(errors="replace"), record.value())
+                    self.put_embedding(
+                        (record.key() or b"").decode(errors="replace"), record.value()
+                    )
             except WireError as error:
-                log.warning("%s[%d] %d: %s", record.topic(), record.partition(), record.offset(), error)
+                log.warning(
+                    "%s[%d] %d: %s", record.topic(), record.partition(), record.offset(), error
+                )
             self.version += 1
 
     def put_embedding(self, item_id: str, value: bytes | None) -> None:
@@ -96,23 +105,35 @@ class VectorsView:
             except ArtifactError as error:
                 log.warning("release %s: %s", release.version, error)
             else:
-                decision = self.assembly.add_stored(release.version, stored.ids, stored.matrix) or decision
+                decision = (
+                    self.assembly.add_stored(release.version, stored.ids, stored.matrix) or decision
+                )
         self._say(decision)
 
     def matrix(self) -> NDArray[np.float32] | None:
-        """(n_items, d) unit rows by the columns of the counts, zero rows where there is no vector; None without any."""
+        """(n_items, d) unit rows by the columns of the counts, zero rows where there is no vector;
+        None without any.
+        """
         state = (self.version, self._catalogue.version, len(self.items))
         if state != self._cached:
             self._cached = state
             current = self.assembly.current()
-            self._matrix = current.take(self.items.names)[0] if current is not None else self._own_vectors()
+            self._matrix = (
+                current.take(self.items.names)[0] if current is not None else self._own_vectors()
+            )
         return self._matrix
 
     def _open(self, release: Release) -> str | None:
-        """Hash of the release's manifest where its folder is here; a folder that is broken has none that fits."""
+        """Hash of the release's manifest where its folder is here; a folder that is broken has none
+        that fits.
+        """
         path = self._releases_dir / release.artifact
         if not path.is_dir():
-            log.warning("release %s: no folder %s here; new items cannot be embedded by this worker", release.version, release.artifact)
+            log.warning(
+                "release %s: no folder %s here; new items cannot be embedded by this worker",
+                release.version,
+                release.artifact,
+            )
             return None
         try:
             self._artifacts[release.version] = load(path, release.sha256)
@@ -123,10 +144,13 @@ class VectorsView:
 
     def _say(self, decision: Decision | None) -> None:
         if decision is not None and (decision.version, decision.state) != self._said:
-            self._said = decision.version, decision.state  # not once per vector that is still missing
+            # not once per vector that is still missing
+            self._said = decision.version, decision.state
             self._decided(decision.state)
             level = logging.ERROR if decision.state == "refused" else logging.INFO
-            log.log(level, "release %s is %s: %s", decision.version, decision.state, decision.reason)
+            log.log(
+                level, "release %s is %s: %s", decision.version, decision.state, decision.reason
+            )
 
     def _own_vectors(self) -> NDArray[np.float32] | None:
         own = {name: item.vector for name, item in self._catalogue.described.items() if item.vector}

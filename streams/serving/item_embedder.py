@@ -1,8 +1,10 @@
-"""Arrivals: items that lack a vector of the release in force are embedded by the worker that owns their partition of `items`.
+"""Arrivals: items that lack a vector of the release in force are embedded by the worker that owns
+their partition of `items`.
 
-What is missing follows from the views alone: an item is due if no vector of the release in force was made from its present text. So a
-restart, a move of partitions and a new release need no memory of what was done; a vector made twice is the same vector.
-The model runs in a thread of its own, never on the event loop. Items that bring a vector of the release's length keep it.
+What is missing follows from the views alone: an item is due if no vector of the release in force
+was made from its present text. So a restart, a move of partitions and a new release need no memory
+of what was done; a vector made twice is the same vector. The model runs in a thread of its own,
+never on the event loop. Items that bring a vector of the release's length keep it.
 """
 
 import asyncio
@@ -41,7 +43,14 @@ class Due(NamedTuple):
 class Arrivals:
     """Embeds what is due and produces it to `item-embeddings`."""
 
-    def __init__(self, client: Mapping[str, Any], topic: str, catalogue: CatalogueView, vectors: VectorsView, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        client: Mapping[str, Any],
+        topic: str,
+        catalogue: CatalogueView,
+        vectors: VectorsView,
+        metrics: Metrics,
+    ) -> None:
         self._topic = topic
         self._catalogue = catalogue
         self._vectors = vectors
@@ -50,10 +59,13 @@ class Arrivals:
         self._embedder: tuple[str, Embedder] | None = None
         self._refused: set[str] = set()  # releases whose model cannot be loaded here: said once
         self._looked_at: tuple[Any, ...] | None = None
-        self._sent: dict[str, tuple[str, str]] = {}  # item -> (release, hash) that is on its way through the topic
+        # item -> (release, hash) that is on its way through the topic
+        self._sent: dict[str, tuple[str, str]] = {}
 
     async def run(self, owned: Callable[[], set[int]], settled: Callable[[], bool]) -> None:
-        """Look for what is due, for ever; `owned` gives this worker's partitions of `items`, `settled` whether the views are read."""
+        """Look for what is due, for ever; `owned` gives this worker's partitions of `items`,
+        `settled` whether the views are read.
+        """
         loop = asyncio.get_running_loop()
         with ThreadPoolExecutor(1, thread_name_prefix="embed") as thread:
             while True:
@@ -67,10 +79,14 @@ class Arrivals:
                 if not due:
                     self._looked_at = state
                     continue
-                await loop.run_in_executor(thread, self._embed, artifact, self._vectors.encoder, due)
+                await loop.run_in_executor(
+                    thread, self._embed, artifact, self._vectors.encoder, due
+                )
 
     def due(self, partitions: set[int], most: int) -> list[Due]:
-        """Up to `most` items of these partitions without a vector of the release in force made from their present text."""
+        """Up to `most` items of these partitions without a vector of the release in force made from
+        their present text.
+        """
         version = self._vectors.encoder
         found: list[Due] = []
         for item_id, item in self._catalogue.described.items():
@@ -99,7 +115,12 @@ class Arrivals:
             return
         for each, vector in zip(due, vectors, strict=True):
             own = np.asarray(each.item.vector, dtype=np.float32) if each.item.vector else None
-            if own is not None and own.shape == vector.shape and np.isfinite(own).all() and np.linalg.norm(own) > 0:
+            if (
+                own is not None
+                and own.shape == vector.shape
+                and np.isfinite(own).all()
+                and np.linalg.norm(own) > 0
+            ):
                 vector = own / np.linalg.norm(own)
             record = ItemEmbedding(each.item.item_id, version, encode_vector(vector), each.hash)
             self._producer.produce(self._topic, encode_record(record), each.item.item_id.encode())

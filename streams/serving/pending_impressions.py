@@ -1,9 +1,12 @@
-"""Ripening: fresh impressions are not failures yet. How many looks of each (segment, item) still wait for a click that may come.
+"""Ripening: fresh impressions are not failures yet. How many looks of each (segment, item) still
+wait for a click that may come.
 
-    unripe = sum over recent looks of w (1 - F(age))      F: share of clicks that have come by that age, learned from clicks counted here
+    unripe = sum over recent looks of w (1 - F(age))      F: share of clicks that have come by that
+                                                          age, learned from clicks counted here
 
-The age of a look is taken from when its count reached this worker's view. Kept in memory: a worker that starts takes all looks for ripe.
-The mathematics is `bandits.learning.delay`; this file keeps the looks, in buckets of time, and a sample of the clicks.
+The age of a look is taken from when its count reached this worker's view. Kept in memory: a worker
+that starts takes all looks for ripe. The mathematics is `bandits.learning.delay`; this file keeps
+the looks, in buckets of time, and a sample of the clicks.
 """
 
 import math
@@ -21,7 +24,9 @@ BUCKET_S = 1.0
 SHORTEST_S = 0.1  # of the delays that are told apart
 PRIOR_MEAN_S = 10.0  # worth ten clicks (`bandits.learning.delay`): gone after the first hundred
 CLICKS_KEPT = 5000
-MAX_ENTRIES = 200_000  # (bucket, cell) pairs kept, 35 ms to add up; the oldest bucket goes first: its looks are taken for ripe
+# (bucket, cell) pairs kept, 35 ms to add up; the oldest bucket goes first: its looks are taken for
+# ripe
+MAX_ENTRIES = 200_000
 RELEARN_S = 5.0  # or twice the clicks
 FIRST_CLICKS = 20
 
@@ -32,22 +37,25 @@ Looks = tuple[Ints, Ints, Floats]  # segments, items, looks: (n,) each
 class ClickSample:
     """Delays of clicks on the impressions of the last window, `CLICKS_KEPT` at most.
 
-    Subtle: sampled by the time of the impression, and evenly among impressions of about one time. The last clicks alone would not do: on
-    a busy site they all follow impressions of the last seconds, and nothing could be said of longer delays.
+    Subtle: sampled by the time of the impression, and evenly among impressions of about one time.
+    The last clicks alone would not do: on a busy site they all follow impressions of the last
+    seconds, and nothing could be said of longer delays.
     """
 
     PARTS = 64  # of the window
 
     def __init__(self, window_s: float) -> None:
         self._part_s = window_s / self.PARTS
-        self._parts: dict[int, tuple[float, list[tuple[float, float]]]] = {}  # part of time -> (share kept, clicks)
+        # part of time -> (share kept, clicks)
+        self._parts: dict[int, tuple[float, list[tuple[float, float]]]] = {}
         self._random = random.Random(0)
 
     def add(self, clicks: Sequence[tuple[float, float]]) -> None:
         """Clicks: (delay, time of the impression)."""
         begin_s, share, kept = math.inf, 1.0, list[tuple[float, float]]()
         for click in clicks:
-            if not 0.0 <= click[1] - begin_s < self._part_s:  # one after the other they are nearly always of one part
+            # one after the other they are nearly always of one part
+            if not 0.0 <= click[1] - begin_s < self._part_s:
                 part = int(click[1] // self._part_s)
                 begin_s = part * self._part_s
                 share, kept = self._parts.setdefault(part, (1.0, []))
@@ -55,14 +63,19 @@ class ClickSample:
                 kept.append(click)
         while len(self) > CLICKS_KEPT:
             fullest, (share, kept) = max(self._parts.items(), key=lambda part: len(part[1][1]))
-            self._parts[fullest] = share / 2, [click for click in kept if self._random.random() < 0.5]
+            self._parts[fullest] = (
+                share / 2,
+                [click for click in kept if self._random.random() < 0.5],
+            )
         newest = max(self._parts, default=0)
         for part in [part for part in self._parts if part < newest - self.PARTS]:
             del self._parts[part]
 
     def arrays(self) -> tuple[Floats, Floats]:
         """Delays and times of the impression, (n,) each."""
-        delays_s, seen_s = np.array([click for _, kept in self._parts.values() for click in kept]).reshape(-1, 2).T
+        delays_s, seen_s = (
+            np.array([click for _, kept in self._parts.values() for click in kept]).reshape(-1, 2).T
+        )
         return delays_s, seen_s
 
     def __len__(self) -> int:
@@ -75,7 +88,8 @@ class Ripening:
     def __init__(self, window_s: float) -> None:
         self._window_s = window_s
         self._edges_s = log_edges(SHORTEST_S, window_s)
-        self._buckets: deque[tuple[float, list[Looks]]] = deque()  # (end of the bucket, looks), all but the last added up by cell
+        # (end of the bucket, looks), all but the last added up by cell
+        self._buckets: deque[tuple[float, list[Looks]]] = deque()
         self._entries = 0
         self._clicks = ClickSample(window_s)
         self._delays: Delays | None = None
@@ -83,7 +97,9 @@ class Ripening:
         self._learned_from = 0  # clicks
 
     def looked(self, segments: Ints, items: Ints, looks: Floats, now_s: float) -> None:
-        """More looks of some cells, weighted by examination, became known now: (n,) each; what is not above 0 is passed over."""
+        """More looks of some cells, weighted by examination, became known now: (n,) each; what is
+        not above 0 is passed over.
+        """
         if not self._buckets or now_s >= self._buckets[-1][0]:
             self._close()
             self._buckets.append((now_s + BUCKET_S, []))
@@ -110,7 +126,9 @@ class Ripening:
                 cells.append((segments * shape[1] + items)[there])
                 weights.append(looks[there])
                 ages_s.append(np.full(int(there.sum()), max(0.0, now_s - end_s + BUCKET_S / 2)))
-        return unripe_looks(delays, np.concatenate(ages_s), np.concatenate(weights), np.concatenate(cells), shape)
+        return unripe_looks(
+            delays, np.concatenate(ages_s), np.concatenate(weights), np.concatenate(cells), shape
+        )
 
     def _close(self) -> None:
         """Add up the looks of the last bucket by cell."""
@@ -128,12 +146,18 @@ class Ripening:
         self._entries -= sum(looks.size for _, _, looks in parts)
 
     def _learned(self, now_s: float) -> Delays:
-        if self._delays is None or now_s >= self._relearn_at_s or len(self._clicks) >= 2 * self._learned_from + FIRST_CLICKS:
+        if (
+            self._delays is None
+            or now_s >= self._relearn_at_s
+            or len(self._clicks) >= 2 * self._learned_from + FIRST_CLICKS
+        ):
             self._relearn_at_s = now_s + RELEARN_S
             self._learned_from = len(self._clicks)
             delays_s, seen_s = self._clicks.arrays()
             ages_s = np.maximum(now_s - seen_s, delays_s)
-            self._delays = learn_delays(delays_s, ages_s, self._edges_s, prior_mean_s=min(PRIOR_MEAN_S, self._window_s))
+            self._delays = learn_delays(
+                delays_s, ages_s, self._edges_s, prior_mean_s=min(PRIOR_MEAN_S, self._window_s)
+            )
             # looks that are older than nearly all clicks are ripe: nothing to remember
             done = self._delays.edges_s[np.searchsorted(self._delays.cdf, 0.99)]
             while self._buckets and now_s - self._buckets[0][0] > done:

@@ -1,13 +1,16 @@
-"""Memories: recent counts beside all counts, so that policies can tell when the world has changed (`bandits.learning.change_detection`).
+"""Memories: recent counts beside all counts, so that policies can tell when the world has changed
+(`bandits.learning.change_detection`).
 
     memory <- memory * 2 ** (- clicks since / half-life) + what has come since
 
-Half-lives are in clicks of the whole site (`bandits.simulation.learner.MEMORIES`). A look fades from when it is ripe, as in `bandits.simulation.learner`: its
-click, if one comes, comes with it and not after it. Clicks and looks reach a worker by different topics, so a memory that is shorter than
-the lag between them would see changes that are none: the shortest does not halve faster than in `SHORTEST_S`, however many clicks come.
+Half-lives are in clicks of the whole site (`bandits.simulation.learner.MEMORIES`). A look fades
+from when it is ripe, as in `bandits.simulation.learner`: its click, if one comes, comes with it and
+not after it. Clicks and looks reach a worker by different topics, so a memory that is shorter than
+the lag between them would see changes that are none: the shortest does not halve faster than in
+`SHORTEST_S`, however many clicks come.
 
-Kept in memory, from the increments that reach this worker's view: a worker that starts has empty ones, which say nothing, and forgets as
-soon as it has seen a change itself.
+Kept in memory, from the increments that reach this worker's view: a worker that starts has empty
+ones, which say nothing, and forgets as soon as it has seen a change itself.
 """
 
 from collections.abc import Sequence
@@ -19,7 +22,8 @@ Floats = NDArray[np.float64]
 IMPRESSIONS, CLICKS, CONVERSIONS, VALUE, EXAMINED = COLUMNS = range(5)
 LOOKS = [IMPRESSIONS, EXAMINED]
 SHORTEST_S = 60.0
-MAX_CELLS = 800_000  # (segment, item) pairs, 50 ms a turn on the event loop; beyond, memories are left out
+# (segment, item) pairs, 50 ms a turn on the event loop; beyond, memories are left out
+MAX_CELLS = 800_000
 
 
 class Memories:
@@ -42,16 +46,20 @@ class Memories:
         self._sums = _grown(self._sums, shape)
         self._since = _grown(self._since, shape)
 
-    def add(self, segments: NDArray[np.int64], items: NDArray[np.int64], increments: Floats) -> None:
+    def add(
+        self, segments: NDArray[np.int64], items: NDArray[np.int64], increments: Floats
+    ) -> None:
         """Increments (n, columns) of cells (n,)."""
         if self._sums is not None:
             for column in COLUMNS:
                 np.add.at(self._since[column], (segments, items), increments[:, column])
 
     def turn(self, unripe: Floats, now_s: float) -> list[Floats]:
-        """Fade, take in what has come and is ripe now, and return the memories, shortest first: each (columns, n_segments, n_items).
+        """Fade, take in what has come and is ripe now, and return the memories, shortest first:
+        each (columns, n_segments, n_items).
 
-        Looks that are `unripe` (n_segments, n_items) are in every one of them, unfaded. None while there is too much to remember.
+        Looks that are `unripe` (n_segments, n_items) are in every one of them, unfaded. None while
+        there is too much to remember.
         """
         if self._sums is None:
             return []

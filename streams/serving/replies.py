@@ -1,7 +1,9 @@
-"""Replies: slates on their way out (and dead letters of items), by an idempotent producer that waits for no flush.
+"""Replies: slates on their way out (and dead letters of items), by an idempotent producer that
+waits for no flush.
 
-A flush makes a request's offset durable only once its reply is delivered: `wait` is called before the transaction. A reply that could
-not be delivered undoes the flush, so that the request is read and answered again.
+A flush makes a request's offset durable only once its reply is delivered: `wait` is called before
+the transaction. A reply that could not be delivered undoes the flush, so that the request is read
+and answered again.
 """
 
 import functools
@@ -42,7 +44,9 @@ class Replies:
         self._waiting[self._sent] = None
         while True:
             try:
-                self._producer.produce(topic, value, key, on_delivery=functools.partial(self._delivered, self._sent))
+                self._producer.produce(
+                    topic, value, key, on_delivery=functools.partial(self._delivered, self._sent)
+                )
                 break
             except BufferError:
                 self._producer.poll(0.01)
@@ -56,13 +60,17 @@ class Replies:
         Undone
             If one was not: its request must be answered again.
         """
-        last = self._sent  # subtle: later ones may keep coming, so the producer's own flush would not end
+        # subtle: later ones may keep coming, so the producer's own flush would not end
+        last = self._sent
         deadline = time.monotonic() + 2 * DELIVERY_TIMEOUT_S
-        while (first := next(iter(self._waiting), last + 1)) <= last and time.monotonic() < deadline:
+        while (
+            first := next(iter(self._waiting), last + 1)
+        ) <= last and time.monotonic() < deadline:
             self._producer.poll(0.01)
         lost, self._lost = self._lost, None
         if first <= last or lost is not None:
-            msg = f"replies were not delivered: {lost.str() if lost is not None else f'{len(self._waiting)} are still on their way'}"
+            still = f"{len(self._waiting)} are still on their way"
+            msg = f"replies were not delivered: {still if lost is None else lost.str()}"
             raise Undone(msg)
 
     def _delivered(self, number: int, error: KafkaError | None, _message: Any) -> None:

@@ -1,4 +1,6 @@
-"""Responder: slate requests to slates. All requests of a chunk are scored together, segment by segment, from snapshots."""
+"""Responder: slate requests to slates. All requests of a chunk are scored together, segment by
+segment, from snapshots.
+"""
 
 import time
 from collections.abc import Iterable, Sequence
@@ -25,7 +27,9 @@ from streams.serving.user_profiles import Tastes
 
 
 class Responder:
-    """Answers from the views; the random generator is an argument, so that a replay draws what it drew."""
+    """Answers from the views; the random generator is an argument, so that a replay draws what it
+    drew.
+    """
 
     def __init__(
         self,
@@ -54,7 +58,15 @@ class Responder:
         began = time.perf_counter()
         requests = open_chunk(partition, chunk, now_s)
         for request, slate in zip(requests, self.slates(requests, rules, now_s), strict=True):
-            serve(partition, slate.slate_id, slate.segment, slate.policy_version, seconds(request.ts), rules, now_s)
+            serve(
+                partition,
+                slate.slate_id,
+                slate.segment,
+                slate.policy_version,
+                seconds(request.ts),
+                rules,
+                now_s,
+            )
             self._replies.send(self._topic, request.user_id.encode(), encode(slate))
         took_s = time.perf_counter() - began
         self._metrics.requests.inc(len(requests))
@@ -75,33 +87,64 @@ class Responder:
         for segment, places in by_segment.items():
             wanted = [requests[place] for place in places]
             candidates = [self._candidates(request) for request in wanted]
-            most = max((int(named[-1]) for named in candidates if named is not None and named.size), default=-1)
+            most = max(
+                (int(named[-1]) for named in candidates if named is not None and named.size),
+                default=-1,
+            )
             prepared = self.snapshots.get(segment, now_s, most)
-            asked = [self._ask(request, named, prepared) for request, named in zip(wanted, candidates, strict=True)]
+            asked = [
+                self._ask(request, named, prepared)
+                for request, named in zip(wanted, candidates, strict=True)
+            ]
             results = compose(prepared.snapshot, asked, self._rng)
             for place, request, result in zip(places, wanted, results, strict=True):
                 slates[place] = self._slate(request, segment, result, prepared.world.encoder, now_s)
         return [slates[place] for place in range(len(requests))]
 
     def _candidates(self, request: SlateRequest) -> NDArray[np.int64] | None:
-        """Numbers of the items that a request names and that can be shown; None if it names none."""
+        """Numbers of the items that a request names and that can be shown; None if it
+        names none.
+        """
         if request.candidates is None:
             return None
-        return numbers(self.counts.items.number(item_id) for item_id in request.candidates if self.catalogue.may_show(item_id))
+        return numbers(
+            self.counts.items.number(item_id)
+            for item_id in request.candidates
+            if self.catalogue.may_show(item_id)
+        )
 
-    def _ask(self, request: SlateRequest, candidates: NDArray[np.int64] | None, prepared: Prepared) -> Request:
+    def _ask(
+        self, request: SlateRequest, candidates: NDArray[np.int64] | None, prepared: Prepared
+    ) -> Request:
         n_items = prepared.world.counts.impressions.shape[1]
         exclude = numbers(self.counts.items.get(item_id) for item_id in request.exclude or ())
-        # subtle: the vectors of the snapshot, not those in force now: a release of another length may have been swapped since
-        taste = self.tastes.vector(request.user_id, prepared.world.catalogue.vectors, self.counts.items)
+        # subtle: the vectors of the snapshot, not those in force now: a release of another length
+        # may have been swapped since
+        taste = self.tastes.vector(
+            request.user_id, prepared.world.catalogue.vectors, self.counts.items
+        )
         return Request(request.k, candidates, exclude[exclude < n_items], taste)
 
-    def _slate(self, request: SlateRequest, segment: str, result: SlateResult, encoder: str | None, now_s: float) -> Slate:
+    def _slate(
+        self,
+        request: SlateRequest,
+        segment: str,
+        result: SlateResult,
+        encoder: str | None,
+        now_s: float,
+    ) -> Slate:
         names = self.counts.items.names
         places: Iterable[tuple[Any, ...]] = zip(
-            result.items.tolist(), result.scores.tolist(), result.propensities.tolist(), result.why, strict=True
+            result.items.tolist(),
+            result.scores.tolist(),
+            result.propensities.tolist(),
+            result.why,
+            strict=True,
         )
-        items = [SlateItem(names[item], at, score, propensity, why) for at, (item, score, propensity, why) in enumerate(places)]
+        items = [
+            SlateItem(names[item], at, score, propensity, why)
+            for at, (item, score, propensity, why) in enumerate(places)
+        ]
         return Slate(
             slate_id=request.request_id,
             request_id=request.request_id,

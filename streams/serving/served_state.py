@@ -1,12 +1,14 @@
-"""Snapshots: what the requests of one segment share, made beside the event loop and handed over when ready.
+"""Snapshots: what the requests of one segment share, made beside the event loop and handed over
+when ready.
 
     world      counts, catalogue, vectors and beliefs at one time: what all segments share
     snapshot   one segment of a world (`bandits.slates.serve.prepare`)
 
-When counts, items or vectors have changed, the next world and snapshots of the segments asked for lately are made in a thread, at most
-every `REFRESH_S`, or `REFRESH_SHARE` times what the last one took, whichever is more. Requests are answered from the old ones meanwhile:
-a large catalogue or a new release costs freshness, not latency. Only a segment that was never asked for waits for its snapshot, and a
-request that names items which are newer than the world.
+When counts, items or vectors have changed, the next world and snapshots of the segments asked for
+lately are made in a thread, at most every `REFRESH_S`, or `REFRESH_SHARE` times what the last one
+took, whichever is more. Requests are answered from the old ones meanwhile: a large catalogue or a
+new release costs freshness, not latency. Only a segment that was never asked for waits for its
+snapshot, and a request that names items which are newer than the world.
 """
 
 import time
@@ -29,7 +31,9 @@ from streams.serving.embeddings import VectorsView
 REFRESH_S = 0.5
 REFRESH_SHARE = 5.0
 MAX_SNAPSHOTS = 2000  # segments held ready; the one not asked for longest goes first
-MAX_CELLS = 4_000_000  # (segment, item) pairs held ready: a snapshot has some thirty arrays of n_items, so this is about 1 GB
+# (segment, item) pairs held ready: a snapshot has some thirty arrays of n_items, so this is about 1
+# GB
+MAX_CELLS = 4_000_000
 
 
 class World(NamedTuple):
@@ -53,7 +57,12 @@ class Snapshots:
     """Worlds and snapshots, newest ones first; all methods are called on the event loop."""
 
     def __init__(
-        self, config: SlateConfig, counts: CountsView, catalogue: CatalogueView, vectors: VectorsView, rng: np.random.Generator
+        self,
+        config: SlateConfig,
+        counts: CountsView,
+        catalogue: CatalogueView,
+        vectors: VectorsView,
+        rng: np.random.Generator,
     ) -> None:
         self._config = config
         self._counts = counts
@@ -77,10 +86,14 @@ class Snapshots:
             world = self._world = _world(*self._ingredients(now_s), self._config)
         held = self._prepared.pop(segment, None)
         if held is None or most_item >= held.world.counts.impressions.shape[1]:
-            held = _prepare(self._config, world, self._counts.segments.get(segment), now_s, self._rng)
+            held = _prepare(
+                self._config, world, self._counts.segments.get(segment), now_s, self._rng
+            )
         self._prepared[segment] = held  # at the end: asked for last
         self._asked.add(segment)
-        if len(self._prepared) > max(1, min(MAX_SNAPSHOTS, MAX_CELLS // max(1, world.counts.impressions.shape[1]))):
+        if len(self._prepared) > max(
+            1, min(MAX_SNAPSHOTS, MAX_CELLS // max(1, world.counts.impressions.shape[1]))
+        ):
             del self._prepared[next(iter(self._prepared))]
         return held
 
@@ -92,35 +105,71 @@ class Snapshots:
         """Take over what is ready; start the next if something changed and it is time."""
         if self._coming is not None and self._coming.done():
             self._world, made, took_s = self._coming.result()
-            # segments that nobody asked for meanwhile are let go: the next request makes them again, of the world of its time
-            kept = {segment: held for segment, held in self._prepared.items() if segment in made or segment in self._asked}
+            # segments that nobody asked for meanwhile are let go: the next request makes them
+            # again, of the world of its time
+            kept = {
+                segment: held
+                for segment, held in self._prepared.items()
+                if segment in made or segment in self._asked
+            }
             self._prepared = {segment: made.get(segment, held) for segment, held in kept.items()}
             self._coming = None
             self._next_at_s = now_s + max(REFRESH_S, REFRESH_SHARE * took_s)
-        if self._coming is None and self._world is not None and now_s >= self._next_at_s and self._state() != self._world.state:
-            segments = {segment: self._counts.segments.get(segment) for segment in self._asked if segment in self._prepared}
+        if (
+            self._coming is None
+            and self._world is not None
+            and now_s >= self._next_at_s
+            and self._state() != self._world.state
+        ):
+            segments = {
+                segment: self._counts.segments.get(segment)
+                for segment in self._asked
+                if segment in self._prepared
+            }
             self._asked = set()
-            self._coming = self._thread.submit(_make, *self._ingredients(now_s), self._config, segments, now_s, self._thread_rng)
+            self._coming = self._thread.submit(
+                _make, *self._ingredients(now_s), self._config, segments, now_s, self._thread_rng
+            )
 
     def _state(self) -> tuple[int, ...]:
-        return self._counts.version, self._catalogue.version, self._vectors.version, len(self._counts.items)
+        return (
+            self._counts.version,
+            self._catalogue.version,
+            self._vectors.version,
+            len(self._counts.items),
+        )
 
     def _ingredients(self, now_s: float) -> tuple[tuple[int, ...], Counts, Catalogue, str | None]:
         vectors = self._vectors.matrix()
         key = self._catalogue.version, len(self._counts.items)
         if self._arrays is None or self._arrays[0] != key:
             self._arrays = key, self._catalogue.catalogue(self._config.exclude, None)
-        return self._state(), self._counts.counts(now_s), self._arrays[1]._replace(vectors=vectors), self._vectors.encoder
+        return (
+            self._state(),
+            self._counts.counts(now_s),
+            self._arrays[1]._replace(vectors=vectors),
+            self._vectors.encoder,
+        )
 
 
-def _world(state: tuple[int, ...], counts: Counts, catalogue: Catalogue, encoder: str | None, config: SlateConfig) -> World:
+def _world(
+    state: tuple[int, ...],
+    counts: Counts,
+    catalogue: Catalogue,
+    encoder: str | None,
+    config: SlateConfig,
+) -> World:
     beliefs = learn(counts, config.priors, cast("Floats | None", catalogue.vectors))
     return World(state, counts, catalogue, beliefs, encoder)
 
 
-def _prepare(config: SlateConfig, world: World, segment: int | None, now_s: float, rng: np.random.Generator) -> Prepared:
+def _prepare(
+    config: SlateConfig, world: World, segment: int | None, now_s: float, rng: np.random.Generator
+) -> Prepared:
     known = segment if segment is not None and segment < world.counts.impressions.shape[0] else None
-    return Prepared(prepare(config, world.counts, known, world.catalogue, now_s, rng, world.beliefs), world)
+    return Prepared(
+        prepare(config, world.counts, known, world.catalogue, now_s, rng, world.beliefs), world
+    )
 
 
 def _make(
@@ -136,7 +185,9 @@ def _make(
     """In the thread: the next world and the snapshots of these segments."""
     began = time.perf_counter()
     world = _world(state, counts, catalogue, encoder, config)
-    made = {segment: _prepare(config, world, number, now_s, rng) for segment, number in segments.items()}
+    made = {
+        segment: _prepare(config, world, number, now_s, rng) for segment, number in segments.items()
+    }
     return world, made, time.perf_counter() - began
 
 

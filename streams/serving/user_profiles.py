@@ -1,9 +1,11 @@
-"""Taste: a user's vector, made from the items that the user clicked last, through the embeddings in force.
+"""Taste: a user's vector, made from the items that the user clicked last, through the embeddings in
+force.
 
     u = normalise( sum_j DECAY^j x_j )     j = 0 for the last click
 
-Ids are kept, not vectors: a new release changes every vector and loses nothing. Kept in the memory of the worker that owns the user's
-partition; after a restart or a move it starts empty and fills with the next clicks.
+Ids are kept, not vectors: a new release changes every vector and loses nothing. Kept in the memory
+of the worker that owns the user's partition; after a restart or a move it starts empty and fills
+with the next clicks.
 """
 
 import itertools
@@ -25,7 +27,8 @@ class Tastes:
 
     def __init__(self, users_kept: int = USERS_KEPT) -> None:
         self._users_kept = users_kept
-        self._clicked: dict[str, tuple[str, ...]] = {}  # the user whose last click is oldest stands first
+        # the user whose last click is oldest stands first
+        self._clicked: dict[str, tuple[str, ...]] = {}
 
     def clicked(self, clicks: Sequence[Feedback]) -> Sequence[Feedback]:
         """Note clicks and give them back."""
@@ -38,8 +41,12 @@ class Tastes:
             del clicked[user_id]
         return clicks
 
-    def vector(self, user_id: str, matrix: NDArray[np.float32] | None, items: Index) -> NDArray[np.float32] | None:
-        """(d,) unit vector by the rows of `matrix` (n_items, d); None for a user without clicks, or without vectors."""
+    def vector(
+        self, user_id: str, matrix: NDArray[np.float32] | None, items: Index
+    ) -> NDArray[np.float32] | None:
+        """(d,) unit vector by the rows of `matrix` (n_items, d); None for a user without clicks, or
+        without vectors.
+        """
         clicked = self._clicked.get(user_id)
         if not clicked or matrix is None:
             return None

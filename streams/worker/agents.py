@@ -1,4 +1,6 @@
-"""Agents: what Faust runs. Each reads chunks, or items one by one, and hands them to the engine; the tasks flush and forget."""
+"""Agents: what Faust runs. Each reads chunks, or items one by one, and hands them to the engine;
+the tasks flush and forget.
+"""
 
 import asyncio
 from typing import Any
@@ -12,7 +14,9 @@ FORGET_EVERY_S = 0.5
 
 
 def add_agents(app: faust.App, engine: Engine) -> None:
-    """One agent per source of counts and for requests; concurrency 1, since a partition's chunks must be applied in order."""
+    """One agent per source of counts and for requests; concurrency 1, since a partition's chunks
+    must be applied in order.
+    """
     for topic, source in sorted(engine.source.items()):
 
         async def agent(stream: Any, topic: str = topic) -> None:
@@ -21,14 +25,23 @@ def add_agents(app: faust.App, engine: Engine) -> None:
                 app.consumer.finished(topic)
                 await asyncio.sleep(0)  # a request may be waiting behind these counts
 
-        app.agent(app.topic(topic, key_serializer="raw", value_serializer="raw"), name=f"{source}-agent")(agent)
+        app.agent(
+            app.topic(topic, key_serializer="raw", value_serializer="raw"), name=f"{source}-agent"
+        )(agent)
 
     async def items(stream: Any) -> None:
         async for event in stream.events():
             message = event.message
-            engine.check_item(Place(message.topic, message.partition, message.offset), message.key, message.value)
+            engine.check_item(
+                Place(message.topic, message.partition, message.offset), message.key, message.value
+            )
 
-    app.agent(app.topic(engine.items_topic, key_serializer="raw", value_serializer="raw", allow_empty=True), name="items-agent")(items)
+    app.agent(
+        app.topic(
+            engine.items_topic, key_serializer="raw", value_serializer="raw", allow_empty=True
+        ),
+        name="items-agent",
+    )(items)
 
 
 def add_tasks(app: faust.App, engine: Engine) -> None:

@@ -1,4 +1,6 @@
-"""Engine: the parts of a worker put together, and what they ask of each other. Of Faust it knows the type of an assignment."""
+"""Engine: the parts of a worker put together, and what they ask of each other. Of Faust it knows
+the type of an assignment.
+"""
 
 import functools
 import logging
@@ -14,7 +16,13 @@ from faust.types import TP
 from bandits.simulation.learner import MEMORIES
 from bandits.slates.config import SlateConfig
 from streams.config import Settings, worker_name
-from streams.contract.topics import TOPICS, TopicNames, TopicsError, check_copartitioned, partition_counts
+from streams.contract.topics import (
+    TOPICS,
+    TopicNames,
+    TopicsError,
+    check_copartitioned,
+    partition_counts,
+)
 from streams.counting.attribution import REJECTED, count_clicks
 from streams.counting.chunk import CLICKS, IMPRESSIONS, REQUESTS, Chunk
 from streams.counting.consumer import Plan
@@ -46,17 +54,30 @@ log = logging.getLogger(__name__)
 
 PREFETCHED = 200_000  # records that librdkafka reads ahead, within 64 MiB
 REQUESTS_AT_ONCE = 500  # a request waits for the others of its chunk
-COUNTS_AHEAD = 6  # reads: the reading process works on while a flush encodes its rows on the event loop, 0.2 s at full speed
-MAX_IN_FLIGHT = 16  # chunks of counts that agents have not finished, and reads under way: more would only wait in memory
-FLUSHES_LEFT_OUT = 3  # in a row, while an old log is read: nobody waits for these counts, and each flush writes every changed row
-EXIT_STATUS = 70  # EX_SOFTWARE: the supervisor starts a new process, which restores what the log says
+# reads: the reading process works on while a flush encodes its rows on the event loop, 0.2 s at
+# full speed
+COUNTS_AHEAD = 6
+# chunks of counts that agents have not finished, and reads under way: more would only wait in
+# memory
+MAX_IN_FLIGHT = 16
+# in a row, while an old log is read: nobody waits for these counts, and each flush writes every
+# changed row
+FLUSHES_LEFT_OUT = 3
+# EX_SOFTWARE: the supervisor starts a new process, which restores what the log says
+EXIT_STATUS = 70
 
 
 class Engine:
     """One worker's state, readers and responder; the transport asks it what may flow."""
 
     def __init__(
-        self, settings: Settings, partitions: int, rules: Rules, responder: Responder, vectors: VectorsView, metrics: Metrics
+        self,
+        settings: Settings,
+        partitions: int,
+        rules: Rules,
+        responder: Responder,
+        vectors: VectorsView,
+        metrics: Metrics,
     ) -> None:
         names = TopicNames(settings.topic_prefix)
         client = settings.kafka_client()
@@ -66,7 +87,11 @@ class Engine:
         self.metrics = metrics
         self.responder = responder
         self._vectors = vectors
-        self.source: Mapping[str, str] = {names.impressions: IMPRESSIONS, names.clicks: CLICKS, names.slate_requests: REQUESTS}
+        self.source: Mapping[str, str] = {
+            names.impressions: IMPRESSIONS,
+            names.clicks: CLICKS,
+            names.slate_requests: REQUESTS,
+        }
         self.topics = frozenset(self.source)
         self._requests_topic = names.slate_requests
         self._follows = {names.clicks: names.impressions}
@@ -83,10 +108,18 @@ class Engine:
             responder.wait_for_replies,
             self.end_process,
         )
-        plan = Plan(client, settings.chunk_records, False, PREFETCHED, settings.max_event_bytes, rules)
+        plan = Plan(
+            client, settings.chunk_records, False, PREFETCHED, settings.max_event_bytes, rules
+        )
         self._counts_process = InProcess(plan, self.end_process)
         self._bulk = Reader(self._counts_process)
-        self._prompt = Reader(InThread(plan._replace(chunk_records=min(settings.chunk_records, REQUESTS_AT_ONCE), prompt=True)))
+        self._prompt = Reader(
+            InThread(
+                plan._replace(
+                    chunk_records=min(settings.chunk_records, REQUESTS_AT_ONCE), prompt=True
+                )
+            )
+        )
         self._handlers: dict[str, Callable[[Chunk, float], None]] = {
             IMPRESSIONS: self._count_impressions,
             CLICKS: self._count_clicks,
@@ -98,7 +131,9 @@ class Engine:
         self.items_topic = names.items
         self._dead_letters = names.dead_letters
         self._item_letters = Replies(client)
-        self._arrivals = Arrivals(client, names.item_embeddings, responder.catalogue, vectors, metrics)
+        self._arrivals = Arrivals(
+            client, names.item_embeddings, responder.catalogue, vectors, metrics
+        )
         self._vectors_tail = Tail(client, [names.item_embeddings, names.encoder_releases])
         self._tails = (self._counts_tail, self._items_tail, self._vectors_tail)
 
@@ -121,24 +156,41 @@ class Engine:
         found = partition_counts(connect(settings))
         missing = [name for name in map(names.of, TOPICS) if name not in found]
         if missing:
-            msg = f"expected the topics of the contract, found no {', '.join(missing)}; run `slatestream topics create`"
+            msg = (
+                f"expected the topics of the contract, found no {', '.join(missing)}; run "
+                "`slatestream topics create`"
+            )
             raise TopicsError(msg)
         partitions = check_copartitioned(found, names)
         metrics, items = Metrics(), Index()
-        counts = CountsView(items, config.half_life_s, Ripening(settings.attribution_window_s), MEMORIES)
+        counts = CountsView(
+            items, config.half_life_s, Ripening(settings.attribution_window_s), MEMORIES
+        )
         catalogue = CatalogueView(items)
-        vectors = VectorsView(catalogue, names.encoder_releases, settings.releases_dir, lambda state: metrics.releases.labels(state).inc())
+        vectors = VectorsView(
+            catalogue,
+            names.encoder_releases,
+            settings.releases_dir,
+            lambda state: metrics.releases.labels(state).inc(),
+        )
         replies = Replies(client)
         rng = np.random.default_rng()
         snapshots = Snapshots(config, counts, catalogue, vectors, rng)
-        responder = Responder(config, counts, catalogue, snapshots, Tastes(), replies, names.slates, metrics, rng)
+        responder = Responder(
+            config, counts, catalogue, snapshots, Tastes(), replies, names.slates, metrics, rng
+        )
         rules = Rules(
-            settings.attribution_window_s, settings.conversion_window_s, settings.segment_fields, config.examination, config.half_life_s
+            settings.attribution_window_s,
+            settings.conversion_window_s,
+            settings.segment_fields,
+            config.examination,
+            config.half_life_s,
         )
         return cls(settings, partitions, rules, responder, vectors, metrics)
 
     def start(self) -> None:
-        """Start the process that reads counts, and make sure of the changelogs before anything reads them.
+        """Start the process that reads counts, and make sure of the changelogs before anything
+        reads them.
 
         Raises
         ------
@@ -146,7 +198,12 @@ class Engine:
             If they cannot be made, or have another number of partitions than the sources.
         """
         self._counts_process.start()
-        ensure_changelogs(AdminClient(self.settings.kafka_client()), changelog_topics(self.settings), self.partitions, self.settings)
+        ensure_changelogs(
+            AdminClient(self.settings.kafka_client()),
+            changelog_topics(self.settings),
+            self.partitions,
+            self.settings,
+        )
 
     # ---- what the transport asks (ChunkFlow)
 
@@ -157,15 +214,29 @@ class Engine:
     async def begin(self, assignment: Iterable[TP]) -> list[Lane]:
         """Start a session: both readers at the store's positions."""
         session = self.store.open_session()
-        for reader, wanted in ((self._bulk, self.topics - {self._requests_topic}), (self._prompt, {self._requests_topic})):
+        for reader, wanted in (
+            (self._bulk, self.topics - {self._requests_topic}),
+            (self._prompt, {self._requests_topic}),
+        ):
             source = {topic: self.source[topic] for topic in wanted}
-            positions = {(topic, n): self.store.position(source[topic], n) for topic in wanted for n in self.store.partitions}
-            await reader.assign(session, source, positions, self._follows if reader is self._bulk else None)
-        return [Lane(self._prompt, lambda _in_flight: self._views_are_read()), Lane(self._bulk, self._may_read_counts, COUNTS_AHEAD)]
+            positions = {
+                (topic, n): self.store.position(source[topic], n)
+                for topic in wanted
+                for n in self.store.partitions
+            }
+            await reader.assign(
+                session, source, positions, self._follows if reader is self._bulk else None
+            )
+        return [
+            Lane(self._prompt, lambda _in_flight: self._views_are_read()),
+            Lane(self._bulk, self._may_read_counts, COUNTS_AHEAD),
+        ]
 
     async def before_revocation(self) -> None:
         """Make durable what was counted, while the group still accepts this generation."""
-        await self.store.last_flush(self.settings.broker_rebalance_timeout_s + TRANSACTION_TIMEOUT_S)
+        await self.store.last_flush(
+            self.settings.broker_rebalance_timeout_s + TRANSACTION_TIMEOUT_S
+        )
         self.store.close_flow()
 
     async def close(self) -> None:
@@ -180,7 +251,9 @@ class Engine:
         return {tp.partition for tp in assignment if tp.topic in self.topics}
 
     def _views_are_read(self) -> bool:
-        """Requests wait for the views at the start of a worker: it would answer with empty slates."""
+        """Requests wait for the views at the start of a worker: it would answer with
+        empty slates.
+        """
         return all(tail.caught_up for tail in self._tails)
 
     def _may_read_counts(self, in_flight: int) -> bool:
@@ -189,15 +262,17 @@ class Engine:
     def _requests_settled(self) -> bool:
         """Whether every request that was in the log at the restore has been answered.
 
-        Subtle: after a crash a request is answered again; an impression of its slate must not be counted before, since it may take its
-        segment from the slate.
+        Subtle: after a crash a request is answered again; an impression of its slate must not be
+        counted before, since it may take its segment from the slate.
         """
         if self.store.settled_session == self.store.session:
             return True
         topic = self._requests_topic
         for number in self.store.partitions:
             answered = self.store.position(REQUESTS, number)
-            if not self._prompt.answered(topic, number, answered, self.store.sources.end(REQUESTS, number)):
+            if not self._prompt.answered(
+                topic, number, answered, self.store.sources.end(REQUESTS, number)
+            ):
                 return False
         self.store.settled_session = self.store.session
         return True
@@ -205,7 +280,9 @@ class Engine:
     # ---- what the agents ask
 
     def handle(self, chunk: Chunk) -> None:
-        """Bring a chunk into the state; a fault here would make the state and its position disagree, so it ends the process."""
+        """Bring a chunk into the state; a fault here would make the state and its position
+        disagree, so it ends the process.
+        """
         try:
             partition = self.store.admit(chunk)
             if partition is not None:
@@ -223,13 +300,22 @@ class Engine:
 
     def _count_clicks(self, chunk: Chunk, now_s: float) -> None:
         partition = self.store.partitions[chunk.partition]
-        count_clicks(partition, self.responder.tastes.clicked(open_chunk(partition, chunk, now_s)), self.store.rules, now_s)
+        count_clicks(
+            partition,
+            self.responder.tastes.clicked(open_chunk(partition, chunk, now_s)),
+            self.store.rules,
+            now_s,
+        )
 
     def _answer(self, chunk: Chunk, now_s: float) -> None:
-        self.responder.answer(self.store.partitions[chunk.partition], chunk, self.store.rules, now_s)
+        self.responder.answer(
+            self.store.partitions[chunk.partition], chunk, self.store.rules, now_s
+        )
 
     def followers(self) -> list[Callable[[], Awaitable[None]]]:
-        """Endless tasks that keep the views up to date; a view that cannot go on ends the process, or it would serve old counts."""
+        """Endless tasks that keep the views up to date; a view that cannot go on ends the process,
+        or it would serve old counts.
+        """
         views = (
             (self._counts_tail, self._apply_counts),
             (self._items_tail, self.responder.catalogue.apply),
@@ -238,14 +324,18 @@ class Engine:
         return [functools.partial(self._follow, tail, apply) for tail, apply in views]
 
     async def embed_arrivals(self, assignment: Callable[[], Iterable[TP]]) -> None:
-        """Endless: embed items of this worker's partitions that lack a vector of the release in force."""
+        """Endless: embed items of this worker's partitions that lack a vector of the release in
+        force.
+        """
         await self._arrivals.run(
             lambda: {tp.partition for tp in assignment() if tp.topic == self.items_topic},
             lambda: self._items_tail.caught_up and self._vectors_tail.caught_up,
         )
 
     def check_item(self, place: Place, key: bytes | None, value: bytes | None) -> None:
-        """A dead letter for an item that cannot be read; the good ones reach every worker's catalogue by its own tail."""
+        """A dead letter for an item that cannot be read; the good ones reach every worker's
+        catalogue by its own tail.
+        """
         fault = item_fault(key, value, self.settings.max_event_bytes)
         if fault is not None:
             letter = dead_letter(place, key, value, fault, time.time())
@@ -265,8 +355,16 @@ class Engine:
 
     def not_ready(self, generation: int) -> list[str]:
         """What keeps this worker from being ready, in words; empty when it is."""
-        missing = [] if self.ready(generation) else ["state is not restored, or no partitions are assigned yet"]
-        return missing + [f"{', '.join(tail.topics)} not read to the end yet" for tail in self._tails if not tail.caught_up]
+        missing = (
+            []
+            if self.ready(generation)
+            else ["state is not restored, or no partitions are assigned yet"]
+        )
+        return missing + [
+            f"{', '.join(tail.topics)} not read to the end yet"
+            for tail in self._tails
+            if not tail.caught_up
+        ]
 
     def measure(self) -> None:
         """Bring gauges up to date."""
@@ -293,7 +391,9 @@ class Engine:
         return [counted[topic] for topic in self._bulk.behind(number, applied, ends)]
 
     def end_process(self, reason: str) -> None:
-        """End now, without a flush: what was not committed is restored from the log by the next process."""
+        """End now, without a flush: what was not committed is restored from the log by the next
+        process.
+        """
         log.critical("%s", reason)
         logging.shutdown()
         os._exit(EXIT_STATUS)

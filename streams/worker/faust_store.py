@@ -1,7 +1,9 @@
-"""The face that our state shows to Faust: a table store that Faust can list, and that nothing writes through Faust.
+"""The face that our state shows to Faust: a table store that Faust can list, and that nothing
+writes through Faust.
 
-Rows change in chunks and reach the changelog in the store's transaction, so Faust's own paths into a table have nothing to do.
-Reading works: `table[key]` gives the counts that this worker holds, for Faust's shell and table views.
+Rows change in chunks and reach the changelog in the store's transaction, so Faust's own paths into
+a table have nothing to do. Reading works: `table[key]` gives the counts that this worker holds, for
+Faust's shell and table views.
 """
 
 from collections.abc import Iterator
@@ -15,7 +17,9 @@ from streams.counting.rows import CountRow
 
 
 class TableStore(Store):
-    """A read-only mapping from (segment, item_id) to counts over the partitions that this worker owns, as far as they are in memory."""
+    """A read-only mapping from (segment, item_id) to counts over the partitions that this worker
+    owns, as far as they are in memory.
+    """
 
     def persisted_offset(self, tp: TP) -> int | None:
         """No offset of Faust's: the recovery is ours."""

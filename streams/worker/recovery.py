@@ -1,7 +1,9 @@
-"""Recovery: Faust asks for it after each rebalance; ours restores the store in bulk and then resumes the flow.
+"""Recovery: Faust asks for it after each rebalance; ours restores the store in bulk and then
+resumes the flow.
 
-Faust's own restores event by event in Python and waits for ever for the last offset of a transactional changelog, which is a control
-record. Changelogs are therefore not subscribed at all: no channels, no partitions, nothing for Faust to recover.
+Faust's own restores event by event in Python and waits for ever for the last offset of a
+transactional changelog, which is a control record. Changelogs are therefore not subscribed at all:
+no channels, no partitions, nothing for Faust to recover.
 """
 
 from confluent_kafka import KafkaException
@@ -20,7 +22,9 @@ class Recovery(FaustRecovery):
 
     _rebalance = 0
 
-    async def on_rebalance(self, assigned: set[TP], revoked: set[TP], newly_assigned: set[TP], generation_id: int = 0) -> None:
+    async def on_rebalance(
+        self, assigned: set[TP], revoked: set[TP], newly_assigned: set[TP], generation_id: int = 0
+    ) -> None:
         """Call when cluster is rebalancing."""
         if generation_id == self.app.consumer_generation_id:
             self._generation_id = generation_id
@@ -64,11 +68,17 @@ class Recovery(FaustRecovery):
 
         def wanted() -> bool:
             # subtle: a rebalance that has begun, but has no generation yet, ends this one too
-            return not self.should_stop and generation == app.consumer_generation_id and rebalance == app.rebalancing_count
+            return (
+                not self.should_stop
+                and generation == app.consumer_generation_id
+                and rebalance == app.rebalancing_count
+            )
 
         coordinator = app.consumer._thread._ensure_consumer()._coordinator
         numbers = app.engine.owned(app.consumer.assignment())
-        return bool(await app.engine.store.restore(generation, coordinator.member_id, numbers, wanted))
+        return bool(
+            await app.engine.store.restore(generation, coordinator.member_id, numbers, wanted)
+        )
 
 
 class TableManager(FaustTableManager):

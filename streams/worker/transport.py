@@ -1,10 +1,13 @@
 """Transport `chunks://`: Faust keeps the group over aiokafka, librdkafka reads the records.
 
-Membership, assignment and heartbeats stay Faust's. For the topics that the app's `chunk_flow` names, aiokafka's fetching is paused at
-assignment and readers are assigned the same partitions at the positions of the store; all records of one partition from one poll travel
-through Faust as one message whose value is a `Chunk`. Other topics behave as ever, and so does an app without `chunk_flow`.
+Membership, assignment and heartbeats stay Faust's. For the topics that the app's `chunk_flow`
+names, aiokafka's fetching is paused at assignment and readers are assigned the same partitions at
+the positions of the store; all records of one partition from one poll travel through Faust as one
+message whose value is a `Chunk`. Other topics behave as ever, and so does an app without
+`chunk_flow`.
 
-Faust's gap tracking and per-message acknowledgement are off for chunks (a third of the CPU): nothing but the flush commits.
+Faust's gap tracking and per-message acknowledgement are off for chunks (a third of the CPU):
+nothing but the flush commits.
 """
 
 import asyncio
@@ -23,7 +26,9 @@ IDLE_S = 0.02  # between looks at a flow that is closed
 
 
 class ChunkFlow(Protocol):
-    """What the transport asks of the app: which topics come in chunks, from where, and whether they may flow."""
+    """What the transport asks of the app: which topics come in chunks, from where, and whether they
+    may flow.
+    """
 
     topics: frozenset[str]
 
@@ -43,8 +48,9 @@ class ChunkFlow(Protocol):
 class Lane:
     """A reader in a session.
 
-    `may_read` says whether it may go on, given how many of its chunks agents have not finished and how many reads are under way; at most
-    `ahead` of these, so that the reader need not wait for the event loop, nor the loop for it.
+    `may_read` says whether it may go on, given how many of its chunks agents have not finished and
+    how many reads are under way; at most `ahead` of these, so that the reader need not wait for the
+    event loop, nor the loop for it.
     """
 
     def __init__(self, reader: Reader, may_read: Callable[[int], bool], ahead: int = 2) -> None:
@@ -52,7 +58,8 @@ class Lane:
         self.may_read = may_read
         self.ahead = ahead
         self.in_flight = 0
-        self.pending: deque[asyncio.Future[list[Chunk]]] = deque()  # reads under way, which end in this order
+        # reads under way, which end in this order
+        self.pending: deque[asyncio.Future[list[Chunk]]] = deque()
 
     def start_reading(self) -> None:
         """Keep the reader's thread at work while agents count what has come."""
@@ -88,7 +95,9 @@ class Consumer(driver.Consumer):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._flow: ChunkFlow | None = getattr(self.app, "chunk_flow", None)
-        self.chunk_topics: frozenset[str] = self._flow.topics if self._flow is not None else frozenset()
+        self.chunk_topics: frozenset[str] = (
+            self._flow.topics if self._flow is not None else frozenset()
+        )
         self._lanes: list[Lane] | None = None  # None: no session
         self._lane_of: dict[str, Lane] = {}
         self._plain: asyncio.Task[list[tuple[TP, Any]]] | None = None
@@ -114,14 +123,20 @@ class Consumer(driver.Consumer):
         for lane in lanes:
             for chunk in lane.take():
                 if self._lanes is not lanes:
-                    return  # unread from the store's point of view: read again, by whoever owns the partition then
+                    # unread from the store's point of view: read again, by whoever owns the
+                    # partition then
+                    return
                 tp = TP(chunk.topic, chunk.partition)
-                self._read_offset[tp] = None  # Faust must not drop what it takes for old: the store knows better
+                # Faust must not drop what it takes for old: the store knows better
+                self._read_offset[tp] = None
                 yield tp, self._message(chunk, tp)
 
     async def _session(self, flow: ChunkFlow, generation: int) -> list[Lane] | None:
-        """The lanes of the session that is on, a new one where there is none; None while nothing may flow."""
-        # subtle: Faust can resume the flow for a generation that has just ended, while the next one is still restoring
+        """The lanes of the session that is on, a new one where there is none; None while nothing
+        may flow.
+        """
+        # subtle: Faust can resume the flow for a generation that has just ended, while the next one
+        # is still restoring
         if not self.flow_active or not flow.ready(generation):
             self._lanes = None
         elif self._lanes is None:
@@ -136,7 +151,8 @@ class Consumer(driver.Consumer):
         for lane in lanes:
             lane.start_reading()
         waiting: list[asyncio.Future[Any]] = [lane.pending[0] for lane in lanes if lane.pending]
-        # subtle: also with no plain partition here: aiokafka leaves the group if nobody has polled it for its max_poll_interval
+        # subtle: also with no plain partition here: aiokafka leaves the group if nobody has polled
+        # it for its max_poll_interval
         waiting.append(self._start_plain(timeout))
         await asyncio.wait(waiting, timeout=IDLE_S, return_when=asyncio.FIRST_COMPLETED)
 
@@ -181,7 +197,9 @@ class Consumer(driver.Consumer):
     # ---- the flow
 
     def stop_flow(self) -> None:
-        """Block consumer from processing any more messages; Faust clears its queues next, so the session ends here."""
+        """Block consumer from processing any more messages; Faust clears its queues next, so the
+        session ends here.
+        """
         self._lanes = None
         super().stop_flow()
 

@@ -1,6 +1,7 @@
 """Web: what a worker answers over HTTP: whether it lives, whether it is ready, and its metrics.
 
-`/` of Faust says OK before anything is restored; `/readyz` is the one to probe: partitions assigned, state restored, views caught up.
+`/` of Faust says OK before anything is restored; `/readyz` is the one to probe: partitions
+assigned, state restored, views caught up.
 """
 
 from typing import Any
@@ -19,11 +20,16 @@ def add_pages(app: faust.App, engine: Engine) -> None:
 
     async def readyz(view: Any, request: Any) -> Any:
         missing = engine.not_ready(app.consumer_generation_id)
-        return view.json({"status": "ready"} if not missing else {"error": "; ".join(missing)}, status=200 if not missing else 503)
+        return view.json(
+            {"status": "ready"} if not missing else {"error": "; ".join(missing)},
+            status=200 if not missing else 503,
+        )
 
     async def metrics(view: Any, request: Any) -> Any:
         engine.measure()
-        return view.bytes(generate_latest(engine.metrics.registry), content_type=CONTENT_TYPE_LATEST.split(";")[0])
+        return view.bytes(
+            generate_latest(engine.metrics.registry), content_type=CONTENT_TYPE_LATEST.split(";")[0]
+        )
 
     for path, page in (("/healthz", healthz), ("/readyz", readyz), ("/metrics", metrics)):
         app.page(path)(page)

@@ -29,4 +29,11 @@ def random_arms(seed, n_items=12, d=3):
     s = np.floor(n * rng.random(n_items) * 0.4)
     vectors = rng.normal(size=(n_items, d))
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    return arms_of(n, s, mean=0.2, strength=5.0, vectors=vectors, in_flight=rng.integers(0, 5, n_items).astype(float))
+    return arms_of(
+        n,
+        s,
+        mean=0.2,
+        strength=5.0,
+        vectors=vectors,
+        in_flight=rng.integers(0, 5, n_items).astype(float),
+    )

@@ -1,4 +1,6 @@
-"""Hypothesis without a deadline: tests never assert a time, and a busy machine is no counterexample."""
+"""Hypothesis without a deadline: tests never assert a time, and a busy machine is no
+counterexample.
+"""
 
 from hypothesis import settings
 

@@ -1,4 +1,6 @@
-"""A small world for the tests of slates: seeded counts, a catalogue with vectors, and shorthands."""
+"""A small world for the tests of slates: seeded counts, a catalogue with vectors, and
+shorthands.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,9 @@ from bandits.slates.serve import Catalogue, Request, Snapshot, prepare
 NONE = np.zeros(0, dtype=np.int64)
 
 
-def make_counts(n_items: int = 30, n_segments: int = 3, looks: float = 200.0, seed: int = 5) -> Counts:
+def make_counts(
+    n_items: int = 30, n_segments: int = 3, looks: float = 200.0, seed: int = 5
+) -> Counts:
     """Counts of items with rates around 10%."""
     rng = np.random.default_rng(seed)
     shape = (n_segments, n_items)
@@ -20,7 +24,13 @@ def make_counts(n_items: int = 30, n_segments: int = 3, looks: float = 200.0, se
     clicks = rng.binomial(impressions.astype(np.int64), rng.beta(3, 27, n_items)).astype(np.float64)
     conversions = rng.binomial(clicks.astype(np.int64), 0.2).astype(np.float64)
     value = conversions * rng.uniform(5, 50, n_items)
-    return zeros(*shape)._replace(impressions=impressions, clicks=clicks, conversions=conversions, value=value, examined=impressions.copy())
+    return zeros(*shape)._replace(
+        impressions=impressions,
+        clicks=clicks,
+        conversions=conversions,
+        value=value,
+        examined=impressions.copy(),
+    )
 
 
 def make_catalogue(n_items: int = 30, seed: int = 6, dimensions: int = 8) -> Catalogue:
@@ -37,17 +47,34 @@ def make_catalogue(n_items: int = 30, seed: int = 6, dimensions: int = 8) -> Cat
 
 
 def make_snapshot(text: str = "", n_items: int = 30, seed: int = 7, **more: object) -> Snapshot:
-    """Prepare segment 1 of the world under a policy file; `counts`, `catalogue`, `segment` replace its own."""
+    """Prepare segment 1 of the world under a policy file; `counts`, `catalogue`, `segment` replace
+    its own.
+    """
     counts = more.get("counts", make_counts(n_items))
     catalogue = more.get("catalogue", make_catalogue(n_items))
-    return prepare(parse_config(text), counts, more.get("segment", 1), catalogue, 0.0, np.random.default_rng(seed))
+    return prepare(
+        parse_config(text),
+        counts,
+        more.get("segment", 1),
+        catalogue,
+        0.0,
+        np.random.default_rng(seed),
+    )
 
 
 def ask(k: int = 5, **more: object) -> Request:
     """A request with nothing excluded unless said."""
-    return Request(k, more.get("candidates"), more.get("exclude", NONE), more.get("user"), more.get("objectives"))
+    return Request(
+        k,
+        more.get("candidates"),
+        more.get("exclude", NONE),
+        more.get("user"),
+        more.get("objectives"),
+    )
 
 
 def make_arms(n_items: int = 30, **more: object):
     """The view of segment 1."""
-    return arm_view(more.get("counts", make_counts(n_items)), 1, more.get("config", SlateConfig()).priors)
+    return arm_view(
+        more.get("counts", make_counts(n_items)), 1, more.get("config", SlateConfig()).priors
+    )

@@ -31,4 +31,7 @@ def test_looks_in_flight_move_no_mean_and_narrow_the_posterior():
 def test_an_index_policy_repeats_its_index():
     policy = index_policy("twice", lambda arms: arms.clicks * 2)
     assert policy.needs is Need.DETERMINISTIC
-    assert policy.draws(arms_of([3, 3], [1, 2]), np.random.default_rng(0), 2).tolist() == [[2, 4], [2, 4]]
+    assert policy.draws(arms_of([3, 3], [1, 2]), np.random.default_rng(0), 2).tolist() == [
+        [2, 4],
+        [2, 4],
+    ]

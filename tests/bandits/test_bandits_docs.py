@@ -1,4 +1,6 @@
-"""docs/bandits.md speaks of every policy and of modules that exist; the library needs nothing but NumPy."""
+"""docs/bandits.md speaks of every policy and of modules that exist; the library needs nothing but
+NumPy.
+"""
 
 import re
 import subprocess
@@ -27,7 +29,9 @@ def test_the_modules_it_names_exist():
 
 
 def test_counts_priors_policies_and_simulator_import_nothing_but_numpy():
-    """In a fresh interpreter: what is loaded besides the standard library, this package and NumPy."""
+    """In a fresh interpreter: what is loaded besides the standard library, this package
+    and NumPy.
+    """
     ours = ", ".join(
         f"bandits.{name}"
         for name in (
@@ -40,6 +44,11 @@ def test_counts_priors_policies_and_simulator_import_nothing_but_numpy():
         )
     )
     others = {"scipy", "pandas", "torch", "faust", "streams", "encoder", "pymoo", "matplotlib"}
-    code = f"import sys; import {ours}; print(*{{name.split('.')[0] for name in sys.modules}} & {others!r})"
-    found = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    code = (
+        f"import sys; import {ours}; print(*{{name.split('.')[0] for name in sys.modules}} & "
+        f"{others!r})"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
     assert found.stdout.split() == []

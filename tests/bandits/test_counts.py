@@ -15,7 +15,15 @@ def sample(seed, n_recent=0):
     impressions = rng.integers(1, 50, SHAPE).astype(float)
     clicks = np.floor(impressions * rng.random(SHAPE))
     recent = tuple(sample(seed + 100 * (i + 1)) for i in range(n_recent))
-    return Counts(impressions, clicks, np.floor(clicks / 2), clicks * 1.5, impressions * 0.5, impressions * 0.1, recent)
+    return Counts(
+        impressions,
+        clicks,
+        np.floor(clicks / 2),
+        clicks * 1.5,
+        impressions * 0.5,
+        impressions * 0.1,
+        recent,
+    )
 
 
 def equal(a, b):
@@ -90,9 +98,13 @@ def test_one_half_life_halves():
         rebase(np.array([1.0]), 0.0, 1.0, 0.0)
 
 
-@given(st.lists(st.floats(0, 1000), min_size=1, max_size=20), st.floats(1000, 2000), st.integers(0, 19))
+@given(
+    st.lists(st.floats(0, 1000), min_size=1, max_size=20), st.floats(1000, 2000), st.integers(0, 19)
+)
 def test_discounted_sums_add_up_wherever_the_log_is_cut(times, now, cut):
-    """sum of 2^((t - now) / h) is the same for the whole log, and for two parts with reference times of their own."""
+    """sum of 2^((t - now) / h) is the same for the whole log, and for two parts with reference
+    times of their own.
+    """
     half_life = 300.0
     whole = sum(2.0 ** ((t - now) / half_life) for t in times)
     parts = 0.0

@@ -1,7 +1,8 @@
-"""`python -m tests.benchmarks NAME [OPTIONS]`: one benchmark, or `all`; the table on stdout, JSON under build/bench.
+"""`python -m tests.benchmarks NAME [OPTIONS]`: one benchmark, or `all`; the table on stdout, JSON
+under build/bench.
 
-A benchmark is a module `bench_NAME.py` with `run(options: list[str]) -> dict`, which prints one table and returns what
-stands in it. `make bench NAME=ingest` runs one.
+A benchmark is a module `bench_NAME.py` with `run(options: list[str]) -> dict`, which prints one
+table and returns what stands in it. `make bench NAME=ingest` runs one.
 """
 
 import datetime
@@ -25,7 +26,9 @@ def names() -> list[str]:
 
 def conditions(options: list[str]) -> dict[str, object]:
     """What a figure depends on besides the code."""
-    commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False)
+    commit = subprocess.run(
+        ["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
     return {
         "time": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "commit": commit.stdout.strip() or None,
@@ -42,7 +45,9 @@ def run_one(name: str, options: list[str]) -> None:
     module = importlib.import_module(f"tests.benchmarks.bench_{name}")
     results = module.run(options)
     RESULTS.mkdir(parents=True, exist_ok=True)
-    text = json.dumps({"name": name, "conditions": conditions(options), "results": results}, indent=2)
+    text = json.dumps(
+        {"name": name, "conditions": conditions(options), "results": results}, indent=2
+    )
     (RESULTS / f"{name}.json").write_text(text + "\n")
 
 
@@ -55,7 +60,10 @@ def main(arguments: list[str]) -> int:
     elif wanted and wanted[0] in known:
         chosen = wanted
     else:
-        sys.stderr.write(f"expected one of {', '.join([*known, 'all'])}, found {' '.join(arguments) or 'nothing'}\n")
+        sys.stderr.write(
+            f"expected one of {', '.join([*known, 'all'])}, found "
+            f"{' '.join(arguments) or 'nothing'}\n"
+        )
         return 2
     for name in chosen:
         sys.stdout.write(f"# {name}\n")

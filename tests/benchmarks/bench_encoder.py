@@ -1,15 +1,20 @@
-"""The encoder's frontier: size, speed and quality of students of all-MiniLM-L6-v2 on 17,470 films, beside model2vec.
+"""The encoder's frontier: size, speed and quality of students of all-MiniLM-L6-v2 on 17,470 films,
+beside model2vec.
 
-Everything is made from scratch: labels of the teacher, then each point of `POINTS`, with new sets of labels in between. That takes many
-hours on two cores: on two of AMD an update of B took 0.31 to 0.40 s, and a set of labels 25 to 35 minutes of one of them. Interrupted
-training goes on where it was. `--reuse` takes what lies under build/bench/encoder; `--points A` makes only that one; `--updates
-A=330,B=950` trains shorter; `--threads N` (default 2) is for training. Speeds are CPU seconds at one thread, teacher and students by turns
-in this same run: on a machine that does nothing else that is the same as wall time, and on a busy one it still is fair. A batch of the
-teacher is sorted by length and padded no further than needed, and has the size at which the teacher is fastest, as a student's does and is.
+Everything is made from scratch: labels of the teacher, then each point of `POINTS`, with new sets
+of labels in between. That takes many hours on two cores: on two of AMD an update of B took 0.31 to
+0.40 s, and a set of labels 25 to 35 minutes of one of them. Interrupted training goes on where it
+was. `--reuse` takes what lies under build/bench/encoder; `--points A` makes only that one;
+`--updates A=330,B=950` trains shorter; `--threads N` (default 2) is for training. Speeds are CPU
+seconds at one thread, teacher and students by turns in this same run: on a machine that does
+nothing else that is the same as wall time, and on a busy one it still is fair. A batch of the
+teacher is sorted by length and padded no further than needed, and has the size at which the teacher
+is fastest, as a student's does and is.
 
-Recall is among held-out films, which training never sees; NDCG is on likes after the cutoff (`encoder.release.evaluate`). The
-teacher's vectors are float32 for held-out films and for those with behaviour; for other films, which count only as neighbours in
-the whole catalogue, the labels stand in, which are bfloat16 where that is faster (cosine 0.9999).
+Recall is among held-out films, which training never sees; NDCG is on likes after the cutoff
+(`encoder.release.evaluate`). The teacher's vectors are float32 for held-out films and for those
+with behaviour; for other films, which count only as neighbours in the whole catalogue, the labels
+stand in, which are bfloat16 where that is faster (cosine 0.9999).
 """
 
 import argparse
@@ -54,30 +59,63 @@ def run(options: list[str]) -> dict[str, Any]:
     parser = argparse.ArgumentParser(prog="bench encoder")
     parser.add_argument("--reuse", action="store_true")
     parser.add_argument("--points", default=",".join(POINTS))
-    parser.add_argument("--updates", default="", help="another length of each training of some points: A=330,B=950")
+    parser.add_argument(
+        "--updates", default="", help="another length of each training of some points: A=330,B=950"
+    )
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--no-peer", action="store_true")
-    parser.add_argument("--no-float32", action="store_true", help="leave out what the served bits are compared with")
-    parser.add_argument("--no-catalogue", action="store_true", help="embed only what the other figures need")
+    parser.add_argument(
+        "--no-float32", action="store_true", help="leave out what the served bits are compared with"
+    )
+    parser.add_argument(
+        "--no-catalogue", action="store_true", help="embed only what the other figures need"
+    )
     args = parser.parse_args(options)
     PLACE.mkdir(parents=True, exist_ok=True)
     corpus, teacher = films(), load_teacher(packaged_teacher())
     torch.set_num_threads(args.threads)
-    lengths = {name: int(updates) for name, _, updates in (part.partition("=") for part in args.updates.split(",") if part)}
+    lengths = {
+        name: int(updates)
+        for name, _, updates in (part.partition("=") for part in args.updates.split(",") if part)
+    }
     artifacts: dict[str, Artifact] = {}
     for name in args.points.split(","):
-        artifacts |= make(name, POINTS[name], corpus, args.threads, lengths.get(name), reuse=args.reuse)
-    artifacts = {name: artifact for name, artifact in artifacts.items() if not (args.no_float32 and "float32" in name)}
+        artifacts |= make(
+            name, POINTS[name], corpus, args.threads, lengths.get(name), reuse=args.reuse
+        )
+    artifacts = {
+        name: artifact
+        for name, artifact in artifacts.items()
+        if not (args.no_float32 and "float32" in name)
+    }
     taught = teacher_vectors(corpus, teacher, reuse=args.reuse)
     torch.set_num_threads(1)
     sample = [corpus.texts[row] for row in np.linspace(0, len(corpus) - 1, SPEED_TEXTS).astype(int)]
-    readers: dict[str, Callable[[Sequence[str]], Any]] = {"teacher": lambda texts: teacher.embed(texts, TEACHER_BATCH)}
+    readers: dict[str, Callable[[Sequence[str]], Any]] = {
+        "teacher": lambda texts: teacher.embed(texts, TEACHER_BATCH)
+    }
     readers |= {name: Embedder(artifact).embed for name, artifact in artifacts.items()}
     rates = speeds(readers, sample)
-    rows = [row("teacher", file_bytes(packaged_teacher()), rates["teacher"], judge(taught, corpus, taught))]
+    rows = [
+        row(
+            "teacher",
+            file_bytes(packaged_teacher()),
+            rates["teacher"],
+            judge(taught, corpus, taught),
+        )
+    ]
     for name, artifact in artifacts.items():
-        figures = measured(artifact, corpus, taught, args.threads, catalogue=not (args.no_catalogue or "float32" in name))
-        with_card(artifact, msgspec.structs.replace(artifact.card, metrics=artifact.card.metrics | figures))
+        figures = measured(
+            artifact,
+            corpus,
+            taught,
+            args.threads,
+            catalogue=not (args.no_catalogue or "float32" in name),
+        )
+        with_card(
+            artifact,
+            msgspec.structs.replace(artifact.card, metrics=artifact.card.metrics | figures),
+        )
         rows.append(row(name, artifact.model_bytes, rates[name], figures))
     if not args.no_peer:
         rows += peer(corpus, sample, taught, reuse=args.reuse)
@@ -86,32 +124,53 @@ def run(options: list[str]) -> dict[str, Any]:
         entry["faster"] = entry["items_per_s"] / rows[0]["items_per_s"]
     Console(width=160).print(table(rows))
     steps = {name: artifact.card.steps for name, artifact in artifacts.items()}
-    return {"rows": rows, "steps": steps, "held_out": len(corpus.held_out_rows()), "items": len(corpus)}
+    return {
+        "rows": rows,
+        "steps": steps,
+        "held_out": len(corpus.held_out_rows()),
+        "items": len(corpus),
+    }
 
 
-def make(name: str, point: Point, corpus: Corpus, threads: int, updates: int | None, *, reuse: bool) -> dict[str, Artifact]:
-    """The artifacts of one point: what serves, and for a network the same in float32, to show what few bits cost."""
+def make(
+    name: str, point: Point, corpus: Corpus, threads: int, updates: int | None, *, reuse: bool
+) -> dict[str, Artifact]:
+    """The artifacts of one point: what serves, and for a network the same in float32, to show what
+    few bits cost.
+    """
     texts = [corpus.texts[row] for row in corpus.training_rows()]
     start, trained = "", PLACE
     for number, keywords in enumerate(point.train):
         trained = PLACE / f"{name}-{number}"
         if not (reuse and (trained / "manifest.json").is_file()):
-            config = TrainConfig(**keywords | ({"updates": updates} if updates else {}), start=start, threads=threads)
+            config = TrainConfig(
+                **keywords | ({"updates": updates} if updates else {}), start=start, threads=threads
+            )
             train(corpus, config, trained, labels=PLACE / "labels", report=progress(name))
         start = str(trained)
     made = {}
     for ending, steps in point.finish.items():
-        made[f"{name} {ending}".strip()] = compress(load(trained), steps, PLACE / f"{name}-{ending or 'serves'}", texts)
+        made[f"{name} {ending}".strip()] = compress(
+            load(trained), steps, PLACE / f"{name}-{ending or 'serves'}", texts
+        )
     return made
 
 
-def measured(artifact: Artifact, corpus: Corpus, taught: np.ndarray, threads: int, *, catalogue: bool) -> dict[str, float]:
-    """The figures of an encoder; without `catalogue` only the films that count for recall and NDCG are embedded."""
+def measured(
+    artifact: Artifact, corpus: Corpus, taught: np.ndarray, threads: int, *, catalogue: bool
+) -> dict[str, float]:
+    """The figures of an encoder; without `catalogue` only the films that count for recall and NDCG
+    are embedded.
+    """
     rows = np.arange(len(corpus)) if catalogue else exact_rows(corpus)
     vectors = np.zeros((len(corpus), artifact.dim), np.float32)
     vectors[rows] = Embedder(artifact, threads).embed([corpus.texts[row] for row in rows])
     figures = judge(vectors, corpus, taught)
-    return figures if catalogue else {name: value for name, value in figures.items() if name != "recall_catalogue@10"}
+    return (
+        figures
+        if catalogue
+        else {name: value for name, value in figures.items() if name != "recall_catalogue@10"}
+    )
 
 
 def exact_rows(corpus: Corpus) -> np.ndarray:
@@ -134,8 +193,12 @@ def teacher_vectors(corpus: Corpus, teacher: Teacher, *, reuse: bool) -> np.ndar
     return vectors
 
 
-def speeds(readers: dict[str, Callable[[Sequence[str]], Any]], texts: Sequence[str]) -> dict[str, float]:
-    """Items per CPU second of each, the best of some rounds; all take turns, so that a busy machine is busy for all."""
+def speeds(
+    readers: dict[str, Callable[[Sequence[str]], Any]], texts: Sequence[str]
+) -> dict[str, float]:
+    """Items per CPU second of each, the best of some rounds; all take turns, so that a busy machine
+    is busy for all.
+    """
     best = dict.fromkeys(readers, 0.0)
     for _ in range(ROUNDS):
         for name, read in readers.items():
@@ -145,8 +208,12 @@ def speeds(readers: dict[str, Callable[[Sequence[str]], Any]], texts: Sequence[s
     return best
 
 
-def peer(corpus: Corpus, sample: Sequence[str], taught: np.ndarray, *, reuse: bool) -> list[dict[str, Any]]:
-    """model2vec, distilled from the same teacher in a Python of its own; its vectors are judged by the same function."""
+def peer(
+    corpus: Corpus, sample: Sequence[str], taught: np.ndarray, *, reuse: bool
+) -> list[dict[str, Any]]:
+    """model2vec, distilled from the same teacher in a Python of its own; its vectors are judged by
+    the same function.
+    """
     home = PLACE / "model2vec"
     kept = home / "said.jsonl"
     if not (reuse and kept.is_file()):
@@ -156,7 +223,9 @@ def peer(corpus: Corpus, sample: Sequence[str], taught: np.ndarray, *, reuse: bo
     for line in said.splitlines():
         found = json.loads(line)
         vectors = np.load(found["vectors"])
-        rows.append(row(found["name"], found["bytes"], found["items_per_s"], judge(vectors, corpus, taught)))
+        rows.append(
+            row(found["name"], found["bytes"], found["items_per_s"], judge(vectors, corpus, taught))
+        )
     return rows
 
 
@@ -172,7 +241,9 @@ def distilled(home: Path, corpus: Corpus, sample: Sequence[str]) -> str:
     given.write_text(json.dumps({"texts": corpus.texts, "sample": list(sample)}))
     command = [python, HERE / "encoder_model2vec.py", packaged_teacher(), given, home]
     environment = os.environ | {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
-    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=environment).stdout
+    return subprocess.run(
+        command, check=True, stdout=subprocess.PIPE, text=True, env=environment
+    ).stdout
 
 
 def row(name: str, size: int, rate: float, figures: dict[str, float]) -> dict[str, Any]:
@@ -187,11 +258,27 @@ def file_bytes(folder: Path) -> int:
 
 def table(rows: Sequence[dict[str, Any]]) -> Table:
     """All rows, one line each."""
-    shown = Table(title="Encoders of films; held-out films and later likes were never seen in training")
-    for heading in ("encoder", "MB", "smaller", "items/s", "faster", "recall@10", "in catalogue", "NDCG@10", "warm", "cold"):
+    shown = Table(
+        title="Encoders of films; held-out films and later likes were never seen in training"
+    )
+    for heading in (
+        "encoder",
+        "MB",
+        "smaller",
+        "items/s",
+        "faster",
+        "recall@10",
+        "in catalogue",
+        "NDCG@10",
+        "warm",
+        "cold",
+    ):
         shown.add_column(heading, justify="left" if heading == "encoder" else "right")
     for entry in rows:
-        quality = [entry.get(f"{name}@10") for name in ("recall", "recall_catalogue", "ndcg", "ndcg_warm", "ndcg_cold")]
+        quality = [
+            entry.get(f"{name}@10")
+            for name in ("recall", "recall_catalogue", "ndcg", "ndcg_warm", "ndcg_cold")
+        ]
         shown.add_row(
             entry["name"],
             f"{entry['bytes'] / 1e6:.2f}",

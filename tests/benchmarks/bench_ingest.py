@@ -1,14 +1,17 @@
-"""Events per second of one worker with durable counts, beside three others: same broker, same events, same run.
+"""Events per second of one worker with durable counts, beside three others: same broker, same
+events, same run.
 
     plain     a confluent-kafka loop, parse and dict: the yardstick, it keeps nothing
     worker    slatestream: attribution, duplicates, one transaction per flush, RocksDB
-    streams   Kafka Streams, exactly once, one thread: counts only (KAFKA_STREAMS_PEER names the folder of Counts.java)
+    streams   Kafka Streams, exactly once, one thread: counts only (KAFKA_STREAMS_PEER names the
+              folder of Counts.java)
     naive     Faust, an agent and a RocksDB table, over fewer events
 
-    python -m tests.benchmarks ingest [--impressions N] [--repeats N] [--partitions N] [--naive-events N] [--engines a,b]
+    python -m tests.benchmarks ingest [--impressions N] [--repeats N] [--partitions N]
+    [--naive-events N] [--engines a,b]
 
-The engines take turns, each in a process of its own, and the median counts; a first turn does not. Without KAFKA_HOME the embedded broker
-serves (fewer events); what could not run says what it lacks.
+The engines take turns, each in a process of its own, and the median counts; a first turn does not.
+Without KAFKA_HOME the embedded broker serves (fewer events); what could not run says what it lacks.
 """
 
 import argparse
@@ -55,10 +58,14 @@ def run(options: list[str]) -> dict[str, Any]:
     engines = asked.engines.split(",")
     runs: dict[str, list[Outcome]] = {name: [] for name in engines}
     lacking: dict[str, str] = {}
-    with tempfile.TemporaryDirectory(prefix="bench-ingest-") as directory, _broker(pathlib.Path(directory)) as (bootstrap, broker):
+    with (
+        tempfile.TemporaryDirectory(prefix="bench-ingest-") as directory,
+        _broker(pathlib.Path(directory)) as (bootstrap, broker),
+    ):
         sys.stderr.write(f"{broker}: producing {asked.impressions} impressions and their clicks\n")
         events = produce(bootstrap, asked.impressions, asked.partitions)
-        for turn in range(asked.repeats + 1):  # 0: a broker that has just started still compiles its code, on the same cores
+        # 0: a broker that has just started still compiles its code, on the same cores
+        for turn in range(asked.repeats + 1):
             for name in engines:
                 if name in lacking or (name == "naive" and not turn):
                     continue
@@ -71,10 +78,19 @@ def run(options: list[str]) -> dict[str, Any]:
                     continue
                 finally:
                     shutil.rmtree(room, ignore_errors=True)
-                sys.stderr.write(f"turn {turn or 'not counted'}, {name}: {outcome['events_per_s']:,.0f} events/s\n")
+                sys.stderr.write(
+                    f"turn {turn or 'not counted'}, {name}: {outcome['events_per_s']:,.0f} "
+                    "events/s\n"
+                )
                 if turn:
                     runs[name].append({**outcome, "load": os.getloadavg()[0]})
-    results = {"broker": broker, "events": events, "partitions": asked.partitions, "runs": runs, "missing": lacking}
+    results = {
+        "broker": broker,
+        "events": events,
+        "partitions": asked.partitions,
+        "runs": runs,
+        "missing": lacking,
+    }
     results |= _summary(runs)
     _print(results)
     return results
@@ -92,7 +108,9 @@ def _broker(directory: pathlib.Path) -> Iterator[tuple[str, str]]:
             yield broker.bootstrap, f"embedded broker ({reason})"
 
 
-def _run_one(name: str, bootstrap: str, events: int, asked: argparse.Namespace, room: pathlib.Path) -> Outcome:
+def _run_one(
+    name: str, bootstrap: str, events: int, asked: argparse.Namespace, room: pathlib.Path
+) -> Outcome:
     if name == "streams":
         command = _streams_command(bootstrap, events)
     elif name == "plain":
@@ -101,7 +119,15 @@ def _run_one(name: str, bootstrap: str, events: int, asked: argparse.Namespace, 
         command = [sys.executable, "-m", "tests.benchmarks.ingest_worker", str(events)]
     else:
         events = min(events, asked.naive_events)
-        command = [sys.executable, "-m", "tests.benchmarks.ingest_naive", bootstrap, str(events), str(asked.partitions), str(room)]
+        command = [
+            sys.executable,
+            "-m",
+            "tests.benchmarks.ingest_naive",
+            bootstrap,
+            str(events),
+            str(asked.partitions),
+            str(room),
+        ]
     environ = {
         **os.environ,
         "TMPDIR": str(room),
@@ -112,7 +138,15 @@ def _run_one(name: str, bootstrap: str, events: int, asked: argparse.Namespace, 
         "SLATESTREAM_BROKER_SESSION_TIMEOUT_S": "6",
         "SLATESTREAM_BROKER_REBALANCE_TIMEOUT_S": "6",
     }
-    done = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=ENGINE_TIMEOUT_S, check=False)
+    done = subprocess.run(
+        command,
+        cwd=ROOT,
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=ENGINE_TIMEOUT_S,
+        check=False,
+    )
     if done.returncode != 0 or not done.stdout.strip():
         msg = f"{name} ended with {done.returncode}:\n{done.stderr[-3000:]}"
         raise RuntimeError(msg)
@@ -126,7 +160,10 @@ def _streams_command(bootstrap: str, events: int) -> list[str]:
     java, javac = java_binary(), shutil.which("javac")
     for found, lacks in (
         (home, "KAFKA_HOME"),
-        (peer and pathlib.Path(peer, "Counts.java").exists(), "KAFKA_STREAMS_PEER (a folder with Counts.java and libs/)"),
+        (
+            peer and pathlib.Path(peer, "Counts.java").exists(),
+            "KAFKA_STREAMS_PEER (a folder with Counts.java and libs/)",
+        ),
         (java and javac, "a JDK 17 (java and javac)"),
     ):
         if not found:
@@ -135,26 +172,59 @@ def _streams_command(bootstrap: str, events: int) -> list[str]:
     path = f"{peer}/libs/*:{home}/libs/*"
     if not (build / "Counts.class").exists():
         build.mkdir(parents=True, exist_ok=True)
-        subprocess.run([str(javac), "-cp", path, "-d", str(build), f"{peer}/Counts.java"], check=True, capture_output=True)
-    return [str(java), "-Xmx2g", "-cp", f"{path}:{build}", "Counts", bootstrap, "", str(events), "exactly_once_v2", "1"]
+        subprocess.run(
+            [str(javac), "-cp", path, "-d", str(build), f"{peer}/Counts.java"],
+            check=True,
+            capture_output=True,
+        )
+    return [
+        str(java),
+        "-Xmx2g",
+        "-cp",
+        f"{path}:{build}",
+        "Counts",
+        bootstrap,
+        "",
+        str(events),
+        "exactly_once_v2",
+        "1",
+    ]
 
 
 def _summary(runs: dict[str, list[Outcome]]) -> dict[str, Any]:
     """Medians, and the worker's throughput over each other engine's."""
     median: dict[str, float] = {
-        name: statistics.median(each["events_per_s"] for each in outcomes) for name, outcomes in runs.items() if outcomes
+        name: statistics.median(each["events_per_s"] for each in outcomes)
+        for name, outcomes in runs.items()
+        if outcomes
     }
-    ratio = {name: median["worker"] / other for name, other in median.items() if name != "worker" and "worker" in median}
+    ratio = {
+        name: median["worker"] / other
+        for name, other in median.items()
+        if name != "worker" and "worker" in median
+    }
     return {"events_per_s": median, "worker_over": ratio, "goals": GOALS}
 
 
 def _print(results: dict[str, Any]) -> None:
-    table = Table(title=f"ingest: {results['events']:,} events, {results['partitions']} partitions, {results['broker']}")
-    for heading in ("engine", "events/s, median", "slowest to fastest", "CPU us/event", "worker is", "goal"):
+    table = Table(
+        title=f"ingest: {results['events']:,} events, {results['partitions']} partitions, "
+        f"{results['broker']}"
+    )
+    for heading in (
+        "engine",
+        "events/s, median",
+        "slowest to fastest",
+        "CPU us/event",
+        "worker is",
+        "goal",
+    ):
         table.add_column(heading, justify="left" if heading == "engine" else "right")
     for name, outcomes in results["runs"].items():
         if not outcomes:
-            table.add_row(name, f"not run: {results['missing'].get(name, 'no turn')}", "", "", "", "")
+            table.add_row(
+                name, f"not run: {results['missing'].get(name, 'no turn')}", "", "", "", ""
+            )
             continue
         rates = [each["events_per_s"] for each in outcomes]
         cpu_us = statistics.median(1e6 * each["cpu_s"] / each["events"] for each in outcomes)

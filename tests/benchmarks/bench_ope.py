@@ -1,10 +1,15 @@
-"""Off-policy evaluation beside obp, and against the truth: `python -m tests.benchmarks ope [--logs N]`.
+"""Off-policy evaluation beside obp, and against the truth:
+`python -m tests.benchmarks ope [--logs N]`.
 
-agreement   our estimates of the Open Bandit files (men; uniform and Thompson logs, 10,000 rows each) minus those of obp, given
-            the same inputs; obp runs now when a Python has it (OBP_PYTHON, or build/peers), else as recorded in the tests
-time        one estimate, from a log and a table of probabilities to the number; obp's figure leaves out making its arrays
-coverage    how often 95% intervals hold a truth that is known, over logs with fewer and fewer rewards of any weight
-crossing    the uniform policy judged on the log of the other policy, beside what it really earned in its own
+agreement   our estimates of the Open Bandit files (men; uniform and Thompson logs, 10,000 rows
+            each) minus those of obp, given the same inputs; obp runs now when a Python has it
+            (OBP_PYTHON, or build/peers), else as recorded in the tests
+time        one estimate, from a log and a table of probabilities to the number; obp's figure leaves
+            out making its arrays
+coverage    how often 95% intervals hold a truth that is known, over logs with fewer and fewer
+            rewards of any weight
+crossing    the uniform policy judged on the log of the other policy, beside what it really earned
+            in its own
 """
 
 import argparse
@@ -33,8 +38,9 @@ from tests.bandits.ope.test_obp import THEIRS, ours
 
 ROOT = Path(__file__).parents[2]
 TOLERANCE = 1e-9
-# Click rate, rows, concentration of the logging and of the target policy (34 items; small: a few items have nearly all): from plenty
-# of rewards to hardly any. Policies and click rates are drawn anew for every log.
+# Click rate, rows, concentration of the logging and of the target policy (34 items; small: a few
+# items have nearly all): from plenty of rewards to hardly any. Policies and click rates are drawn
+# anew for every log.
 WORLDS = (
     (0.05, 5000, 100.0, 1.0),
     (0.02, 5000, 1.0, 1.0),
@@ -46,16 +52,22 @@ WORLDS = (
 
 
 def ask_obp_now() -> tuple[str, dict]:
-    """Whose figures they are, and obp's answers per log: of a Python that has it (OBP_PYTHON, or the peers'), else as recorded."""
+    """Whose figures they are, and obp's answers per log: of a Python that has it (OBP_PYTHON, or
+    the peers'), else as recorded.
+    """
     python = Path(os.environ.get("OBP_PYTHON", ROOT / "build/peers/bin/python"))
     if not python.is_file():
         why = "no Python with obp, see OBP_PYTHON"
     else:
         try:
-            return "run now", {behaviour: ask_obp(python, behaviour) for behaviour in ("random", "bts")}
+            return "run now", {
+                behaviour: ask_obp(python, behaviour) for behaviour in ("random", "bts")
+            }
         except subprocess.CalledProcessError as error:  # obp 0.5.10 needs numpy < 2 and pandas < 3
             why = f"obp could not run: {error.stderr.strip().splitlines()[-1]}"
-    return f"as recorded ({why})", {behaviour: {"values": THEIRS[behaviour], "seconds": {}} for behaviour in ("random", "bts")}
+    return f"as recorded ({why})", {
+        behaviour: {"values": THEIRS[behaviour], "seconds": {}} for behaviour in ("random", "bts")
+    }
 
 
 def ask_obp(python: Path, behaviour: str) -> dict:
@@ -63,7 +75,9 @@ def ask_obp(python: Path, behaviour: str) -> dict:
         path = Path(folder) / "inputs.npz"
         np.savez(path, **inputs(behaviour))
         peer = Path(__file__).parent / "obp_peer.py"
-        answer = subprocess.run([python, peer, path, behaviour], capture_output=True, text=True, check=True)
+        answer = subprocess.run(
+            [python, peer, path, behaviour], capture_output=True, text=True, check=True
+        )
     return json.loads(answer.stdout.splitlines()[-1])
 
 
@@ -75,11 +89,19 @@ def agreement() -> dict:
         rows = {}
         for name in ESTIMATORS:
             mine = ours(behaviour, name)
-            rows[name] = {"ours": mine, "obp": theirs["values"][name], "difference": mine - theirs["values"][name]}
+            rows[name] = {
+                "ours": mine,
+                "obp": theirs["values"][name],
+                "difference": mine - theirs["values"][name],
+            }
             rows[name]["obp_s"] = theirs["seconds"].get(name)
-            rows[name]["ours_s"] = seconds(behaviour, name) if ESTIMATORS[name].per == "row" else None
+            rows[name]["ours_s"] = (
+                seconds(behaviour, name) if ESTIMATORS[name].per == "row" else None
+            )
         results["logs"][behaviour] = rows
-    results["largest_difference"] = max(abs(row["difference"]) for rows in results["logs"].values() for row in rows.values())
+    results["largest_difference"] = max(
+        abs(row["difference"]) for rows in results["logs"].values() for row in rows.values()
+    )
     results["agrees"] = results["largest_difference"] <= TOLERANCE
     return results
 
@@ -105,7 +127,11 @@ def coverage(reps: int) -> list[dict]:
     rows = []
     for rate, n, logging, wanted in WORLDS:
         model = np.full(n, rate)
-        hits: dict[str, list[bool]] = {f"{name} {interval}": [] for name in ("snips", "dr") for interval in ("normal", "bootstrap")}
+        hits: dict[str, list[bool]] = {
+            f"{name} {interval}": []
+            for name in ("snips", "dr")
+            for interval in ("normal", "bootstrap")
+        }
         hits["ips bernstein"] = []
         rewards, judged = [], []
         for _ in range(reps):
@@ -126,12 +152,20 @@ def coverage(reps: int) -> list[dict]:
             judged.append(enough(sample))
             for column, held in hits.items():
                 name, interval = column.split()
-                low, high = INTERVALS[interval](ESTIMATORS[name].terms(sample), 0.95, rng, float((pi / p).max()))
+                low, high = INTERVALS[interval](
+                    ESTIMATORS[name].terms(sample), 0.95, rng, float((pi / p).max())
+                )
                 held.append(low <= truth <= high)
-        row = {"click_rate": rate, "rows": n, "effective_rewards": float(np.mean(rewards)), "judged": float(np.mean(judged))}
+        row = {
+            "click_rate": rate,
+            "rows": n,
+            "effective_rewards": float(np.mean(rewards)),
+            "judged": float(np.mean(judged)),
+        }
         row["covered"] = {column: float(np.mean(held)) for column, held in hits.items()}
         row["covered_when_judged"] = {
-            column: float(np.mean(np.array(held)[judged])) if any(judged) else None for column, held in hits.items()
+            column: float(np.mean(np.array(held)[judged])) if any(judged) else None
+            for column, held in hits.items()
         }
         rows.append(row)
     return rows
@@ -146,13 +180,20 @@ def enough(sample: Sample) -> bool:
 
 
 def crossing() -> dict:
-    """What the uniform policy earned in its own log, and what the Thompson log says that it would."""
+    """What the uniform policy earned in its own log, and what the Thompson log says
+    that it would.
+    """
     rng = np.random.default_rng(0)
     really = logged(campaign("random"), rng)
     limits = Limits(min_ess=0.0, min_rewarded=0.0)
     result = {"really": really._asdict()}
-    for kind, question in (("judged", Question()), ("were_it_not_refused", Question(limits=limits))):
-        answers = evaluate(campaign("bts"), [uniform(Shape(1, 3, 34))], rng, ["ips", "snips"], question=question)
+    for kind, question in (
+        ("judged", Question()),
+        ("were_it_not_refused", Question(limits=limits)),
+    ):
+        answers = evaluate(
+            campaign("bts"), [uniform(Shape(1, 3, 34))], rng, ["ips", "snips"], question=question
+        )
         result[kind] = [answer._asdict() for answer in answers]
     return result
 
@@ -161,26 +202,55 @@ def run(options: list[str]) -> dict:
     parser = argparse.ArgumentParser(prog="bench ope")
     parser.add_argument("--logs", type=int, default=400, help="logs per row of the coverage table")
     reps = parser.parse_args(options).logs
-    results = {"agreement": agreement(), "coverage": coverage(reps), "crossing": crossing(), "logs": reps}
+    results = {
+        "agreement": agreement(),
+        "coverage": coverage(reps),
+        "crossing": crossing(),
+        "logs": reps,
+    }
     console = Console(width=150, highlight=False)
     same = results["agreement"]
-    table = Table(title=f"Open Bandit files: ours beside obp, {same['obp']}; largest difference {same['largest_difference']:.1e}")
+    table = Table(
+        title=f"Open Bandit files: ours beside obp, {same['obp']}; largest difference "
+        f"{same['largest_difference']:.1e}"
+    )
     for name in ("log", "estimator", "ours", "obp", "difference", "ours, ms", "obp, ms"):
         table.add_column(name, justify="left" if name in ("log", "estimator") else "right")
     for behaviour, rows in same["logs"].items():
         for name, row in rows.items():
-            times = ["" if row[key] is None else f"{1000 * row[key]:.1f}" for key in ("ours_s", "obp_s")]
-            table.add_row(behaviour, name, f"{row['ours']:.9f}", f"{row['obp']:.9f}", f"{row['difference']:.1e}", *times)
+            times = [
+                "" if row[key] is None else f"{1000 * row[key]:.1f}" for key in ("ours_s", "obp_s")
+            ]
+            table.add_row(
+                behaviour,
+                name,
+                f"{row['ours']:.9f}",
+                f"{row['obp']:.9f}",
+                f"{row['difference']:.1e}",
+                *times,
+            )
     console.print(table)
-    table = Table(title=f"95% intervals that hold the truth, {reps} logs each (those not refused in brackets)")
-    for name in ("click rate", "effective rewards", "not refused", *results["coverage"][0]["covered"]):
+    table = Table(
+        title=f"95% intervals that hold the truth, {reps} logs each (those not refused in brackets)"
+    )
+    for name in (
+        "click rate",
+        "effective rewards",
+        "not refused",
+        *results["coverage"][0]["covered"],
+    ):
         table.add_column(name, justify="right")
     for row in results["coverage"]:
         cells = []
         for column, share in row["covered"].items():
             kept = row["covered_when_judged"][column]
             cells.append(f"{share:.0%} ({'-' if kept is None else f'{kept:.0%}'})")
-        table.add_row(f"{row['click_rate']:.1%}", f"{row['effective_rewards']:.1f}", f"{row['judged']:.0%}", *cells)
+        table.add_row(
+            f"{row['click_rate']:.1%}",
+            f"{row['effective_rewards']:.1f}",
+            f"{row['judged']:.0%}",
+            *cells,
+        )
     console.print(table)
     print_crossing(console, results["crossing"])
     return results
@@ -188,7 +258,10 @@ def run(options: list[str]) -> dict:
 
 def print_crossing(console: Console, crossing: dict) -> None:
     really = crossing["really"]
-    console.print(f"uniform policy in its own log: {really['value']:.5f} ({really['low']:.5f} to {really['high']:.5f})")
+    console.print(
+        f"uniform policy in its own log: {really['value']:.5f} ({really['low']:.5f} to "
+        f"{really['high']:.5f})"
+    )
     for judged, bare in zip(crossing["judged"], crossing["were_it_not_refused"], strict=True):
         number = f"{bare['value']:.5f} ({bare['low']:.5f} to {bare['high']:.5f})"
         refused = f"; refused: {judged['reason']}" if "reason" in judged else ""

@@ -1,12 +1,17 @@
-"""Restore of a million rows from the changelog to an empty disk, beside Faust's own recovery of an equal changelog.
+"""Restore of a million rows from the changelog to an empty disk, beside Faust's own recovery of an
+equal changelog.
 
     restore        `streams.counting.restore.restore`, from a changelog written in transactions
-    faust rocksdb  Faust's recovery into its RocksDB table (rocksdict)       both from a changelog written without transactions,
-    faust memory   Faust's recovery into a table in memory                  on others it waits for ever
+    faust rocksdb  Faust's recovery into its RocksDB table (rocksdict)       both from a changelog
+    written without transactions,
+    faust memory   Faust's recovery into a table in memory                  on others it waits for
+    ever
 
-    python -m tests.benchmarks recovery [--rows N] [--partitions N] [--repeats N] [--faust-rows N] [--stores a,b]
+    python -m tests.benchmarks recovery [--rows N] [--partitions N] [--repeats N] [--faust-rows N]
+    [--stores a,b]
 
-Same rows, same broker, same run, on Apache Kafka (KAFKA_HOME). The goal is 20 times the faster of Faust's two.
+Same rows, same broker, same run, on Apache Kafka (KAFKA_HOME). The goal is 20 times the faster of
+Faust's two.
 """
 
 from __future__ import annotations
@@ -46,7 +51,11 @@ def run(options: list[str]) -> dict[str, Any]:
     parser = argparse.ArgumentParser(prog="bench recovery")
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--faust-rows", type=int, default=0, help="fewer for Faust, 0: the same")
-    parser.add_argument("--stores", default=",".join(STORES), help="of Faust's, the ones to run: a million rows take half an hour each")
+    parser.add_argument(
+        "--stores",
+        default=",".join(STORES),
+        help="of Faust's, the ones to run: a million rows take half an hour each",
+    )
     parser.add_argument("--partitions", type=int, default=4)
     parser.add_argument("--repeats", type=int, default=3)
     asked = parser.parse_args(options)
@@ -54,13 +63,19 @@ def run(options: list[str]) -> dict[str, Any]:
     if reason is not None:
         raise RuntimeError(f"bench recovery needs Apache Kafka: {reason}")
     theirs = asked.faust_rows or asked.rows
-    with tempfile.TemporaryDirectory(prefix="bench-recovery-") as room, Cluster(pathlib.Path(room, "kafka"), heap="1g") as cluster:
+    with (
+        tempfile.TemporaryDirectory(prefix="bench-recovery-") as room,
+        Cluster(pathlib.Path(room, "kafka"), heap="1g") as cluster,
+    ):
         directory = pathlib.Path(room)
         ours = _restores(cluster.bootstrap, asked.rows, asked.partitions, asked.repeats, directory)
         results: dict[str, Any] = {"restore": _figures(asked.rows, ours)}
         stores = asked.stores.split(",")
         for name in stores:
-            results[name] = _figures(theirs, [_faust(cluster.bootstrap, STORES[name], theirs, asked.partitions, directory)])
+            results[name] = _figures(
+                theirs,
+                [_faust(cluster.bootstrap, STORES[name], theirs, asked.partitions, directory)],
+            )
     faster = max(results[name]["rows_per_s"] for name in stores)
     results["times_faster"] = results["restore"]["rows_per_s"] / faster
     results["goal"] = GOAL
@@ -73,7 +88,9 @@ def _figures(rows: int, seconds: list[float]) -> dict[str, Any]:
     return {"rows": rows, "s": seconds, "rows_per_s": rows / statistics.median(seconds)}
 
 
-def _restores(bootstrap: str, rows: int, partitions: int, repeats: int, directory: pathlib.Path) -> list[float]:
+def _restores(
+    bootstrap: str, rows: int, partitions: int, repeats: int, directory: pathlib.Path
+) -> list[float]:
     """Seconds of each restore onto an empty disk; every one is checked to hold all rows."""
     counts, slates = "ours-counts-changelog", "ours-slates-changelog"
     _create(bootstrap, {counts: partitions, slates: partitions})
@@ -82,7 +99,10 @@ def _restores(bootstrap: str, rows: int, partitions: int, repeats: int, director
     changelogs = Changelogs(counts, slates, topic_ids(client, (counts, slates)))
     seconds = []
     for repeat in range(repeats):
-        disks = {number: Disk(directory / f"ours-{repeat}" / f"partition-{number}") for number in range(partitions)}
+        disks = {
+            number: Disk(directory / f"ours-{repeat}" / f"partition-{number}")
+            for number in range(partitions)
+        }
         restored = [0]
 
         def progress(records: int, restored: list[int] = restored) -> None:
@@ -92,15 +112,22 @@ def _restores(bootstrap: str, rows: int, partitions: int, repeats: int, director
         restore(client, changelogs, disks, CALL_TIMEOUT_S, lambda: False, progress)
         seconds.append(time.perf_counter() - began)
         sampled = range(0, rows, max(1, rows // 100))
-        good = sum(disks[number % partitions].get(row(number)[0]) == row(number)[1] for number in sampled)
+        good = sum(
+            disks[number % partitions].get(row(number)[0]) == row(number)[1] for number in sampled
+        )
         if restored[0] != rows or good != len(sampled):
-            raise RuntimeError(f"expected {rows} rows and all of {len(sampled)} sampled, found {restored[0]} and {good}")
+            raise RuntimeError(
+                f"expected {rows} rows and all of {len(sampled)} sampled, found {restored[0]} "
+                f"and {good}"
+            )
         for disk in disks.values():
             disk.close()
     return seconds
 
 
-def _faust(bootstrap: str, store: str, rows: int, partitions: int, directory: pathlib.Path) -> float:
+def _faust(
+    bootstrap: str, store: str, rows: int, partitions: int, directory: pathlib.Path
+) -> float:
     """Seconds of Faust's recovery, in a process of its own that starts with an empty directory."""
     name = f"theirs-{store.split(':')[0]}"
     changelog = f"{name}-counts-changelog"
@@ -117,22 +144,34 @@ def _faust(bootstrap: str, store: str, rows: int, partitions: int, directory: pa
     )
     found = re.search(r'\{"s": .*\}', done.stdout)
     if done.returncode != 0 or found is None:
-        raise RuntimeError(f"Faust ended with {done.returncode}:\n{done.stdout[-1000:]}\n{done.stderr[-3000:]}")
+        raise RuntimeError(
+            f"Faust ended with {done.returncode}:\n{done.stdout[-1000:]}\n{done.stderr[-3000:]}"
+        )
     report = json.loads(found.group())
     if report["sampled"] < 100:
-        raise RuntimeError(f"expected all of 100 sampled rows in Faust's table, found {report['sampled']}")
+        raise RuntimeError(
+            f"expected all of 100 sampled rows in Faust's table, found {report['sampled']}"
+        )
     return float(report["s"])
 
 
 def _create(bootstrap: str, topics: dict[str, int]) -> None:
     admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
-    new = [NewTopic(name, number, 1, config={"cleanup.policy": "compact"}) for name, number in topics.items()]
+    new = [
+        NewTopic(name, number, 1, config={"cleanup.policy": "compact"})
+        for name, number in topics.items()
+    ]
     for future in admin.create_topics(new).values():
         future.result(CALL_TIMEOUT_S)
 
 
 def _write(bootstrap: str, topic: str, rows: int, partitions: int, *, transactional: bool) -> None:
-    config: dict[str, Any] = {"bootstrap.servers": bootstrap, "linger.ms": 20, "queue.buffering.max.messages": 1_000_000, "log_level": 0}
+    config: dict[str, Any] = {
+        "bootstrap.servers": bootstrap,
+        "linger.ms": 20,
+        "queue.buffering.max.messages": 1_000_000,
+        "log_level": 0,
+    }
     producer = Producer({**config, **({"transactional.id": topic} if transactional else {})})
     if transactional:
         producer.init_transactions(CALL_TIMEOUT_S)
@@ -152,6 +191,16 @@ def _print(results: dict[str, Any]) -> None:
     table = Table("recovery", "rows", "seconds", "rows/s", title="Changelog to empty disk")
     for name in (name for name in ("restore", *STORES) if name in results):
         each = results[name]
-        table.add_row(name, f"{each['rows']:,}", ", ".join(f"{s:.2f}" for s in each["s"]), f"{each['rows_per_s']:,.0f}")
-    table.add_row("restore over the faster of Faust's", "", "", f"{results['times_faster']:.1f} times (goal {GOAL:g})")
+        table.add_row(
+            name,
+            f"{each['rows']:,}",
+            ", ".join(f"{s:.2f}" for s in each["s"]),
+            f"{each['rows_per_s']:,.0f}",
+        )
+    table.add_row(
+        "restore over the faster of Faust's",
+        "",
+        "",
+        f"{results['times_faster']:.1f} times (goal {GOAL:g})",
+    )
     Console().print(table)

@@ -1,10 +1,12 @@
-"""A soak: many events in time-accelerated replay through one worker; memory and disk over time, and totals at the end.
+"""A soak: many events in time-accelerated replay through one worker; memory and disk over time, and
+totals at the end.
 
     python -m tests.benchmarks soak [--events N] [--partitions N] [--samples N] [--lag N]
 
-Event time runs far faster than the clock, with an attribution window of 60 s and a conversion window of 120 s, so that slates are forgotten
-all the time: after the first windows neither memory nor local disk may grow. The producer waits when the worker is `--lag` events behind.
-On Apache Kafka (KAFKA_HOME).
+Event time runs far faster than the clock, with an attribution window of 60 s and a conversion
+window of 120 s, so that slates are forgotten all the time: after the first windows neither memory
+nor local disk may grow. The producer waits when the worker is `--lag` events behind. On Apache
+Kafka (KAFKA_HOME).
 """
 
 from __future__ import annotations
@@ -27,7 +29,11 @@ from tests.benchmarks.soak_events import EVENTS_PER_S, ITEMS, SEGMENTS, Totals, 
 from tests.cluster import Cluster, missing
 from tests.kafka.fleet import Fleet
 
-WINDOWS = {"SLATESTREAM_ATTRIBUTION_WINDOW_S": "60", "SLATESTREAM_CONVERSION_WINDOW_S": "120", "SLATESTREAM_FLUSH_INTERVAL_MS": "500"}
+WINDOWS = {
+    "SLATESTREAM_ATTRIBUTION_WINDOW_S": "60",
+    "SLATESTREAM_CONVERSION_WINDOW_S": "120",
+    "SLATESTREAM_FLUSH_INTERVAL_MS": "500",
+}
 BROKER = {"log.segment.bytes": str(64 << 20)}
 SAMPLE_EVERY_S = 0.5
 READ_S = 300.0
@@ -56,8 +62,15 @@ class Feed(threading.Thread):
         self._blocks = blocks(events, self.base_s, np.random.default_rng(1), self.totals)
         self._topics = fleet.names.impressions, fleet.names.clicks
         self._lag = lag
-        config = {"linger.ms": 20, "compression.type": "lz4", "queue.buffering.max.messages": 1_000_000, "log_level": 0}
-        self._producer = Producer({"bootstrap.servers": fleet.bootstrap, "partitioner": "murmur2_random", **config})
+        config = {
+            "linger.ms": 20,
+            "compression.type": "lz4",
+            "queue.buffering.max.messages": 1_000_000,
+            "log_level": 0,
+        }
+        self._producer = Producer(
+            {"bootstrap.servers": fleet.bootstrap, "partitioner": "murmur2_random", **config}
+        )
 
     def run(self) -> None:
         """The thread."""
@@ -118,7 +131,11 @@ def _soak(fleet: Fleet, asked: argparse.Namespace) -> tuple[list[Sample], Feed]:
     worker = fleet.workers[0]
     fleet.start(worker)
     feed = Feed(fleet, asked.events, asked.lag)
-    places = [(topic, n) for topic in (fleet.names.impressions, fleet.names.clicks) for n in range(asked.partitions)]
+    places = [
+        (topic, n)
+        for topic in (fleet.names.impressions, fleet.names.clicks)
+        for n in range(asked.partitions)
+    ]
     began = time.monotonic()
     feed.start()
     samples: list[Sample] = []
@@ -129,7 +146,15 @@ def _soak(fleet: Fleet, asked: argparse.Namespace) -> tuple[list[Sample], Feed]:
         feed.read = sum(fleet.committed(places).values())
         assert worker.process is not None
         seconds, event_time_s = time.monotonic() - began, feed.read / EVENTS_PER_S
-        samples.append(Sample(seconds, feed.read, event_time_s, _rss_mb(worker.process.pid), _disk_mb(worker.data_dir)))
+        samples.append(
+            Sample(
+                seconds,
+                feed.read,
+                event_time_s,
+                _rss_mb(worker.process.pid),
+                _disk_mb(worker.data_dir),
+            )
+        )
         if seconds > READ_S + asked.events / 5_000:
             raise RuntimeError(f"{feed.read} of {feed.sent} events read in {seconds:.0f} s")
     return samples, feed
@@ -139,7 +164,11 @@ def _differences(fleet: Fleet, totals: Totals) -> int:
     """Cells whose totals are not what was made."""
     found: Totals = np.zeros_like(totals)
     for row in read_counts(fleet.settings):
-        found[int(row["segment"][1:]), int(row["item_id"][1:])] = row["impressions"], row["clicks"], row["conversions"]
+        found[int(row["segment"][1:]), int(row["item_id"][1:])] = (
+            row["impressions"],
+            row["clicks"],
+            row["conversions"],
+        )
     return int((found != totals).any(axis=2).sum())
 
 
@@ -165,13 +194,28 @@ def _disk_mb(directory: pathlib.Path) -> float:
 
 
 def _print(results: dict[str, Any], samples: list[Sample], lines: int) -> None:
-    table = Table("seconds", "events", "event time, h", "RSS, MiB", "local disk, MiB", title="Soak of one worker")
+    table = Table(
+        "seconds",
+        "events",
+        "event time, h",
+        "RSS, MiB",
+        "local disk, MiB",
+        title="Soak of one worker",
+    )
     for number in np.linspace(0, len(samples) - 1, min(lines, len(samples))).astype(int):
         each = samples[number]
-        table.add_row(f"{each.s:.0f}", f"{each.events:,}", f"{each.event_time_s / 3600:.1f}", f"{each.rss_mb:.0f}", f"{each.disk_mb:.1f}")
+        table.add_row(
+            f"{each.s:.0f}",
+            f"{each.events:,}",
+            f"{each.event_time_s / 3600:.1f}",
+            f"{each.rss_mb:.0f}",
+            f"{each.disk_mb:.1f}",
+        )
     console = Console()
     console.print(table)
     console.print(
-        f"{results['events']:,} events, {results['differences']} differences; second half over the second eighth: "
-        f"RSS {results['rss_second_half_over_second_eighth']:.2f}, disk {results['disk_second_half_over_second_eighth']:.2f}"
+        f"{results['events']:,} events, {results['differences']} differences; second half over "
+        "the second eighth: "
+        f"RSS {results['rss_second_half_over_second_eighth']:.2f}, disk "
+        f"{results['disk_second_half_over_second_eighth']:.2f}"
     )

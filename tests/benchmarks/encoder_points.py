@@ -7,7 +7,8 @@ from encoder.training.train import WEIGHTS
 
 
 class Point(NamedTuple):
-    """`train`: keywords of `TrainConfig` for one training after the other, each going on with the student of the last.
+    """`train`: keywords of `TrainConfig` for one training after the other, each going on with the
+    student of the last.
 
     `finish`: steps that make it serve, by what stands behind the name in the table.
     """
@@ -21,10 +22,12 @@ FULL: list[str | dict[str, Any]] = [{"step": "quantize", "bits": 0}]
 # Every token that a film's text can have: new films bring new names.
 WORDS = {"step": "trim_vocabulary", "minimum": 0, "drop_punctuation": False}
 
-# Behaviour counts for more at the end: it lifts what users choose next, and so little changes the teacher's neighbours.
+# Behaviour counts for more at the end: it lifts what users choose next, and so little changes the
+# teacher's neighbours.
 CHOSEN_A = {**WEIGHTS, "click": 0.06, "conversion": 0.06}
 
-# Without the losses on neighbourhoods: late in training the teacher's vectors alone brought a little more (docs/encoder.md).
+# Without the losses on neighbourhoods: late in training the teacher's vectors alone brought a
+# little more (docs/encoder.md).
 NEARER = {name: WEIGHTS[name] for name in ("distill", "click", "conversion")}
 
 POINTS = {
@@ -32,16 +35,27 @@ POINTS = {
     "A": Point(
         [
             {
-                "steps": [WORDS, {"step": "keep_layers", "keep": [0, 1, 3, 5]}, {"step": "prune", "heads": 5, "units": 384}],
+                "steps": [
+                    WORDS,
+                    {"step": "keep_layers", "keep": [0, 1, 3, 5]},
+                    {"step": "prune", "heads": 5, "units": 384},
+                ],
                 "updates": 4_800,
                 "renew_every": 2_400,
                 "learning_rate": 1e-3,
             },
-            {"updates": 1_800, "renew_every": 900, "learning_rate": 4e-4, "seed": 12, "weights": CHOSEN_A},
+            {
+                "updates": 1_800,
+                "renew_every": 900,
+                "learning_rate": 4e-4,
+                "seed": 12,
+                "weights": CHOSEN_A,
+            },
         ],
         {"": ["quantize"], "float32": FULL},
     ),
-    # Three layers with a third of the heads and a quarter of the units, which read every two tokens as one; token vectors of a third.
+    # Three layers with a third of the heads and a quarter of the units, which read every two tokens
+    # as one; token vectors of a third.
     "B": Point(
         [
             {
@@ -56,8 +70,20 @@ POINTS = {
                 "renew_every": 7_000,
                 "learning_rate": 1e-3,
             },
-            {"updates": 9_000, "renew_every": 2_600, "learning_rate": 8e-4, "seed": 10, "weights": NEARER},
-            {"updates": 1_000, "learning_rate": 3e-4, "seed": 13, "token_bits": 4, "weights": {**NEARER, "click": 0.1, "conversion": 0.1}},
+            {
+                "updates": 9_000,
+                "renew_every": 2_600,
+                "learning_rate": 8e-4,
+                "seed": 10,
+                "weights": NEARER,
+            },
+            {
+                "updates": 1_000,
+                "learning_rate": 3e-4,
+                "seed": 13,
+                "token_bits": 4,
+                "weights": {**NEARER, "click": 0.1, "conversion": 0.1},
+            },
         ],
         {"": ["quantize"], "float32": FULL},
     ),

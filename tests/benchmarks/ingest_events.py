@@ -1,6 +1,8 @@
-"""The events of the ingest benchmark: slates of ten impressions, one impression in ten clicked, in the format of CONTRACT.
+"""The events of the ingest benchmark: slates of ten impressions, one impression in ten clicked, in
+the format of CONTRACT.
 
-Each carries `item` beside `item_id`, which the Kafka Streams peer reads; unknown fields are ignored by the worker.
+Each carries `item` beside `item_id`, which the Kafka Streams peer reads; unknown fields are ignored
+by the worker.
 """
 
 import random
@@ -14,12 +16,16 @@ from streams.config import load_settings
 from streams.contract.topics import TopicNames, create
 
 SLATE, CLICKS_PER_SLATE = 10, 1
-SEGMENTS, ITEMS, USERS = 8, 150, 50_000  # segments and items as in the policy measurements of the design
-SPACING_S = 1e-4  # of event time between impressions: 5 million span 500 s, well inside the attribution window
+# segments and items as in the policy measurements of the design
+SEGMENTS, ITEMS, USERS = 8, 150, 50_000
+# of event time between impressions: 5 million span 500 s, well inside the attribution window
+SPACING_S = 1e-4
 
 
 def events(impressions: int, seed: int = 1) -> Iterator[tuple[str, bytes, bytes]]:
-    """(topic, key, value) of every event, in the order it is produced; a click follows its slate."""
+    """(topic, key, value) of every event, in the order it is produced; a click follows
+    its slate.
+    """
     rng = random.Random(seed)
     start_s = time.time() - impressions * SPACING_S - 60.0
     at = 0
@@ -39,7 +45,9 @@ def events(impressions: int, seed: int = 1) -> Iterator[tuple[str, bytes, bytes]
             at += 1
         for position in clicked:
             item = f"item-{(first + 7 * position) % ITEMS}"
-            value = f'{{{head},"item_id":"{item}","item":"{item}","segment":"segment-{segment}","ts":{start_s + at * SPACING_S:.3f}}}'
+            ts = f"{start_s + at * SPACING_S:.3f}"
+            names = f'"item_id":"{item}","item":"{item}","segment":"segment-{segment}"'
+            value = f'{{{head},{names},"ts":{ts}}}'
             yield "clicks", key, value.encode()
 
 

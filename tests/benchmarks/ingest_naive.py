@@ -1,7 +1,8 @@
-"""Faust as its tutorial writes it: `python -m tests.benchmarks.ingest_naive BOOTSTRAP EVENTS PARTITIONS DIRECTORY`.
+"""Faust as its tutorial writes it:
+`python -m tests.benchmarks.ingest_naive BOOTSTRAP EVENTS PARTITIONS DIRECTORY`.
 
-One agent per topic, a RocksDB table (rocksdict) with a changelog, one event at a time; no join and no deduplication. It counts the first
-EVENTS that it gets, prints one JSON line and ends.
+One agent per topic, a RocksDB table (rocksdict) with a changelog, one event at a time; no join and
+no deduplication. It counts the first EVENTS that it gets, prints one JSON line and ends.
 """
 
 import json

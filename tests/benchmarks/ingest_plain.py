@@ -1,7 +1,8 @@
-"""The yardstick of the ingest benchmark: `python -m tests.benchmarks.ingest_plain BOOTSTRAP EVENTS`.
+"""The yardstick of the ingest benchmark:
+`python -m tests.benchmarks.ingest_plain BOOTSTRAP EVENTS`.
 
-A plain confluent-kafka loop that reads, parses with the worker's own types and counts in a dict. It keeps nothing: no join, no
-changelog, no disk. One JSON line on stdout.
+A plain confluent-kafka loop that reads, parses with the worker's own types and counts in a dict. It
+keeps nothing: no join, no changelog, no disk. One JSON line on stdout.
 """
 
 import json

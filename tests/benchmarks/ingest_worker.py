@@ -1,7 +1,9 @@
-"""The worker of the ingest benchmark: `python -m tests.benchmarks.ingest_worker EVENTS`, settings from the environment.
+"""The worker of the ingest benchmark: `python -m tests.benchmarks.ingest_worker EVENTS`, settings
+from the environment.
 
-The worker is the real one, started as Faust starts it; it is only watched: the clock runs from the first chunk that is handled to the
-end of the flush that makes the last event durable (committed on Kafka, on disk). One JSON line on stdout, then the process ends.
+The worker is the real one, started as Faust starts it; it is only watched: the clock runs from the
+first chunk that is handled to the end of the flush that makes the last event durable (committed on
+Kafka, on disk). One JSON line on stdout, then the process ends.
 """
 
 import json

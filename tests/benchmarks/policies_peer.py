@@ -1,7 +1,9 @@
-"""Updates/s and slates/s of one peer library, run by a Python that has it: `python policies_peer.py PEER N_ITEMS`.
+"""Updates/s and slates/s of one peer library, run by a Python that has it:
+`python policies_peer.py PEER N_ITEMS`.
 
-Prints one JSON object: {"updates_per_s", "slates_per_s", "of", "slate"}. Each peer is used as its documentation does: its
-own call for one decision, and its fastest call for feedback. `slate` says what one decision holds.
+Prints one JSON object: {"updates_per_s", "slates_per_s", "of", "slate"}. Each peer is used as its
+documentation does: its own call for one decision, and its fastest call for feedback. `slate` says
+what one decision holds.
 """
 
 import json
@@ -16,7 +18,8 @@ K = 10
 
 
 def per_second(work: Callable[[], int]) -> float:
-    """Repeat `work`, which returns how many units it did, for a while; units a CPU second, the best of three rounds.
+    """Repeat `work`, which returns how many units it did, for a while; units a CPU second, the best
+    of three rounds.
 
     A call that takes longer than that while is measured once.
     """
@@ -55,7 +58,12 @@ def mabwiser(n_items: int) -> dict:
         np.argpartition(np.fromiter(expected.values(), float, n_items), n_items - K)[-K:]
         return 1
 
-    return {"of": "UCB1", "updates_per_s": per_second(update), "slates_per_s": per_second(slate), "slate": f"top {K}"}
+    return {
+        "of": "UCB1",
+        "updates_per_s": per_second(update),
+        "slates_per_s": per_second(slate),
+        "slate": f"top {K}",
+    }
 
 
 def mabwiser_thompson(n_items: int) -> dict:
@@ -136,7 +144,10 @@ def bayesianbandits(n_items: int) -> dict:
 
     item, click = events(n_items, 2000)
     # Its learner of click-like rewards; the reward is the probability of class 1.
-    arms = [Arm(i, reward_function=lambda p: p[..., 1], learner=DirichletClassifier({0: 1.0, 1: 1.0})) for i in range(n_items)]
+    arms = [
+        Arm(i, reward_function=lambda p: p[..., 1], learner=DirichletClassifier({0: 1.0, 1: 1.0}))
+        for i in range(n_items)
+    ]
     agent = Agent(arms, ThompsonSampling(), random_seed=0)
     for i in range(n_items):
         agent.select_for_update(i).update(np.array([0]))

@@ -1,4 +1,6 @@
-"""The rows that the recovery benchmark restores: counts of 1,000 segments, the same for everybody."""
+"""The rows that the recovery benchmark restores: counts of 1,000 segments, the same for
+everybody.
+"""
 
 from __future__ import annotations
 
@@ -10,5 +12,12 @@ SEGMENTS = 1000
 def row(number: int) -> tuple[bytes, bytes]:
     """Key and value of row `number`."""
     counts = CountRow()
-    counts.impressions, counts.clicks, counts.value, counts.examined = float(number), float(number // 10), float(number // 10), number / 2
-    return encode_count_key(f"segment-{number % SEGMENTS}", f"item-{number // SEGMENTS}"), encode_count(counts, discounted=False)
+    counts.impressions, counts.clicks, counts.value, counts.examined = (
+        float(number),
+        float(number // 10),
+        float(number // 10),
+        number / 2,
+    )
+    return encode_count_key(
+        f"segment-{number % SEGMENTS}", f"item-{number // SEGMENTS}"
+    ), encode_count(counts, discounted=False)

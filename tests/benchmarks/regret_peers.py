@@ -1,8 +1,10 @@
-"""The peers as learners of the simulator, each by its own classes; imported only by a Python that has them.
+"""The peers as learners of the simulator, each by its own classes; imported only by a Python that
+has them.
 
-What every peer gets: one bandit per segment (contextualbandits: the segment as one-hot context), every impression as a pull with the click
-as reward, and places ignored, since none of them knows places. Its top five is taken from its own scores. Libraries that need milliseconds
-for one decision choose once per batch and segment; `ours_per_batch` shows what that costs.
+What every peer gets: one bandit per segment (contextualbandits: the segment as one-hot context),
+every impression as a pull with the click as reward, and places ignored, since none of them knows
+places. Its top five is taken from its own scores. Libraries that need milliseconds for one decision
+choose once per batch and segment; `ours_per_batch` shows what that costs.
 """
 
 from __future__ import annotations
@@ -38,7 +40,9 @@ class PerSegment:
     def learn(self, state, feedback: Feedback):
         for segment in np.unique(feedback.segments):
             here = feedback.segments == segment
-            state[segment] = self.teach(state[segment], feedback.items[here].ravel(), feedback.clicked[here].ravel())
+            state[segment] = self.teach(
+                state[segment], feedback.items[here].ravel(), feedback.clicked[here].ravel()
+            )
         return state
 
     def top(self, scores, rng):
@@ -55,13 +59,18 @@ class Mabwiser(PerSegment):
     def make(self, n_items, seed):
         from mabwiser.mab import MAB, LearningPolicy
 
-        mab = MAB(list(range(n_items)), getattr(LearningPolicy, self.policy)(**self.options), seed=seed)
-        mab.fit(np.arange(n_items), np.zeros(n_items, dtype=int))  # it must be fitted before it may choose: one look an arm
+        mab = MAB(
+            list(range(n_items)), getattr(LearningPolicy, self.policy)(**self.options), seed=seed
+        )
+        # it must be fitted before it may choose: one look an arm
+        mab.fit(np.arange(n_items), np.zeros(n_items, dtype=int))
         return mab
 
     def slates(self, mab, n, rng):
         expected = mab.predict_expectations()
-        return self.top(np.fromiter((expected[i] for i in range(self.n_items)), float, self.n_items), rng)
+        return self.top(
+            np.fromiter((expected[i] for i in range(self.n_items)), float, self.n_items), rng
+        )
 
     def teach(self, mab, items, clicked):
         mab.partial_fit(items, clicked.astype(int))
@@ -134,14 +143,23 @@ class RiverThompson(PerSegment):
 
 
 class BayesianBandits(PerSegment):
-    """bayesianbandits: Thompson sampling over Dirichlet classifiers, its learner of click-like rewards."""
+    """bayesianbandits: Thompson sampling over Dirichlet classifiers, its learner of click-like
+    rewards.
+    """
 
     name = "bayesianbandits Thompson"
 
     def make(self, n_items, seed):
         from bayesianbandits import Agent, Arm, DirichletClassifier, ThompsonSampling
 
-        arms = [Arm(i, reward_function=lambda p: p[..., 1], learner=DirichletClassifier({0: 1.0, 1: 1.0})) for i in range(n_items)]
+        arms = [
+            Arm(
+                i,
+                reward_function=lambda p: p[..., 1],
+                learner=DirichletClassifier({0: 1.0, 1: 1.0}),
+            )
+            for i in range(n_items)
+        ]
         return Agent(arms, ThompsonSampling(), random_seed=seed)
 
     def slates(self, agent, n, rng):
@@ -155,7 +173,9 @@ class BayesianBandits(PerSegment):
 
 
 class ContextualLinUcb:
-    """contextualbandits: LinUCB with the segment as one-hot context, scores of its decision function."""
+    """contextualbandits: LinUCB with the segment as one-hot context, scores of its decision
+    function.
+    """
 
     name, model = "contextualbandits LinUCB", "LinUCB"
 
@@ -179,7 +199,9 @@ class ContextualLinUcb:
 
     def learn(self, state, feedback: Feedback):
         context = np.repeat(np.eye(self.n_segments)[feedback.segments], K, axis=0)
-        state[0].partial_fit(context, feedback.items.ravel(), feedback.clicked.ravel().astype(float))
+        state[0].partial_fit(
+            context, feedback.items.ravel(), feedback.clicked.ravel().astype(float)
+        )
         return [state[0], True]
 
 

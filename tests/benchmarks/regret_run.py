@@ -1,6 +1,8 @@
-"""One run of the regret benchmark: `python -m tests.benchmarks.regret_run LEARNER WORLD.npz SEED VISITS OUT.npz`.
+"""One run of the regret benchmark:
+`python -m tests.benchmarks.regret_run LEARNER WORLD.npz SEED VISITS OUT.npz`.
 
-Run by the Python that has the learner's library; needs NumPy, this repository and nothing else of it.
+Run by the Python that has the learner's library; needs NumPy, this repository and nothing else of
+it.
 """
 
 from __future__ import annotations
@@ -28,7 +30,11 @@ LARGEST = 256  # visits of the largest batch, the same for all
 def once_per_batch():
     """Make the default policy draw once for all visits of a batch and segment, as slow peers do."""
     policy = default_policy()
-    return policy_of(policy.name, policy.needs, lambda arms, rng, n: np.repeat(policy.draws(arms, rng, 1), n, axis=0))
+    return policy_of(
+        policy.name,
+        policy.needs,
+        lambda arms, rng, n: np.repeat(policy.draws(arms, rng, 1), n, axis=0),
+    )
 
 
 def learner_of(name: str, places: tuple[float, ...]):
@@ -37,11 +43,21 @@ def learner_of(name: str, places: tuple[float, ...]):
     own = {
         "ours": lambda: default_learner("ours", examination=places),
         "ours_place_ignored": lambda: default_learner("ours, place ignored"),
-        "ours_per_batch": lambda: CountsLearner("ours, one draw a batch", once_per_batch(), examination=places),
-        "ours_apart": lambda: CountsLearner("ours, segments apart", default_policy(), apart, places),
-        "ours_thompson": lambda: CountsLearner("ours, Thompson alone", make_policy("thompson"), examination=places),
-        "ours_kl_ucb": lambda: CountsLearner("ours, KL-UCB+ alone", make_policy("kl_ucb"), examination=places),
-        "ours_no_memory": lambda: CountsLearner("ours, no memories", default_policy(), examination=places, memories=()),
+        "ours_per_batch": lambda: CountsLearner(
+            "ours, one draw a batch", once_per_batch(), examination=places
+        ),
+        "ours_apart": lambda: CountsLearner(
+            "ours, segments apart", default_policy(), apart, places
+        ),
+        "ours_thompson": lambda: CountsLearner(
+            "ours, Thompson alone", make_policy("thompson"), examination=places
+        ),
+        "ours_kl_ucb": lambda: CountsLearner(
+            "ours, KL-UCB+ alone", make_policy("kl_ucb"), examination=places
+        ),
+        "ours_no_memory": lambda: CountsLearner(
+            "ours, no memories", default_policy(), examination=places, memories=()
+        ),
     }
     if name in own:
         return own[name]()
@@ -56,7 +72,13 @@ def read_world(path: Path) -> World:
         fields = {name: stored[name] for name in stored.files}
     after = fields.get("rates_after")
     return World(
-        str(fields["name"]), fields["rates"], fields["share"], fields["examination"], int(fields["delay"]), after, int(fields["change_at"])
+        str(fields["name"]),
+        fields["rates"],
+        fields["share"],
+        fields["examination"],
+        int(fields["delay"]),
+        after,
+        int(fields["change_at"]),
     )
 
 
@@ -69,14 +91,24 @@ def write_world(world: World, path: Path) -> None:
 
 
 def main(arguments: list[str]) -> None:
-    """Run and write the curve: visits, regret, seconds, and the learner's name; the file appears whole or not at all."""
+    """Run and write the curve: visits, regret, seconds, and the learner's name; the file appears
+    whole or not at all.
+    """
     name, world_path, seed, visits, out = arguments
     warnings.simplefilter("ignore")  # the peers' own
     start = time.perf_counter()
-    curve = simulate(read_world(Path(world_path)), learner_of(name, tuple(logarithmic(5))), int(visits), int(seed), largest=LARGEST)
+    curve = simulate(
+        read_world(Path(world_path)),
+        learner_of(name, tuple(logarithmic(5))),
+        int(visits),
+        int(seed),
+        largest=LARGEST,
+    )
     part = Path(f"{out}.{os.getpid()}.part")
     with part.open("wb") as file:
-        np.savez(file, visits=curve.visits, regret=curve.regret, seconds=time.perf_counter() - start)
+        np.savez(
+            file, visits=curve.visits, regret=curve.regret, seconds=time.perf_counter() - start
+        )
     part.rename(out)
 
 

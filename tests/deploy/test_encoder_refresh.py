@@ -1,4 +1,6 @@
-"""The scheduled refresh: a plan that loads, a command that parses, one publisher at a time, and the folders it needs."""
+"""The scheduled refresh: a plan that loads, a command that parses, one publisher at a time, and the
+folders it needs.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,10 @@ DEPLOY = Path(__file__).parents[2] / "deploy"
 
 @pytest.fixture(scope="module")
 def documents() -> dict[str, dict[str, Any]]:
-    return {each["kind"]: each for each in yaml.safe_load_all((DEPLOY / "k8s" / "encoder-refresh.yaml").read_text())}
+    return {
+        each["kind"]: each
+        for each in yaml.safe_load_all((DEPLOY / "k8s" / "encoder-refresh.yaml").read_text())
+    }
 
 
 def pod(documents: dict[str, dict[str, Any]]) -> dict[str, Any]:
@@ -37,11 +42,19 @@ def test_every_document_fits_the_schema(documents: dict[str, dict[str, Any]]) ->
             kubernetes_validate.validate(document, version, strict=True)
 
 
-def test_plan_loads_and_its_training_options_exist(documents: dict[str, dict[str, Any]], tmp_path: Path) -> None:
+def test_plan_loads_and_its_training_options_exist(
+    documents: dict[str, dict[str, Any]], tmp_path: Path
+) -> None:
     (tmp_path / "plan").write_text(documents["ConfigMap"]["data"]["refresh.toml"])
     plan = load_plan(tmp_path / "plan")
     assert plan.train.keys() <= set(TrainConfig.__struct_fields__)
-    assert plan.train["threads"] == int(next(e["value"] for e in pod(documents)["containers"][0]["env"] if e["name"] == "OMP_NUM_THREADS"))
+    assert plan.train["threads"] == int(
+        next(
+            e["value"]
+            for e in pod(documents)["containers"][0]["env"]
+            if e["name"] == "OMP_NUM_THREADS"
+        )
+    )
 
 
 def test_command_is_one_that_exists(documents: dict[str, dict[str, Any]]) -> None:
@@ -54,23 +67,35 @@ def test_command_is_one_that_exists(documents: dict[str, dict[str, Any]]) -> Non
     mounts = {mount["mountPath"]: mount for mount in container["volumeMounts"]}
     assert str(args.work) in mounts
     assert str(args.plan.parent) in mounts
-    settings = dict(line.split("=", 1) for line in (DEPLOY / "k8s" / "settings.env").read_text().splitlines() if "=" in line)
+    settings = dict(
+        line.split("=", 1)
+        for line in (DEPLOY / "k8s" / "settings.env").read_text().splitlines()
+        if "=" in line
+    )
     assert "readOnly" not in mounts[str(load_settings(settings).releases_dir)]
 
 
-def test_one_refresh_at_a_time_and_a_wrong_plan_is_not_tried_again(documents: dict[str, dict[str, Any]]) -> None:
+def test_one_refresh_at_a_time_and_a_wrong_plan_is_not_tried_again(
+    documents: dict[str, dict[str, Any]],
+) -> None:
     spec = documents["CronJob"]["spec"]
     assert spec["concurrencyPolicy"] == "Forbid"
     rules = spec["jobTemplate"]["spec"]["podFailurePolicy"]["rules"]
-    assert {cli.WRONG_USAGE} == {code for rule in rules for code in rule.get("onExitCodes", {}).get("values", [])}
+    assert {cli.WRONG_USAGE} == {
+        code for rule in rules for code in rule.get("onExitCodes", {}).get("values", [])
+    }
 
 
 def test_image_installs_what_the_extra_asks_for() -> None:
-    """The command that lists the extra is taken from the file and run on the package that is installed here."""
+    """The command that lists the extra is taken from the file and run on the package that is
+    installed here.
+    """
     dockerfile = (DEPLOY / "Dockerfile.encoder").read_text()
     (command,) = [line for line in dockerfile.splitlines() if line.startswith("RUN python -c ")]
     listing = shlex.split(command.removeprefix("RUN python -c ").rstrip("\\"))[0]
-    done = subprocess.run([sys.executable, "-c", listing], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", listing], capture_output=True, text=True, check=True
+    )
     names = {line.split(">")[0].split("<")[0] for line in done.stdout.split()}
     assert {"torch", "transformers", "onnx", "safetensors", "tensorboard"} <= names
     assert not names & {"pytest", "faust-streaming"}

@@ -30,12 +30,18 @@ def test_the_image_installs_no_extra_and_so_neither_torch_nor_transformers() -> 
 def test_the_last_user_is_not_root_and_the_signal_reaches_the_worker() -> None:
     users = re.findall(r"^USER (\S+)", DOCKERFILE, re.MULTILINE)
     assert users == ["10001:10001"]
-    assert DOCKERFILE.rstrip().endswith('CMD ["faust", "-A", "streams.app", "worker", "-l", "info"]')
+    assert DOCKERFILE.rstrip().endswith(
+        'CMD ["faust", "-A", "streams.app", "worker", "-l", "info"]'
+    )
 
 
 def test_everything_that_is_copied_exists_and_is_let_through() -> None:
     ignore = (ROOT / "deploy" / "Dockerfile.dockerignore").read_text().splitlines()
-    copied = [name for line in re.findall(r"^COPY (?!--from)(.+)", DOCKERFILE, re.MULTILINE) for name in line.split()[:-1]]
+    copied = [
+        name
+        for line in re.findall(r"^COPY (?!--from)(.+)", DOCKERFILE, re.MULTILINE)
+        for name in line.split()[:-1]
+    ]
     assert copied
     for name in copied:
         assert (ROOT / name).exists(), name
@@ -49,7 +55,11 @@ def test_compose_knows_every_setting_it_gives_and_every_command_it_runs() -> Non
         service = COMPOSE["services"][name]
         assert set(service["environment"]) <= KNOWN
         assert service["image"] == f"slatestream:{PROJECT['version']}"
-        assert (ROOT / "deploy" / service["build"]["context"] / service["build"]["dockerfile"]).resolve().exists()
+        assert (
+            (ROOT / "deploy" / service["build"]["context"] / service["build"]["dockerfile"])
+            .resolve()
+            .exists()
+        )
     command = COMPOSE["services"]["topics"]["command"]
     assert command == ["slatestream", "topics", "create"]
     assert command[1] in {each.name for each in COMMANDS}
@@ -58,7 +68,9 @@ def test_compose_knows_every_setting_it_gives_and_every_command_it_runs() -> Non
 def test_compose_starts_the_broker_then_the_topics_then_the_worker() -> None:
     services = COMPOSE["services"]
     assert services["topics"]["depends_on"] == {"kafka": {"condition": "service_healthy"}}
-    assert services["worker"]["depends_on"] == {"topics": {"condition": "service_completed_successfully"}}
+    assert services["worker"]["depends_on"] == {
+        "topics": {"condition": "service_completed_successfully"}
+    }
     listeners = services["kafka"]["environment"]["KAFKA_ADVERTISED_LISTENERS"]
     assert services["worker"]["environment"]["KAFKA_BOOTSTRAP_SERVERS"] in listeners
 

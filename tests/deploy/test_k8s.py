@@ -1,4 +1,6 @@
-"""The Kustomize base: valid for Kubernetes' own schemas, and right in what only this project knows."""
+"""The Kustomize base: valid for Kubernetes' own schemas, and right in what only this
+project knows.
+"""
 
 from __future__ import annotations
 
@@ -18,25 +20,35 @@ BASE = Path(__file__).parents[2] / "deploy" / "k8s"
 VERSIONS = ("1.30", kubernetes_validate.latest_version())
 KNOWN = {setting.name for setting in SETTINGS}
 
-pytestmark = pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not installed; it renders the base")
+pytestmark = pytest.mark.skipif(
+    shutil.which("kubectl") is None, reason="kubectl is not installed; it renders the base"
+)
 
 
 @pytest.fixture(scope="module")
 def rendered() -> list[dict[str, Any]]:
-    done = subprocess.run(["kubectl", "kustomize", str(BASE)], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        ["kubectl", "kustomize", str(BASE)], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     return list(yaml.safe_load_all(done.stdout))
 
 
 def one(rendered: list[dict[str, Any]], kind: str, name: str) -> dict[str, Any]:
-    (found,) = [each for each in rendered if each["kind"] == kind and each["metadata"]["name"].startswith(name)]
+    (found,) = [
+        each
+        for each in rendered
+        if each["kind"] == kind and each["metadata"]["name"].startswith(name)
+    ]
     return found
 
 
 def pods(rendered: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The pod specification of everything that runs pods."""
-    specs = [each["spec"] for each in rendered if each["kind"] in ("StatefulSet", "Job", "Deployment")]
+    specs = [
+        each["spec"] for each in rendered if each["kind"] in ("StatefulSet", "Job", "Deployment")
+    ]
     specs += [each["spec"]["jobTemplate"]["spec"] for each in rendered if each["kind"] == "CronJob"]
     return [spec["template"]["spec"] for spec in specs]
 
@@ -49,24 +61,37 @@ def test_every_resource_fits_the_schema_of(version: str, rendered: list[dict[str
 
 def test_every_file_of_the_base_is_part_of_it() -> None:
     kustomization = yaml.safe_load((BASE / "kustomization.yaml").read_text())
-    generated = [name for each in kustomization["configMapGenerator"] for name in each.get("envs", []) + each.get("files", [])]
+    generated = [
+        name
+        for each in kustomization["configMapGenerator"]
+        for name in each.get("envs", []) + each.get("files", [])
+    ]
     files = {path.name for path in BASE.iterdir()} - {"kustomization.yaml"}
     assert files == set(kustomization["resources"]) | set(generated)
 
 
-def test_the_settings_load_and_the_policy_is_the_default_mix(rendered: list[dict[str, Any]]) -> None:
+def test_the_settings_load_and_the_policy_is_the_default_mix(
+    rendered: list[dict[str, Any]],
+) -> None:
     data = one(rendered, "ConfigMap", "slatestream-settings")["data"]
     settings = load_settings(data)
     worker = one(rendered, "StatefulSet", "slatestream-worker")["spec"]["template"]["spec"]
     assert worker["terminationGracePeriodSeconds"] > settings.shutdown_timeout_s
-    mounts = {mount["mountPath"]: mount["name"] for mount in worker["containers"][0]["volumeMounts"]}
+    mounts = {
+        mount["mountPath"]: mount["name"] for mount in worker["containers"][0]["volumeMounts"]
+    }
     assert mounts[str(settings.policy_file.parent)] == "policy" if settings.policy_file else False
     assert str(settings.releases_dir) in mounts
-    assert parse_config(one(rendered, "ConfigMap", "slatestream-policy")["data"]["policy.toml"]) == DEFAULT
+    assert (
+        parse_config(one(rendered, "ConfigMap", "slatestream-policy")["data"]["policy.toml"])
+        == DEFAULT
+    )
 
 
 def test_no_pod_gets_a_setting_that_does_not_exist(rendered: list[dict[str, Any]]) -> None:
-    """A name that is not known ends a worker; the links of a Service called `slatestream` would be such names."""
+    """A name that is not known ends a worker; the links of a Service called `slatestream` would be
+    such names.
+    """
     for pod in pods(rendered):
         assert pod["enableServiceLinks"] is False
         for container in pod["containers"]:
@@ -74,7 +99,9 @@ def test_no_pod_gets_a_setting_that_does_not_exist(rendered: list[dict[str, Any]
             assert {name for name in names if name.startswith("SLATESTREAM_")} <= KNOWN
 
 
-def test_a_worker_keeps_its_name_and_its_volume_over_a_restart(rendered: list[dict[str, Any]]) -> None:
+def test_a_worker_keeps_its_name_and_its_volume_over_a_restart(
+    rendered: list[dict[str, Any]],
+) -> None:
     spec = one(rendered, "StatefulSet", "slatestream-worker")["spec"]
     (container,) = spec["template"]["spec"]["containers"]
     env = {entry["name"]: entry for entry in container["env"]}
@@ -85,8 +112,12 @@ def test_a_worker_keeps_its_name_and_its_volume_over_a_restart(rendered: list[di
     assert container["command"] == ["faust", "-A", "streams.app", "worker", "-l", "info"]
 
 
-def test_liveness_asks_for_life_and_readiness_for_restored_state(rendered: list[dict[str, Any]]) -> None:
-    (container,) = one(rendered, "StatefulSet", "slatestream-worker")["spec"]["template"]["spec"]["containers"]
+def test_liveness_asks_for_life_and_readiness_for_restored_state(
+    rendered: list[dict[str, Any]],
+) -> None:
+    (container,) = one(rendered, "StatefulSet", "slatestream-worker")["spec"]["template"]["spec"][
+        "containers"
+    ]
     assert container["livenessProbe"]["httpGet"]["path"] == "/healthz"
     assert container["startupProbe"]["httpGet"]["path"] == "/healthz"
     assert container["readinessProbe"]["httpGet"]["path"] == "/readyz"
@@ -110,13 +141,20 @@ def test_credentials_are_referred_to_and_never_contained(rendered: list[dict[str
         assert not secrets & set(each.get("data", {}))
     for pod in pods(rendered):
         for container in pod["containers"]:
-            assert {"secretRef": {"name": "slatestream-credentials", "optional": True}} in container["envFrom"]
+            assert {
+                "secretRef": {"name": "slatestream-credentials", "optional": True}
+            } in container["envFrom"]
 
 
 def test_drains_and_selectors_meet_the_workers(rendered: list[dict[str, Any]]) -> None:
-    labels = one(rendered, "StatefulSet", "slatestream-worker")["spec"]["template"]["metadata"]["labels"]
+    labels = one(rendered, "StatefulSet", "slatestream-worker")["spec"]["template"]["metadata"][
+        "labels"
+    ]
     budget = one(rendered, "PodDisruptionBudget", "slatestream-worker")["spec"]
     services = [each["spec"] for each in rendered if each["kind"] == "Service"]
-    for selector in (budget["selector"]["matchLabels"], *(service["selector"] for service in services)):
+    for selector in (
+        budget["selector"]["matchLabels"],
+        *(service["selector"] for service in services),
+    ):
         assert selector.items() <= labels.items()
     assert budget["maxUnavailable"] == 1

@@ -1,4 +1,6 @@
-"""Brokers for the tests of the batch side: Apache Kafka and the embedded broker, each with topics of its own per test."""
+"""Brokers for the tests of the batch side: Apache Kafka and the embedded broker, each with topics
+of its own per test.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,12 @@ class Names:
     encoder_releases: str
 
 
-@pytest.fixture(params=[pytest.param("kafka", marks=pytest.mark.kafka), pytest.param("local_broker", marks=pytest.mark.local)])
+@pytest.fixture(
+    params=[
+        pytest.param("kafka", marks=pytest.mark.kafka),
+        pytest.param("local_broker", marks=pytest.mark.local),
+    ]
+)
 def shelf(request: pytest.FixtureRequest, tmp_path: Path) -> Shelf:
     """An empty place for releases; runs on both brokers."""
     return shelf_on(request.getfixturevalue(request.param), tmp_path)
@@ -44,7 +51,9 @@ def shelf_on(bootstrap: str, tmp_path: Path) -> Shelf:
     """Topics with a prefix of their own, and no folder of releases yet."""
     client = {"bootstrap.servers": bootstrap}
     prefix = f"t{uuid.uuid4().hex[:12]}."
-    names = Names(f"{prefix}items", f"{prefix}clicks", f"{prefix}item-embeddings", f"{prefix}encoder-releases")
+    names = Names(
+        f"{prefix}items", f"{prefix}clicks", f"{prefix}item-embeddings", f"{prefix}encoder-releases"
+    )
     admin = AdminClient(client)
     compact = {"cleanup.policy": "compact"}
     topics = [

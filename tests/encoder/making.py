@@ -13,7 +13,20 @@ from encoder.corpus.corpus import Feedback
 from encoder.serving.artifact import Artifact, ArtifactConfig, Card, Release, load, writing
 from encoder.serving.wire import ItemEmbedding, Thresholds, encode_vector
 
-WORDS = ("red", "blue", "green", "shoe", "shirt", "hat", "wool", "silk", "small", "large", "summer", "winter")
+WORDS = (
+    "red",
+    "blue",
+    "green",
+    "shoe",
+    "shirt",
+    "hat",
+    "wool",
+    "silk",
+    "small",
+    "large",
+    "summer",
+    "winter",
+)
 
 
 def tokenizer_of(words: Sequence[str] = WORDS) -> Tokenizer:
@@ -26,13 +39,19 @@ def tokenizer_of(words: Sequence[str] = WORDS) -> Tokenizer:
 
 
 def static_artifact(
-    out: Path, dim: int = 8, seed: int = 0, words: Sequence[str] = WORDS, metrics: dict[str, float] | None = None
+    out: Path,
+    dim: int = 8,
+    seed: int = 0,
+    words: Sequence[str] = WORDS,
+    metrics: dict[str, float] | None = None,
 ) -> Artifact:
     """A table of random token vectors; [PAD] and [UNK] have the zero vector."""
     rng = np.random.default_rng(seed)
     table = rng.normal(size=(len(words) + 2, dim)).astype(np.float32)  # (tokens, dim)
     table[:2] = 0
-    with writing(out, ArtifactConfig("static", dim, max_tokens=16), Card(metrics=metrics or {})) as folder:
+    with writing(
+        out, ArtifactConfig("static", dim, max_tokens=16), Card(metrics=metrics or {})
+    ) as folder:
         tokenizer_of(words).save(str(folder / "tokenizer.json"))
         np.save(folder / "table.npy", table)
     return load(out)
@@ -41,7 +60,10 @@ def static_artifact(
 def catalogue(n: int = 30, seed: int = 1) -> list[dict[str, object]]:
     """Items with three words each, ids item-0 and on."""
     rng = np.random.default_rng(seed)
-    return [{"item_id": f"item-{i}", "title": " ".join(rng.choice(WORDS, 3, replace=False))} for i in range(n)]
+    return [
+        {"item_id": f"item-{i}", "title": " ".join(rng.choice(WORDS, 3, replace=False))}
+        for i in range(n)
+    ]
 
 
 def unit_rows(n: int, dim: int = 8, seed: int = 2) -> np.ndarray:
@@ -55,7 +77,9 @@ def embedding(item_id: str, version: str, vector: np.ndarray) -> ItemEmbedding:
     return ItemEmbedding(item_id, version, encode_vector(vector), "0" * 16)
 
 
-def release(version: str = "v1", dim: int = 8, items: int = 3, created_s: float = 1000.0, **changes: object) -> Release:
+def release(
+    version: str = "v1", dim: int = 8, items: int = 3, created_s: float = 1000.0, **changes: object
+) -> Release:
     """A record of `encoder-releases` that stands up, with fields changed as asked."""
     fields: dict[str, object] = {
         "artifact": version,
@@ -72,24 +96,42 @@ def plain(text: str) -> str:
 
 
 def tiny_teacher(folder: Path, seed: int = 0) -> Path:
-    """A random BERT of two layers that knows `WORDS`, as a Hugging Face directory: 60 kB, and built in a second."""
+    """A random BERT of two layers that knows `WORDS`, as a Hugging Face directory: 60 kB, and built
+    in a second.
+    """
     import torch
     from transformers import BertConfig, BertModel, BertTokenizerFast
 
     letters = [chr(c) for c in range(ord("a"), ord("z") + 1)] + list("0123456789.,")
-    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS, *letters, *(f"##{c}" for c in letters)]
+    vocabulary = [
+        "[PAD]",
+        "[UNK]",
+        "[CLS]",
+        "[SEP]",
+        "[MASK]",
+        *WORDS,
+        *letters,
+        *(f"##{c}" for c in letters),
+    ]
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "vocab.txt").write_text("\n".join(vocabulary) + "\n")
     BertTokenizerFast(str(folder / "vocab.txt")).save_pretrained(str(folder))
     torch.manual_seed(seed)
-    shape = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
+    shape = {
+        "hidden_size": 32,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "intermediate_size": 64,
+    }
     config = BertConfig(vocab_size=len(vocabulary), max_position_embeddings=64, **shape)
     BertModel(config).save_pretrained(str(folder))
     return folder
 
 
 def clicks(items: Sequence[dict[str, object]], users: int = 40, seed: int = 3) -> list[Feedback]:
-    """Users who like one colour and choose six items at random times, those of their colour twice as often."""
+    """Users who like one colour and choose six items at random times, those of their colour twice
+    as often.
+    """
     rng = np.random.default_rng(seed)
     feedback = []
     for user in range(users):

@@ -1,4 +1,6 @@
-"""A teacher of a few hundred kilobytes and a catalogue in its words, for the tests of training and compression."""
+"""A teacher of a few hundred kilobytes and a catalogue in its words, for the tests of training and
+compression.
+"""
 
 from __future__ import annotations
 
@@ -11,24 +13,43 @@ from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
 from encoder.corpus.corpus import Corpus, Feedback, Split, build
 
-NAMES = [first + last for first in ("ada", "bo", "cy", "di", "eve", "fay") for last in ("lin", "mor", "nor", "ros", "tam")]
+NAMES = [
+    first + last
+    for first in ("ada", "bo", "cy", "di", "eve", "fay")
+    for last in ("lin", "mor", "nor", "ros", "tam")
+]
 KINDS = ["drama", "comedy", "horror", "western", "romance"]
-PIECES = [*"abcdefghijklmnopqrstuvwxyz0123456789", *(f"##{c}" for c in "abcdefghijklmnopqrstuvwxyz0123456789"), ",", ".", "(", ")"]
+PIECES = [
+    *"abcdefghijklmnopqrstuvwxyz0123456789",
+    *(f"##{c}" for c in "abcdefghijklmnopqrstuvwxyz0123456789"),
+    ",",
+    ".",
+    "(",
+    ")",
+]
 
 
 def wordpiece() -> Tokenizer:
-    """A WordPiece tokenizer that knows the words of the catalogue, single characters and some punctuation."""
+    """A WordPiece tokenizer that knows the words of the catalogue, single characters and some
+    punctuation.
+    """
     tokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *PIECES, *KINDS, *NAMES, "unused"]
-    tokenizer = Tokenizer(models.WordPiece({token: n for n, token in enumerate(tokens)}, unk_token="[UNK]"))
+    tokenizer = Tokenizer(
+        models.WordPiece({token: n for n, token in enumerate(tokens)}, unk_token="[UNK]")
+    )
     tokenizer.normalizer = normalizers.BertNormalizer()
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    tokenizer.post_processor = processors.TemplateProcessing("[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)])
+    tokenizer.post_processor = processors.TemplateProcessing(
+        "[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+    )
     tokenizer.add_special_tokens(["[PAD]", "[UNK]", "[CLS]", "[SEP]"])
     return tokenizer
 
 
 def save_teacher(folder: Path, layers: int = 3, seed: int = 0) -> Path:
-    """A BERT of 3 layers, 4 heads and 32 dimensions with random weights, as Hugging Face writes it."""
+    """A BERT of 3 layers, 4 heads and 32 dimensions with random weights, as Hugging
+    Face writes it.
+    """
     torch.manual_seed(seed)
     tokenizer = wordpiece()
     config = BertConfig(
@@ -45,7 +66,9 @@ def save_teacher(folder: Path, layers: int = 3, seed: int = 0) -> Path:
             if weight.ndim > 1:
                 weight.mul_(5)
     model.save_pretrained(folder)
-    PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token="[PAD]", unk_token="[UNK]").save_pretrained(folder)
+    PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, pad_token="[PAD]", unk_token="[UNK]"
+    ).save_pretrained(folder)
     return folder
 
 
@@ -64,17 +87,26 @@ def items(n: int = 120, seed: int = 1) -> list[dict[str, object]]:
 
 
 def corpus(n: int = 120, seed: int = 1) -> Corpus:
-    """Items, and 20 users who each chose a dozen one after the other, ten of them (if there are so many) of a kind they like."""
+    """Items, and 20 users who each chose a dozen one after the other, ten of them (if there are so
+    many) of a kind they like.
+    """
     rng = np.random.default_rng(seed)
     catalogue = items(n, seed)
     kinds = np.array([item["category"] for item in catalogue])
 
     def chosen(user: int) -> np.ndarray:
         liked = np.flatnonzero(kinds == KINDS[user % len(KINDS)])
-        return np.concatenate([rng.choice(liked, min(10, len(liked)), replace=False), rng.choice(n, 2, replace=False)])
+        return np.concatenate(
+            [rng.choice(liked, min(10, len(liked)), replace=False), rng.choice(n, 2, replace=False)]
+        )
 
     feedback = [
-        Feedback(f"u{user}", f"i{item:03}", "conversion" if item % 3 == 0 else "click", 1000.0 * place + user)
+        Feedback(
+            f"u{user}",
+            f"i{item:03}",
+            "conversion" if item % 3 == 0 else "click",
+            1000.0 * place + user,
+        )
         for user in range(20)
         for place, item in enumerate(chosen(user))
     ]

@@ -1,4 +1,6 @@
-"""The audit after a round: totals, dead letters and local disks against what they must be. Every finding is one sentence."""
+"""The audit after a round: totals, dead letters and local disks against what they must be. Every
+finding is one sentence.
+"""
 
 from __future__ import annotations
 
@@ -30,11 +32,16 @@ def dead_letters(fleet: Fleet, feed: Feed) -> list[str]:
         letter = json.loads(record.value() or b"{}")
         found[letter["topic"], letter["partition"], letter["offset"]] += 1
     lines = [f"no dead letter for {place}" for place in sorted(feed.refused - found.keys())]
-    return lines + [f"{times} dead letters for {place}" for place, times in found.items() if times > 1 or place not in feed.refused]
+    return lines + [
+        f"{times} dead letters for {place}"
+        for place, times in found.items()
+        if times > 1 or place not in feed.refused
+    ]
 
 
 def disks(fleet: Fleet, partitions: int) -> list[str]:
-    """Each local database against the changelogs up to the offsets that it names; the workers must have ended.
+    """Each local database against the changelogs up to the offsets that it names; the workers must
+    have ended.
 
     Holds for changelogs that were never compacted, as those of a short test.
     """
@@ -43,7 +50,9 @@ def disks(fleet: Fleet, partitions: int) -> list[str]:
     logs: dict[tuple[str, int], list[tuple[int, bytes, bytes | None]]] = defaultdict(list)
     for name in (counts, slates):
         for record in committed_records(fleet.bootstrap, name, list(range(partitions))):
-            logs[name, record.partition() or 0].append((record.offset() or 0, record.key() or b"", record.value()))
+            logs[name, record.partition() or 0].append(
+                (record.offset() or 0, record.key() or b"", record.value())
+            )
     lines = []
     for worker in fleet.workers:
         for path in sorted((worker.data_dir / "state").glob("partition-*")):
@@ -53,30 +62,51 @@ def disks(fleet: Fleet, partitions: int) -> list[str]:
             have = _rows(str(path))
             for name, prefix in ((counts, b""), (slates, SLATE_PREFIX)):
                 stored = have.get(OFFSET_PREFIX + identity[name].encode())
-                until = int.from_bytes(stored[:8], "little", signed=True) if stored is not None else 0
-                want: dict[bytes, bytes | None] = {prefix + key: value for at, key, value in logs[name, number] if at < until}
+                until = (
+                    int.from_bytes(stored[:8], "little", signed=True) if stored is not None else 0
+                )
+                want: dict[bytes, bytes | None] = {
+                    prefix + key: value for at, key, value in logs[name, number] if at < until
+                }
                 want = {key: value for key, value in want.items() if value is not None}
-                mine = {key: value for key, value in have.items() if key[:1] in ((b"S",) if prefix else (b"C", b"P"))}
+                mine = {
+                    key: value
+                    for key, value in have.items()
+                    if key[:1] in ((b"S",) if prefix else (b"C", b"P"))
+                }
                 if mine != want:
                     odd = sum(mine.get(key) != want.get(key) for key in mine.keys() | want.keys())
-                    lines.append(f"{worker.name}: {odd} rows of {path.name} differ from {name} up to {until}")
+                    lines.append(
+                        f"{worker.name}: {odd} rows of {path.name} differ from {name} up to {until}"
+                    )
     return lines
 
 
 def committed_records(bootstrap: str, topic: str, partitions: list[int]) -> Iterator[Message]:
     """Every committed record of these partitions, to the end of the log as it is now.
 
-    The end is that of the uncommitted log: right after a commit, its markers may still be on their way to the partitions.
+    The end is that of the uncommitted log: right after a commit, its markers may still be on their
+    way to the partitions.
     """
-    common = {"bootstrap.servers": bootstrap, "group.id": "unused", "enable.auto.commit": False, "fetch.wait.max.ms": 20, "log_level": 0}
+    common = {
+        "bootstrap.servers": bootstrap,
+        "group.id": "unused",
+        "enable.auto.commit": False,
+        "fetch.wait.max.ms": 20,
+        "log_level": 0,
+    }
     meter = Consumer({**common, "isolation.level": "read_uncommitted"})
     ends = {}
     for number in partitions:
-        low, high = meter.get_watermark_offsets(TopicPartition(topic, number), timeout=CALL_TIMEOUT_S)
+        low, high = meter.get_watermark_offsets(
+            TopicPartition(topic, number), timeout=CALL_TIMEOUT_S
+        )
         if low < high:
             ends[number] = high
     meter.close()
-    reader = Consumer({**common, "isolation.level": "read_committed", "auto.offset.reset": "earliest"})
+    reader = Consumer(
+        {**common, "isolation.level": "read_committed", "auto.offset.reset": "earliest"}
+    )
     reader.assign([TopicPartition(topic, number, 0) for number in ends])
     while ends:
         for record in reader.consume(10_000, 0.1):

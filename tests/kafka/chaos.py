@@ -1,8 +1,10 @@
-"""`python -m tests.kafka.chaos --rounds N`: totals under kill -9, pauses, wiped disks and broker restarts, against an oracle.
+"""`python -m tests.kafka.chaos --rounds N`: totals under kill -9, pauses, wiped disks and broker
+restarts, against an oracle.
 
-Every round has a history and faults of its own, drawn from `--seed` plus its number; the broker runs on through all rounds. Exit status 0
-when no round showed a difference, 1 otherwise; the directory of a failed round is kept and named. `--mutant` breaks one step of the workers
-on purpose and ends at the first round that notices.
+Every round has a history and faults of its own, drawn from `--seed` plus its number; the broker
+runs on through all rounds. Exit status 0 when no round showed a difference, 1 otherwise; the
+directory of a failed round is kept and named. `--mutant` breaks one step of the workers on purpose
+and ends at the first round that notices.
 """
 
 from __future__ import annotations
@@ -20,17 +22,28 @@ from tests.cluster import Cluster, missing
 from tests.kafka.mutants import MUTANTS
 from tests.kafka.rounds import Result, Round
 
-BROKER = {"file.delete.delay.ms": "1000", "log.index.size.max.bytes": "1048576"}  # topics of finished rounds leave little behind
+# topics of finished rounds leave little behind
+BROKER = {"file.delete.delay.ms": "1000", "log.index.size.max.bytes": "1048576"}
 
 
-def run(rounds: int, seed: int, *, workers: int, partitions: int, mutant: str, machine: bool) -> list[Result]:
+def run(
+    rounds: int, seed: int, *, workers: int, partitions: int, mutant: str, machine: bool
+) -> list[Result]:
     """All rounds on one cluster; with a mutant up to the first that has findings."""
     directory = pathlib.Path(tempfile.mkdtemp(prefix="chaos-"))
     results = []
     with Cluster(directory / "kafka", settings=BROKER) as cluster:
         for index in range(rounds):
             where = directory / f"round-{seed + index}"
-            result = Round(cluster, where, seed + index, index, partitions=partitions, workers=workers, mutant=mutant).run()
+            result = Round(
+                cluster,
+                where,
+                seed + index,
+                index,
+                partitions=partitions,
+                workers=workers,
+                mutant=mutant,
+            ).run()
             results.append(result)
             sys.stdout.write(_line(result, machine) + "\n")
             sys.stdout.flush()
@@ -67,15 +80,19 @@ def _line(result: Result, machine: bool) -> str:
         return json.dumps(result._asdict())
     first = f": {result.findings[0]}" if result.findings else ""
     return (
-        f"seed {result.seed}: {result.events} events in {result.seconds:.0f} s, kill -9 at {result.crash}, kills {result.kills}, "
-        f"pauses {result.pauses}, wipes {result.wipes}, broker restarts {result.broker_restarts}, ended {result.ended}, "
+        f"seed {result.seed}: {result.events} events in {result.seconds:.0f} s, kill -9 at "
+        f"{result.crash}, kills {result.kills}, "
+        f"pauses {result.pauses}, wipes {result.wipes}, broker restarts "
+        f"{result.broker_restarts}, ended {result.ended}, "
         f"findings {len(result.findings)}{first}"
     )
 
 
 def main() -> int:
     """Parse, run, sum up."""
-    parser = argparse.ArgumentParser(prog="python -m tests.kafka.chaos", description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.kafka.chaos", description=(__doc__ or "").splitlines()[0]
+    )
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seed", type=int, default=int(time.time()) % 100_000_000)
     parser.add_argument("--workers", type=int, default=3)
@@ -87,8 +104,16 @@ def main() -> int:
     if reason is not None:
         sys.stderr.write(f"chaos: {reason}\n")
         return 2
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends the cluster and the workers too
-    results = run(args.rounds, args.seed, workers=args.workers, partitions=args.partitions, mutant=args.mutant, machine=args.json)
+    # ends the cluster and the workers too
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    results = run(
+        args.rounds,
+        args.seed,
+        workers=args.workers,
+        partitions=args.partitions,
+        mutant=args.mutant,
+        machine=args.json,
+    )
     sys.stdout.write(json.dumps(summary(results, args.mutant)) + "\n")
     return int(any(result.findings for result in results))
 

@@ -1,4 +1,6 @@
-"""Fixtures of the tests with workers as processes: fleets that end with their test and leave no topics behind."""
+"""Fixtures of the tests with workers as processes: fleets that end with their test and leave no
+topics behind.
+"""
 
 from __future__ import annotations
 
@@ -18,13 +20,21 @@ _numbers = itertools.count()
 
 @pytest.fixture
 def make_fleet(kafka_cluster: Cluster, tmp_path: pathlib.Path) -> Iterator[Callable[..., Fleet]]:
-    """`make_fleet(workers, partitions=4, **settings)`: workers on topics of their own, not started yet."""
+    """`make_fleet(workers, partitions=4, **settings)`: workers on topics of their own, not started
+    yet.
+    """
     fleets: list[Fleet] = []
 
     def make(workers: int, partitions: int = 4, **settings: Any) -> Fleet:
         number = next(_numbers)
         values = {name: str(value) for name, value in settings.items()}
-        fleet = Fleet(kafka_cluster.bootstrap, tmp_path / f"fleet-{number}", f"f{number}-{time.time():.0f}.", workers, values)
+        fleet = Fleet(
+            kafka_cluster.bootstrap,
+            tmp_path / f"fleet-{number}",
+            f"f{number}-{time.time():.0f}.",
+            workers,
+            values,
+        )
         fleets.append(fleet)
         fleet.create_topics(partitions)
         return fleet

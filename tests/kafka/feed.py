@@ -1,4 +1,6 @@
-"""A feed: produces a history at a steady pace while workers are being hurt, and knows afterwards where everything lies."""
+"""A feed: produces a history at a steady pace while workers are being hurt, and knows afterwards
+where everything lies.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,8 @@ Place = tuple[str, int]
 
 
 class Feed(threading.Thread):
-    """The history over `seconds`, its end in drops until `release`; the served slates last, once they were answered.
+    """The history over `seconds`, its end in drops until `release`; the served slates last, once
+    they were answered.
 
     With 0 seconds as fast as it goes: for workers that start afterwards.
     """
@@ -48,7 +51,8 @@ class Feed(threading.Thread):
         self.ends: dict[Place, int] = {}
         self.refused: set[tuple[str, int, int]] = set()  # where the bad events lie
         self.done = False
-        self.low = False  # half of what is held back is sent: the faults that are left must come soon
+        # half of what is held back is sent: the faults that are left must come soon
+        self.low = False
         self.failure: str | None = None
         self._unanswered = len(history.request_ids)
 
@@ -56,7 +60,8 @@ class Feed(threading.Thread):
     def stage(self) -> str:
         """Where it is, in words."""
         return (
-            f"feed {'done' if self.done else 'not done'}, {len(self._producer)} events on their way, {self._unanswered} requests unanswered"
+            f"feed {'done' if self.done else 'not done'}, {len(self._producer)} events on their "
+            f"way, {self._unanswered} requests unanswered"
         )
 
     def run(self) -> None:
@@ -91,10 +96,12 @@ class Feed(threading.Thread):
             time.sleep(SLICE_S / FASTEST if self._seconds else 0.0)
 
     def _slice(self, events: list[Event], first: int, limit: int) -> int:
-        """Send what arrives within `SLICE_S` of the event at `first`, up to the event at `limit`; returns how many.
+        """Send what arrives within `SLICE_S` of the event at `first`, up to the event at `limit`;
+        returns how many.
 
-        Event time runs fast here. A slice is delivered before the next, or one topic could fall behind another by more than a window,
-        and the product forgets slates by the time of its sources.
+        Event time runs fast here. A slice is delivered before the next, or one topic could fall
+        behind another by more than a window, and the product forgets slates by the time of its
+        sources.
         """
         while self.silence.is_set():
             time.sleep(0.05)
@@ -113,18 +120,31 @@ class Feed(threading.Thread):
                 if error is not None:
                     self.failure = error.str()
                     return
-                topic, partition, offset = message.topic() or "", message.partition() or 0, message.offset() or 0
+                topic, partition, offset = (
+                    message.topic() or "",
+                    message.partition() or 0,
+                    message.offset() or 0,
+                )
                 self.ends[topic, partition] = max(self.ends.get((topic, partition), 0), offset + 1)
                 if bad:
                     self.refused.add((topic, partition, offset))
 
-            self._producer.produce(self._prefix + event.source, event.value, event.key, on_delivery=delivered)
+            self._producer.produce(
+                self._prefix + event.source, event.value, event.key, on_delivery=delivered
+            )
         if self._producer.flush(GIVE_UP_S) or self.failure is not None:
             raise RuntimeError(f"events could not be produced: {self.failure}")
 
     def _await_replies(self) -> None:
         missing = set(self._history.request_ids)
-        reader = Consumer({"bootstrap.servers": self._servers, "group.id": "unused", "enable.auto.commit": False, "log_level": 0})
+        reader = Consumer(
+            {
+                "bootstrap.servers": self._servers,
+                "group.id": "unused",
+                "enable.auto.commit": False,
+                "log_level": 0,
+            }
+        )
         reader.assign([TopicPartition(self._slates, 0, 0)])
         end = time.monotonic() + GIVE_UP_S
         while missing:

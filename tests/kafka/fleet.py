@@ -1,4 +1,6 @@
-"""A fleet: worker processes on one cluster under one topic prefix, for tests that kill, pause, wipe and restart them."""
+"""A fleet: worker processes on one cluster under one topic prefix, for tests that kill, pause, wipe
+and restart them.
+"""
 
 from __future__ import annotations
 
@@ -84,7 +86,12 @@ class Fleet:
     """Workers by number, and the group that they form."""
 
     def __init__(
-        self, bootstrap: str, directory: pathlib.Path, prefix: str, workers: int, settings: Mapping[str, str] | None = None
+        self,
+        bootstrap: str,
+        directory: pathlib.Path,
+        prefix: str,
+        workers: int,
+        settings: Mapping[str, str] | None = None,
     ) -> None:
         self.bootstrap = bootstrap
         self.directory = directory
@@ -100,19 +107,29 @@ class Fleet:
             "SLATESTREAM_BROKER_REBALANCE_TIMEOUT_S": "20",
             **(settings or {}),
         }
-        self.workers = [Worker(f"w{n}", directory, port) for n, port in enumerate(free_ports(workers))]
+        self.workers = [
+            Worker(f"w{n}", directory, port) for n, port in enumerate(free_ports(workers))
+        ]
         self.names = TopicNames(prefix)
         self._meter: Consumer | None = None
 
     @property
     def settings(self) -> Settings:
         """The settings that all workers share."""
-        return load_settings({name: value for name, value in self.environ.items() if not name.startswith("CHAOS_")})
+        return load_settings(
+            {name: value for name, value in self.environ.items() if not name.startswith("CHAOS_")}
+        )
 
     def create_topics(self, partitions: int) -> None:
         """The declared topics; those that are not joined by user get one partition."""
         new = [
-            NewTopic(self.names.of(t), partitions if t.attribute in COPARTITIONED else 1, 1, config=declared_configs(t, 1)) for t in TOPICS
+            NewTopic(
+                self.names.of(t),
+                partitions if t.attribute in COPARTITIONED else 1,
+                1,
+                config=declared_configs(t, 1),
+            )
+            for t in TOPICS
         ]
         admin = AdminClient({"bootstrap.servers": self.bootstrap, "log_level": 0})
         for future in admin.create_topics(new).values():
@@ -121,7 +138,11 @@ class Fleet:
     def delete_topics(self) -> None:
         """All topics of this prefix, changelogs too: brokers of many rounds must not grow."""
         admin = AdminClient({"bootstrap.servers": self.bootstrap, "log_level": 0})
-        mine = [name for name in admin.list_topics(timeout=CALL_TIMEOUT_S).topics if name.startswith(self.names.prefix)]
+        mine = [
+            name
+            for name in admin.list_topics(timeout=CALL_TIMEOUT_S).topics
+            if name.startswith(self.names.prefix)
+        ]
         for future in admin.delete_topics(mine).values():
             future.result(CALL_TIMEOUT_S)
 
@@ -137,19 +158,33 @@ class Fleet:
         with worker.log.open("ab") as log:
             command = [sys.executable, "-m", "tests.kafka.worker"]
             worker.process = subprocess.Popen(
-                command, env=environ, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+                command,
+                env=environ,
+                cwd=ROOT,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
             )
         worker.stopped = False
 
     def committed(self, places: list[tuple[str, int]]) -> dict[tuple[str, int], int]:
-        """Offsets of the group, also while a transaction is being decided (which a reader of committed records would wait for)."""
+        """Offsets of the group, also while a transaction is being decided (which a reader of
+        committed records would wait for).
+        """
         if self._meter is None:
-            group = {"group.id": app_id(self.settings), "enable.auto.commit": False, "isolation.level": "read_uncommitted"}
+            group = {
+                "group.id": app_id(self.settings),
+                "enable.auto.commit": False,
+                "isolation.level": "read_uncommitted",
+            }
             self._meter = Consumer({"bootstrap.servers": self.bootstrap, "log_level": 0, **group})
         end = time.monotonic() + COORDINATOR_S
         while True:
             try:
-                found = self._meter.committed([TopicPartition(*place) for place in places], timeout=CALL_TIMEOUT_S)
+                found = self._meter.committed(
+                    [TopicPartition(*place) for place in places], timeout=CALL_TIMEOUT_S
+                )
                 return {(each.topic, each.partition): max(0, each.offset) for each in found}
             except KafkaException:  # the coordinator loads its log after a restart
                 if time.monotonic() > end:

@@ -1,8 +1,10 @@
 """Random histories: slates shown, clicked and converted, with everything that real logs do to them.
 
-Duplicates and disorder stay well inside the attribution window and late events are clearly late, so that the totals do not depend on the
-order of arrival (see `streams.counting.attribution` for what is promised). The rest is as hostile as the contract allows: feedback before its
-impression, conversions that need a click, segments of their own, from a context, from a served slate, or none, and events that are broken.
+Duplicates and disorder stay well inside the attribution window and late events are clearly late, so
+that the totals do not depend on the order of arrival (see `streams.counting.attribution` for what
+is promised). The rest is as hostile as the contract allows: feedback before its impression,
+conversions that need a click, segments of their own, from a context, from a served slate, or none,
+and events that are broken.
 """
 
 from __future__ import annotations
@@ -38,7 +40,9 @@ class Event(NamedTuple):
 
 
 class History(NamedTuple):
-    """`events` in order of arrival, then `tail`: what happens to the slates that were served, which are known once they are answered."""
+    """`events` in order of arrival, then `tail`: what happens to the slates that were served, which
+    are known once they are answered.
+    """
 
     events: list[Event]
     tail: list[Event]
@@ -55,7 +59,9 @@ class _Maker:
         self.events: list[Event] = []
 
     def slate(self, slate_id: str, start_s: float, *, served: bool) -> None:
-        """Show up to six items, and let the user react; of a served slate the segment is known, and nothing comes late."""
+        """Show up to six items, and let the user react; of a served slate the segment is known, and
+        nothing comes late.
+        """
         rnd = self.rnd
         user = f"u{rnd.randrange(3000)}"
         look = {} if served else self._look()
@@ -73,7 +79,11 @@ class _Maker:
             }
             self.impressions.append(event)
             self._send(IMPRESSIONS, user, event, shown_s)
-            self._reactions(not served, {name: event[name] for name in ("slate_id", "user_id", "item_id")}, shown_s)
+            self._reactions(
+                not served,
+                {name: event[name] for name in ("slate_id", "user_id", "item_id")},
+                shown_s,
+            )
 
     def _look(self) -> dict[str, Any]:
         kind = self.rnd.random()
@@ -92,7 +102,8 @@ class _Maker:
             (0.06, "conversion", 1.2 * near_s, 0.9 * far_s),  # counts in a slate with a click
             (0.02, "conversion", 1.2 * far_s, 1.5 * far_s),  # late
         )
-        values = {"click": rnd.randrange(1, 5) / 4, "conversion": rnd.randrange(1, 100) / 4}  # quarters: sums of floats are exact
+        # quarters: sums of floats are exact
+        values = {"click": rnd.randrange(1, 5) / 4, "conversion": rnd.randrange(1, 100) / 4}
         for chance, kind, low_s, high_s in chances:
             if rnd.random() < chance and (all_kinds or high_s < near_s):
                 at_s = round(shown_s + rnd.uniform(low_s, high_s), 3)
@@ -106,7 +117,9 @@ class _Maker:
         arrives_s = at_s + (rnd.uniform(0, 0.3 * window_s) if rnd.random() < 0.08 else 0.0)
         self.events.append(Event(arrives_s, source, user.encode(), value))
         if rnd.random() < 0.05:
-            self.events.append(Event(arrives_s + rnd.uniform(0, 0.5 * window_s), source, user.encode(), value))
+            self.events.append(
+                Event(arrives_s + rnd.uniform(0, 0.5 * window_s), source, user.encode(), value)
+            )
 
     def bad(self, at_s: float) -> None:
         """One event that must be refused."""
@@ -114,12 +127,21 @@ class _Maker:
         key: bytes | None = f"u{rnd.randrange(3000)}".encode()
         value = rnd.choice(BROKEN)
         if rnd.random() < 0.2:
-            key, value = rnd.choice((None, b"")), b'{"slate_id":"s","user_id":"u","item_id":"i","position":0,"ts":1.0,"request_id":"r"}'
-        self.events.append(Event(at_s, rnd.choice((IMPRESSIONS, CLICKS, REQUESTS)), key, value, bad=True))
+            key, value = (
+                rnd.choice((None, b"")),
+                b'{"slate_id":"s","user_id":"u","item_id":"i","position":0,"ts":1.0,"request_id":"r"}',
+            )
+        self.events.append(
+            Event(at_s, rnd.choice((IMPRESSIONS, CLICKS, REQUESTS)), key, value, bad=True)
+        )
 
 
-def make(rnd: random.Random, now_s: float, events: int, requests: int = 200, name: str = "s") -> History:
-    """About `events` events that end before `now_s`, over 1,500 seconds of event time; slate ids begin with `name`."""
+def make(
+    rnd: random.Random, now_s: float, events: int, requests: int = 200, name: str = "s"
+) -> History:
+    """About `events` events that end before `now_s`, over 1,500 seconds of event time; slate ids
+    begin with `name`.
+    """
     span_s = 1500.0
     base_s = round(now_s - 2 * span_s - WINDOWS.conversion_s * 2)
     maker = _Maker(rnd, base_s)
@@ -138,8 +160,15 @@ def make(rnd: random.Random, now_s: float, events: int, requests: int = 200, nam
         served[request_id] = segment
         maker.slate(request_id, end_s, served=True)
         user = json.loads(maker.events[-1].value or b"")["user_id"]
-        asked_s = end_s - rnd.uniform(0.1, 0.8) * WINDOWS.attribution_s  # the slate is remembered for two windows
-        ask = {"request_id": request_id, "user_id": user, "k": 3, "segment": segment, "ts": base_s + asked_s}
+        # the slate is remembered for two windows
+        asked_s = end_s - rnd.uniform(0.1, 0.8) * WINDOWS.attribution_s
+        ask = {
+            "request_id": request_id,
+            "user_id": user,
+            "k": 3,
+            "segment": segment,
+            "ts": base_s + asked_s,
+        }
         body.append(Event(asked_s, REQUESTS, user.encode(), json.dumps(ask).encode()))
     expected = recount(maker.impressions, maker.feedback, WINDOWS, served)
     body.sort(key=_arrival)

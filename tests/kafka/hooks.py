@@ -1,13 +1,15 @@
-"""Hooks in a worker's flush, for harnesses only: the process kills or stops itself at an exact step.
+"""Hooks in a worker's flush, for harnesses only: the process kills or stops itself at an exact
+step.
 
-A file `armed` in the control directory says `POINT ACTION PASSES`: at the PASSES-th time that the flush comes to POINT, the file is
-removed, `fired` is written, and the process sends itself SIGKILL (`kill`) or SIGSTOP (`stop`). Points, with the step of `streams.counting.store`
-before them:
+A file `armed` in the control directory says `POINT ACTION PASSES`: at the PASSES-th time that the
+flush comes to POINT, the file is removed, `fired` is written, and the process sends itself SIGKILL
+(`kill`) or SIGSTOP (`stop`). Points, with the step of `streams.counting.store` before them:
 
     begin       nothing yet
     rows        2, the log has the rows
     offsets     3, offsets are in the transaction
-    deciding    3, the commit is asked for next: the same place, but for a mutant that does something in between
+    deciding    3, the commit is asked for next: the same place, but for a mutant that does
+                something in between
     committed   4, local disk does not know yet
 """
 

@@ -1,6 +1,8 @@
-"""Mutants: the flush and the restore with one step broken on purpose, to show that the chaos harness would notice.
+"""Mutants: the flush and the restore with one step broken on purpose, to show that the chaos
+harness would notice.
 
-Each is a function that patches a worker before it starts; product code is never changed. `MUTANTS` names them.
+Each is a function that patches a worker before it starts; product code is never changed. `MUTANTS`
+names them.
 """
 
 from __future__ import annotations
@@ -23,7 +25,9 @@ from streams.worker.transport import Lane
 
 
 def no_fence() -> None:
-    """Offsets are committed by group name alone: the coordinator does not ask for generation and member."""
+    """Offsets are committed by group name alone: the coordinator does not ask for generation and
+    member.
+    """
 
     def unfenced(owner: Owner) -> bytes:
         return b"CGMDv2:" + struct.pack("<i", -1) + owner.group.encode() + b"\0\0\x01"
@@ -31,10 +35,18 @@ def no_fence() -> None:
     streams.kafka.transaction.group_metadata = unfenced
 
 
-def _commit_otherwise(body: Callable[[Transactions, Producer, Callable[[], dict[tuple[str, int], int]], Callable[[], None]], None]) -> None:
-    """A commit whose steps 2 (`rows`) and 3 (`offsets`) are called by `body`, with the product's answers to failures."""
+def _commit_otherwise(
+    body: Callable[
+        [Transactions, Producer, Callable[[], dict[tuple[str, int], int]], Callable[[], None]], None
+    ],
+) -> None:
+    """A commit whose steps 2 (`rows`) and 3 (`offsets`) are called by `body`, with the product's
+    answers to failures.
+    """
 
-    def commit(self: Transactions, records: Any, offsets: Mapping[tuple[str, int], int], owner: Owner) -> dict[tuple[str, int], int]:
+    def commit(
+        self: Transactions, records: Any, offsets: Mapping[tuple[str, int], int], owner: Owner
+    ) -> dict[tuple[str, int], int]:
         producer = self._producer
         assert producer is not None
         reached: dict[tuple[str, int], int] = {}
@@ -50,8 +62,13 @@ def _commit_otherwise(body: Callable[[Transactions, Producer, Callable[[], dict[
             return reached
 
         def add_offsets() -> None:
-            positions = [TopicPartition(topic, partition, offset) for (topic, partition), offset in offsets.items()]
-            producer.send_offsets_to_transaction(positions, streams.kafka.transaction.group_metadata(owner), CALL_TIMEOUT_S)
+            positions = [
+                TopicPartition(topic, partition, offset)
+                for (topic, partition), offset in offsets.items()
+            ]
+            producer.send_offsets_to_transaction(
+                positions, streams.kafka.transaction.group_metadata(owner), CALL_TIMEOUT_S
+            )
 
         try:
             producer.begin_transaction()
@@ -65,9 +82,16 @@ def _commit_otherwise(body: Callable[[Transactions, Producer, Callable[[], dict[
 
 
 def offsets_before_rows() -> None:
-    """Step 3 before step 2: a new owner can measure the log's end without rows that will still be committed."""
+    """Step 3 before step 2: a new owner can measure the log's end without rows that will still be
+    committed.
+    """
 
-    def body(_self: Transactions, _producer: Producer, rows: Callable[[], Any], add_offsets: Callable[[], None]) -> None:
+    def body(
+        _self: Transactions,
+        _producer: Producer,
+        rows: Callable[[], Any],
+        add_offsets: Callable[[], None],
+    ) -> None:
         add_offsets()
         rows()
 
@@ -78,7 +102,12 @@ def disk_before_commit() -> None:
     """Step 5 before step 4: local disk can be ahead of the changelog."""
     writes: list[Callable[[dict[tuple[str, int], int]], None]] = []
 
-    def body(_self: Transactions, _producer: Producer, rows: Callable[[], Any], add_offsets: Callable[[], None]) -> None:
+    def body(
+        _self: Transactions,
+        _producer: Producer,
+        rows: Callable[[], Any],
+        add_offsets: Callable[[], None],
+    ) -> None:
         reached = rows()
         add_offsets()
         writes.pop()(reached)
@@ -101,7 +130,11 @@ def disk_before_commit() -> None:
                 batch.write()
 
         writes[:] = [write]
-        offsets = {(self.sources.topic(source), n): offset for n, each in changes.items() for source, offset in each.offsets.items()}
+        offsets = {
+            (self.sources.topic(source), n): offset
+            for n, each in changes.items()
+            for source, offset in each.offsets.items()
+        }
         self._before_commit()
         self._transactions.commit(self._rows(changes), offsets, self._owner)
 
@@ -109,7 +142,9 @@ def disk_before_commit() -> None:
 
 
 def last_stable_offset() -> None:
-    """The end of the log is measured as a reader of committed records sees it: a flush that is being decided is not waited for."""
+    """The end of the log is measured as a reader of committed records sees it: a flush that is
+    being decided is not waited for.
+    """
 
     def consumer(config: Mapping[str, Any]) -> Consumer:
         return Consumer({**config, "isolation.level": "read_committed"})
@@ -121,7 +156,9 @@ def memory_kept() -> None:
     """A partition that was owned before stays in memory, whoever owned it in between."""
     restore = Store.restore
 
-    async def kept(self: Store, generation: int, member: str, numbers: Any, wanted: Callable[[], bool]) -> bool:
+    async def kept(
+        self: Store, generation: int, member: str, numbers: Any, wanted: Callable[[], bool]
+    ) -> bool:
         self._owner = self._owner._replace(generation=generation - 1)
         return await restore(self, generation, member, numbers, wanted)
 
@@ -129,7 +166,9 @@ def memory_kept() -> None:
 
 
 def old_chunk() -> None:
-    """What an old session was reading when it ended is applied in the new one, and the store takes whatever comes."""
+    """What an old session was reading when it ended is applied in the new one, and the store takes
+    whatever comes.
+    """
 
     def admit(self: Store, chunk: Chunk) -> Partition | None:
         return self.partitions.get(chunk.partition)

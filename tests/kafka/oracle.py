@@ -1,14 +1,16 @@
-"""The oracle: what must have been counted, by brute force over a whole history at once. It shares no code with `streams`.
+"""The oracle: what must have been counted, by brute force over a whole history at once. It shares
+no code with `streams`.
 
 For every (slate_id, item_id):
 
     impression   counts once; the earliest decides time and segment
     click        counts once, if one has  click.ts - impression.ts <= attribution window
-    conversion   counts once, if one has  conversion.ts - impression.ts <= attribution window, or <= conversion window
-                 in a slate with a counted click
+    conversion   counts once, if one has  conversion.ts - impression.ts <= attribution window, or <=
+                 conversion window in a slate with a counted click
 
-The order of the events plays no part. A history whose totals would depend on it (two clicks of one item that both count and differ
-in value, two impressions that differ) is refused with `ValueError`: the product promises nothing about it.
+The order of the events plays no part. A history whose totals would depend on it (two clicks of one
+item that both count and differ in value, two impressions that differ) is refused with `ValueError`:
+the product promises nothing about it.
 """
 
 from __future__ import annotations
@@ -29,7 +31,10 @@ class Windows(NamedTuple):
 
 
 def recount(
-    impressions: Iterable[Mapping[str, Any]], feedback: Iterable[Mapping[str, Any]], windows: Windows, served: Mapping[str, str]
+    impressions: Iterable[Mapping[str, Any]],
+    feedback: Iterable[Mapping[str, Any]],
+    windows: Windows,
+    served: Mapping[str, str],
 ) -> dict[Cell, Totals]:
     """Totals per (segment, item_id).
 
@@ -46,7 +51,8 @@ def recount(
         shown = event["ts"], _segment(event, windows.segment_fields, served)
         if seen.setdefault(key, shown) != shown:
             raise ValueError(f"two impressions of {key} differ: the first to arrive would decide")
-    reactions: dict[tuple[str, str, str], set[tuple[float, float]]] = {}  # (slate, item, kind) -> {(age, value)}
+    # (slate, item, kind) -> {(age, value)}
+    reactions: dict[tuple[str, str, str], set[tuple[float, float]]] = {}
     for event in feedback:
         key = event["slate_id"], event["item_id"]
         if key in seen:
@@ -56,7 +62,11 @@ def recount(
     counted: dict[tuple[str, str, str], float] = {}  # value of what counts
     for (slate, item, kind), each in reactions.items():
         if kind == "click":
-            _add(counted, (slate, item, kind), {value for age, value in each if age <= windows.attribution_s})
+            _add(
+                counted,
+                (slate, item, kind),
+                {value for age, value in each if age <= windows.attribution_s},
+            )
     clicked = {slate for slate, _item, _kind in counted}
     for (slate, item, kind), each in reactions.items():
         if kind == "conversion":
@@ -73,17 +83,27 @@ def recount(
     return {cell: (int(row[0]), int(row[1]), int(row[2]), row[3]) for cell, row in totals.items()}
 
 
-def differences(expected: Mapping[Cell, Totals], exported: Iterable[Mapping[str, Any]]) -> list[str]:
-    """One sentence per cell in which an export (`stats export`) differs; empty when all is equal."""
+def differences(
+    expected: Mapping[Cell, Totals], exported: Iterable[Mapping[str, Any]]
+) -> list[str]:
+    """One sentence per cell in which an export (`stats export`) differs; empty when all
+    is equal.
+    """
     found: dict[Cell, Totals] = {}
     for row in exported:
-        found[row["segment"], row["item_id"]] = (row["impressions"], row["clicks"], row["conversions"], row["value"])
+        found[row["segment"], row["item_id"]] = (
+            row["impressions"],
+            row["clicks"],
+            row["conversions"],
+            row["value"],
+        )
     nothing: Totals = (0, 0, 0, 0.0)
     cells = sorted(expected.keys() | found.keys())
     return [
         f"{segment}/{item}: expected {want}, found {have}"
         for segment, item in cells
-        if (want := expected.get((segment, item), nothing)) != (have := found.get((segment, item), nothing))
+        if (want := expected.get((segment, item), nothing))
+        != (have := found.get((segment, item), nothing))
     ]
 
 
@@ -93,11 +113,17 @@ def _segment(event: Mapping[str, Any], fields: tuple[str, ...], served: Mapping[
     if event["slate_id"] in served:
         return served[event["slate_id"]]
     context = event.get("context") or {}
-    return ",".join(f"{field}={context[field]}" for field in fields if field in context) or "default"
+    return (
+        ",".join(f"{field}={context[field]}" for field in fields if field in context) or "default"
+    )
 
 
-def _add(counted: dict[tuple[str, str, str], float], key: tuple[str, str, str], values: set[float]) -> None:
+def _add(
+    counted: dict[tuple[str, str, str], float], key: tuple[str, str, str], values: set[float]
+) -> None:
     if len(values) > 1:
-        raise ValueError(f"{key} counts with different values {sorted(values)}: the first to arrive would decide")
+        raise ValueError(
+            f"{key} counts with different values {sorted(values)}: the first to arrive would decide"
+        )
     if values:
         counted[key] = values.pop()

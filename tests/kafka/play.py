@@ -1,4 +1,6 @@
-"""Parts of a play: feed a history, wait until the group has read it, hold the totals against the oracle."""
+"""Parts of a play: feed a history, wait until the group has read it, hold the totals against the
+oracle.
+"""
 
 from __future__ import annotations
 
@@ -23,8 +25,11 @@ def start_feed(fleet: Fleet, history: History, seconds: float = 0.0) -> Feed:
     return feed
 
 
-def feed_all(fleet: Fleet, seed: int, events: int = 4000, seconds: float = 0.0) -> tuple[History, Feed]:
-    """Produce a history without requests, whose slates no other seed has, and wait for the brokers to have it.
+def feed_all(
+    fleet: Fleet, seed: int, events: int = 4000, seconds: float = 0.0
+) -> tuple[History, Feed]:
+    """Produce a history without requests, whose slates no other seed has, and wait for the brokers
+    to have it.
 
     Over `seconds`, where workers read already.
     """

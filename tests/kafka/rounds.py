@@ -1,4 +1,6 @@
-"""One round of chaos: a random history, a random plan of faults, three workers, and the audit when all is read."""
+"""One round of chaos: a random history, a random plan of faults, three workers, and the audit when
+all is read.
+"""
 
 from __future__ import annotations
 
@@ -16,14 +18,16 @@ from tests.kafka.history import make
 from tests.kafka.hooks import POINTS
 
 FEED_S = 7.0
-STUCK_S = 120.0  # without anything sent, committed or hurt: whoever owns what is left does not go on
+# without anything sent, committed or hurt: whoever owns what is left does not go on
+STUCK_S = 120.0
 SILENCE_S = 1.2  # several flush intervals, and a chunk on its way
 SETTLE_S = 0.8  # several flush intervals: whatever a worker still wants to commit, it has
 LOOK_EVERY_S = 0.1
 AFTER_TAKEOVER_S = 2.5  # a paused worker wakes so long after others have taken over,
 TAKEOVER_S, IN_TRANSACTION_S = 30.0, 0.9 * TRANSACTION_TIMEOUT_S  # at the latest after so long
 KILLED = -9
-PAUSE_POINTS = (None, None, "begin", "begin", "rows", "offsets", "offsets", "committed")  # None: at any time
+# None: at any time
+PAUSE_POINTS = (None, None, "begin", "begin", "rows", "offsets", "offsets", "committed")
 
 
 class Plan(NamedTuple):
@@ -54,34 +58,49 @@ class Result(NamedTuple):
 
 
 def plan(rnd: random.Random, index: int, workers: int) -> Plan:
-    """A third of the rounds with a pause, a third with a wiped disk, every tenth with a broker restart, some with several."""
+    """A third of the rounds with a pause, a third with a wiped disk, every tenth with a broker
+    restart, some with several.
+    """
     crash = rnd.randrange(workers), rnd.choice(POINTS), rnd.randint(1, 4)
     pause = None
     if index % 3 == 0:
         others = [n for n in range(workers) if n != crash[0]]
         pause = rnd.choice(others), rnd.choice(PAUSE_POINTS), rnd.randint(1, 3)
-    kills = tuple((rnd.uniform(3.0, 9.0), rnd.randrange(workers)) for _ in range(rnd.choice((0, 0, 1, 1, 2))))
+    kills = tuple(
+        (rnd.uniform(3.0, 9.0), rnd.randrange(workers)) for _ in range(rnd.choice((0, 0, 1, 1, 2)))
+    )
     settings = {
         "SLATESTREAM_CHUNK_RECORDS": rnd.choice(("40", "500", "4000")),
         "SLATESTREAM_ROWS_IN_MEMORY": rnd.choice(("20", "200000")),
         "CHAOS_SLOW_S": rnd.choice(("0", "0", "0.02")),
     }
     broker = rnd.uniform(4.0, 8.0) if index % 10 == 9 else None
-    return Plan(crash, index % 3 == 1, pause, kills, broker, rnd.randrange(16_000, 24_000), settings)
+    return Plan(
+        crash, index % 3 == 1, pause, kills, broker, rnd.randrange(16_000, 24_000), settings
+    )
 
 
 class Round:
     """Runs one plan to its end."""
 
     def __init__(
-        self, cluster: Cluster, directory: pathlib.Path, seed: int, index: int, partitions: int, workers: int, mutant: str
+        self,
+        cluster: Cluster,
+        directory: pathlib.Path,
+        seed: int,
+        index: int,
+        partitions: int,
+        workers: int,
+        mutant: str,
     ) -> None:
         rnd = random.Random(seed)
         self.seed, self.index, self.partitions = seed, index, partitions
         self.cluster = cluster
         self.plan = plan(rnd, index, workers)
         environ = {**self.plan.settings, **({"CHAOS_MUTANT": mutant} if mutant else {})}
-        self.fleet = Fleet(cluster.bootstrap, directory, f"r{seed}-{time.time():.0f}.", workers, environ)
+        self.fleet = Fleet(
+            cluster.bootstrap, directory, f"r{seed}-{time.time():.0f}.", workers, environ
+        )
         self.history = make(rnd, time.time(), self.plan.events)
         self.feed = Feed(cluster.bootstrap, self.fleet.names, self.history, FEED_S)
         self.began_s = 0.0
@@ -146,7 +165,11 @@ class Round:
                 progress, progressed_at_s = here, now_s
             if now_s - progressed_at_s > STUCK_S:
                 raise TimeoutError(f"nothing moved for {STUCK_S:g} s: {left}; {self.feed.stage}")
-            quiet = self.feed.done and not self._faults_due() and all(worker.running for worker in self.fleet.workers)
+            quiet = (
+                self.feed.done
+                and not self._faults_due()
+                and all(worker.running for worker in self.fleet.workers)
+            )
             if not quiet or left:
                 settled_at = None
             elif settled_at is None:
@@ -158,10 +181,21 @@ class Round:
         """Records of the sources that the group has not committed."""
         places = list(self.feed.ends)
         committed = self.fleet.committed(places) if places else {}
-        return {place: self.feed.ends[place] - committed[place] for place in places if committed[place] < self.feed.ends[place]}
+        return {
+            place: self.feed.ends[place] - committed[place]
+            for place in places
+            if committed[place] < self.feed.ends[place]
+        }
 
     def _faults_due(self) -> bool:
-        due = self.kills_left or self.restart_at or self.resume_at or self.pause_due or self.broker_due or not self.done["crash"]
+        due = (
+            self.kills_left
+            or self.restart_at
+            or self.resume_at
+            or self.pause_due
+            or self.broker_due
+            or not self.done["crash"]
+        )
         return bool(due)
 
     def _faults(self, now_s: float) -> None:
@@ -185,15 +219,18 @@ class Round:
             self._pause(now_s)
         victim, point, _ = self.plan.crash
         if self.feed.low and self.fleet.workers[victim].trap.armed.exists():
-            self.fleet.workers[victim].trap.arm(point, "kill", 1)  # a slow machine: there may not be as many flushes as planned
-        # subtle: paused workers may resume after the feed is over, the last crash must come before its end
+            # a slow machine: there may not be as many flushes as planned
+            self.fleet.workers[victim].trap.arm(point, "kill", 1)
+        # subtle: paused workers may resume after the feed is over, the last crash must come before
+        # its end
         if self.done["crash"] and not self.pause_due and not self.broker_due:
             self.feed.release.set()
 
     def _look_at(self, worker: Worker, now_s: float) -> None:
         if worker.name in self.resume_at:
             if not self.taken_over and self._takeovers(worker) > self.takeovers + 1:
-                # subtle: a pause that ends before others have counted much would be none; how late they take over is up to the machine
+                # subtle: a pause that ends before others have counted much would be none; how late
+                # they take over is up to the machine
                 self.taken_over = True
                 self.resume_at[worker.name] = now_s + AFTER_TAKEOVER_S
             if now_s > self.resume_at[worker.name]:
@@ -231,7 +268,8 @@ class Round:
             self.pause_due = False
             self.resume_at.setdefault("armed", float("inf"))
         elif worker.running and "Resuming flow" in worker.text():
-            # After a silence the worker has nothing to flush: its memory is clean, and stale when it wakes.
+            # After a silence the worker has nothing to flush: its memory is clean, and stale when
+            # it wakes.
             if not self.feed.silence.is_set():
                 self.feed.silence.set()
                 self.silent_since_s = now_s
@@ -246,7 +284,8 @@ class Round:
         self.resume_at.pop("armed", None)
         worker.stopped = True
         self.done["pauses"] += 1
-        # Inside a transaction the pause must be over before the broker aborts it: others wait for it to be decided.
+        # Inside a transaction the pause must be over before the broker aborts it: others wait for
+        # it to be decided.
         open_ended = self.plan.pause[1] in (None, "begin", "committed")
         self.taken_over = False
         self.takeovers = self._takeovers(worker)
@@ -254,4 +293,6 @@ class Round:
 
     def _takeovers(self, paused: Worker) -> int:
         """How often the other workers have got partitions so far."""
-        return sum(worker.text().count(": own [") for worker in self.fleet.workers if worker is not paused)
+        return sum(
+            worker.text().count(": own [") for worker in self.fleet.workers if worker is not paused
+        )

@@ -22,7 +22,14 @@ def produce_one(bootstrap: str, topic: str, value: bytes) -> None:
 
 
 def read(bootstrap: str, topic: str, count: int) -> list[bytes]:
-    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": str(uuid.uuid4()), "auto.offset.reset": "earliest", "log_level": 0})
+    consumer = Consumer(
+        {
+            "bootstrap.servers": bootstrap,
+            "group.id": str(uuid.uuid4()),
+            "auto.offset.reset": "earliest",
+            "log_level": 0,
+        }
+    )
     consumer.subscribe([topic])
     values = [message.value() or b"" for message in consumer.consume(count, timeout=30)]
     consumer.close()

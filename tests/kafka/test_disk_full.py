@@ -1,4 +1,6 @@
-"""A full disk: the worker stops with a clear error, and with room again it goes on with exact totals."""
+"""A full disk: the worker stops with a clear error, and with room again it goes on with exact
+totals.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +40,13 @@ def small_disk(tmp_path: pathlib.Path) -> Iterator[pathlib.Path]:
 def test_full_disk_stops_the_worker_with_a_clear_error_and_loses_nothing(
     kafka_cluster: Cluster, tmp_path: pathlib.Path, small_disk: pathlib.Path
 ) -> None:
-    fleet = Fleet(kafka_cluster.bootstrap, tmp_path, f"full{time.time():.0f}.", 1, {"SLATESTREAM_BROKER_REBALANCE_TIMEOUT_S": "6"})
+    fleet = Fleet(
+        kafka_cluster.bootstrap,
+        tmp_path,
+        f"full{time.time():.0f}.",
+        1,
+        {"SLATESTREAM_BROKER_REBALANCE_TIMEOUT_S": "6"},
+    )
     fleet.create_topics(2)
     worker = fleet.workers[0]
     try:
@@ -49,7 +57,12 @@ def test_full_disk_stops_the_worker_with_a_clear_error_and_loses_nothing(
         assert "No space left on device" in worker.text()
         subprocess.run(["mount", "-o", f"remount,size={LARGE}", str(small_disk)], check=True)
         fleet.start(worker)
-        wait_for("all impressions to count", lambda: _impressions(fleet) == SLATES * ITEMS, timeout_s=90, every_s=0.5)
+        wait_for(
+            "all impressions to count",
+            lambda: _impressions(fleet) == SLATES * ITEMS,
+            timeout_s=90,
+            every_s=0.5,
+        )
         assert worker.running
     finally:
         fleet.close()
@@ -61,12 +74,24 @@ def _impressions(fleet: Fleet) -> int:
 
 
 def _produce(fleet: Fleet) -> None:
-    producer = Producer({"bootstrap.servers": fleet.bootstrap, "linger.ms": 20, "queue.buffering.max.messages": 1_000_000})
+    producer = Producer(
+        {
+            "bootstrap.servers": fleet.bootstrap,
+            "linger.ms": 20,
+            "queue.buffering.max.messages": 1_000_000,
+        }
+    )
     now_s = time.time()
     for slate in range(SLATES):
         user = f"u{slate % 500}"
         for position in range(ITEMS):
-            event = {"slate_id": f"slate-{slate}", "user_id": user, "item_id": f"item-{position}", "position": position, "ts": now_s}
+            event = {
+                "slate_id": f"slate-{slate}",
+                "user_id": user,
+                "item_id": f"item-{position}",
+                "position": position,
+                "ts": now_s,
+            }
             producer.produce(fleet.names.impressions, orjson.dumps(event), user)
         producer.poll(0)
     assert producer.flush(60) == 0

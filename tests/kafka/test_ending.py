@@ -1,4 +1,6 @@
-"""How workers end: in order at SIGTERM, at once when their name is taken, in time when no broker answers; and how they refuse to start."""
+"""How workers end: in order at SIGTERM, at once when their name is taken, in time when no broker
+answers; and how they refuse to start.
+"""
 
 from __future__ import annotations
 
@@ -26,14 +28,20 @@ from tests.kafka.play import assert_exact, signal_ready, start_feed, wait_read
 pytestmark = pytest.mark.kafka
 
 
-def test_sigterm_in_the_middle_leaves_exactly_what_was_committed(make_fleet: Callable[..., Fleet]) -> None:
-    fleet = make_fleet(1, SLATESTREAM_FLUSH_INTERVAL_MS=3000, SLATESTREAM_SHUTDOWN_TIMEOUT_S=20)  # the last flush has something to do
+def test_sigterm_in_the_middle_leaves_exactly_what_was_committed(
+    make_fleet: Callable[..., Fleet],
+) -> None:
+    # the last flush has something to do
+    fleet = make_fleet(1, SLATESTREAM_FLUSH_INTERVAL_MS=3000, SLATESTREAM_SHUTDOWN_TIMEOUT_S=20)
     worker = fleet.workers[0]
     history = make(random.Random(11), time.time(), 8000, requests=0)
     fleet.start(worker)
     wait_for("the worker to be ready", lambda: signal_ready(fleet))
     feed = start_feed(fleet, history, seconds=10.0)
-    wait_for("a flush", lambda: sum(fleet.committed(list(feed.ends) or [(fleet.names.clicks, 0)]).values()) > 0)
+    wait_for(
+        "a flush",
+        lambda: sum(fleet.committed(list(feed.ends) or [(fleet.names.clicks, 0)]).values()) > 0,
+    )
     time.sleep(1.0)
     earlier = sum(fleet.committed(list(feed.ends)).values())
     began = time.monotonic()
@@ -50,16 +58,31 @@ def test_sigterm_in_the_middle_leaves_exactly_what_was_committed(make_fleet: Cal
     assert_exact(fleet, history, feed)
 
 
-def test_a_worker_whose_reading_process_was_killed_ends_and_the_next_one_goes_on(make_fleet: Callable[..., Fleet]) -> None:
+def test_a_worker_whose_reading_process_was_killed_ends_and_the_next_one_goes_on(
+    make_fleet: Callable[..., Fleet],
+) -> None:
     fleet = make_fleet(1)
     worker = fleet.workers[0]
     history = make(random.Random(13), time.time(), 8000, requests=0)
     fleet.start(worker)
     wait_for("the worker to be ready", lambda: signal_ready(fleet))
     feed = start_feed(fleet, history, seconds=6.0)
-    wait_for("a flush", lambda: sum(fleet.committed(list(feed.ends) or [(fleet.names.clicks, 0)]).values()) > 0)
+    wait_for(
+        "a flush",
+        lambda: sum(fleet.committed(list(feed.ends) or [(fleet.names.clicks, 0)]).values()) > 0,
+    )
     assert worker.process is not None
-    subprocess.run(["pkill", "-KILL", "-P", str(worker.process.pid), "-f", "streams.counting.consumer_process"], check=True)
+    subprocess.run(
+        [
+            "pkill",
+            "-KILL",
+            "-P",
+            str(worker.process.pid),
+            "-f",
+            "streams.counting.consumer_process",
+        ],
+        check=True,
+    )
     wait_for("the worker to end", lambda: worker.status is not None)
     assert worker.status == EXIT_STATUS
     assert "the process that reads records has ended with status -9" in worker.text()
@@ -68,13 +91,17 @@ def test_a_worker_whose_reading_process_was_killed_ends_and_the_next_one_goes_on
     assert_exact(fleet, history, feed)
 
 
-def _recount(fleet: Fleet, until: dict[tuple[str, int], int]) -> dict[tuple[str, str], tuple[int, int, int, float]]:
+def _recount(
+    fleet: Fleet, until: dict[tuple[str, int], int]
+) -> dict[tuple[str, str], tuple[int, int, int, float]]:
     """The oracle over the good events below these offsets."""
     events: dict[str, list[dict[str, Any]]] = {IMPRESSIONS: [], CLICKS: []}
     for source, kept in events.items():
         topic = fleet.names.prefix + source
         for record in audit.committed_records(fleet.bootstrap, topic, list(range(4))):
-            if (record.offset() or 0) < until.get((topic, record.partition() or 0), 0) and record.key():
+            if (record.offset() or 0) < until.get(
+                (topic, record.partition() or 0), 0
+            ) and record.key():
                 event = _event(record.value())
                 if event is not None:
                     kept.append(event)
@@ -86,11 +113,17 @@ def _event(value: bytes | None) -> dict[str, Any] | None:
         event = json.loads(value or b"")
     except ValueError:
         return None
-    good = isinstance(event, dict) and isinstance(event.get("item_id"), str) and event.get("position", 0) >= 0
+    good = (
+        isinstance(event, dict)
+        and isinstance(event.get("item_id"), str)
+        and event.get("position", 0) >= 0
+    )
     return event if good else None
 
 
-def test_second_worker_of_one_name_ends_the_first_and_totals_are_exact(make_fleet: Callable[..., Fleet]) -> None:
+def test_second_worker_of_one_name_ends_the_first_and_totals_are_exact(
+    make_fleet: Callable[..., Fleet],
+) -> None:
     fleet = make_fleet(2)
     first, second = fleet.workers
     fleet.start(first)
@@ -119,21 +152,35 @@ def test_two_workers_in_one_data_directory_are_refused(make_fleet: Callable[...,
     assert first.running
 
 
-def test_unequal_partitions_are_refused_at_start_in_one_line(make_fleet: Callable[..., Fleet]) -> None:
+def test_unequal_partitions_are_refused_at_start_in_one_line(
+    make_fleet: Callable[..., Fleet],
+) -> None:
     fleet = make_fleet(1)
     admin = AdminClient({"bootstrap.servers": fleet.bootstrap, "log_level": 0})
-    admin.create_partitions([NewPartitions(fleet.names.clicks, 5)])[fleet.names.clicks].result(CALL_TIMEOUT_S)
+    admin.create_partitions([NewPartitions(fleet.names.clicks, 5)])[fleet.names.clicks].result(
+        CALL_TIMEOUT_S
+    )
     fleet.start(fleet.workers[0])
     wait_for("the worker to end", lambda: fleet.workers[0].status is not None)
     assert fleet.workers[0].status == 1
-    (line,) = [line for line in fleet.workers[0].text().splitlines() if line.startswith("slatestream:")]
+    (line,) = [
+        line for line in fleet.workers[0].text().splitlines() if line.startswith("slatestream:")
+    ]
     assert "expected the same number of partitions" in line
     assert f"{fleet.names.clicks} 5" in line
 
 
-def test_broker_away_costs_nothing_and_memory_stays_bounded(kafka_directory: Path, tmp_path: Path) -> None:
+def test_broker_away_costs_nothing_and_memory_stays_bounded(
+    kafka_directory: Path, tmp_path: Path
+) -> None:
     with Cluster(kafka_directory) as cluster:
-        fleet = Fleet(cluster.bootstrap, tmp_path / "fleet", "away.", 1, {"SLATESTREAM_SHUTDOWN_TIMEOUT_S": "4"})
+        fleet = Fleet(
+            cluster.bootstrap,
+            tmp_path / "fleet",
+            "away.",
+            1,
+            {"SLATESTREAM_SHUTDOWN_TIMEOUT_S": "4"},
+        )
         fleet.create_topics(4)
         worker = fleet.workers[0]
         try:
@@ -141,7 +188,9 @@ def test_broker_away_costs_nothing_and_memory_stays_bounded(kafka_directory: Pat
             wait_for("the worker to be ready", lambda: signal_ready(fleet))
             history = make(random.Random(13), time.time(), 40_000, requests=0)
             feed = start_feed(fleet, history, seconds=12.0)
-            wait_for("something to be committed", lambda: any(fleet.committed(list(feed.ends)).values()))
+            wait_for(
+                "something to be committed", lambda: any(fleet.committed(list(feed.ends)).values())
+            )
             before = _rss_bytes(worker.process.pid if worker.process else 0)
             cluster.pause()
             time.sleep(8.0)

@@ -1,4 +1,6 @@
-"""What comes in: bad events cost one dead letter each, and topics that do not ask for chunks behave as ever."""
+"""What comes in: bad events cost one dead letter each, and topics that do not ask for chunks behave
+as ever.
+"""
 
 from __future__ import annotations
 
@@ -21,24 +23,37 @@ from tests.kafka.fleet import CALL_TIMEOUT_S, ROOT, Fleet, wait_for
 pytestmark = pytest.mark.kafka
 
 GOOD = {"slate_id": "s", "user_id": "u", "item_id": "i", "position": 0, "ts": 1000.0}
-BAD: dict[str, tuple[bytes | None, bytes | None, str]] = {  # case -> key, value, words of the reason
+# case -> key, value, words of the reason
+BAD: dict[str, tuple[bytes | None, bytes | None, str]] = {
     "broken JSON": (b"u", b'{"slate_id": ', "broken JSON"),
     "not UTF-8": (b"u", b'{"slate_id": "\xff"}', "broken JSON"),
     "no value": (b"u", None, "no value"),
-    "missing field": (b"u", json.dumps({k: v for k, v in GOOD.items() if k != "position"}).encode(), "position"),
+    "missing field": (
+        b"u",
+        json.dumps({k: v for k, v in GOOD.items() if k != "position"}).encode(),
+        "position",
+    ),
     "wrong type": (b"u", json.dumps({**GOOD, "item_id": 7}).encode(), "item_id"),
     "out of range": (b"u", json.dumps({**GOOD, "position": -1}).encode(), "position"),
     "time in milliseconds": (b"u", json.dumps({**GOOD, "ts": 1.7e12}).encode(), "ts"),
-    "2 MB": (b"u", json.dumps({**GOOD, "segment": "x" * 2_000_000}).encode(), "at most 1000000 bytes"),
+    "2 MB": (
+        b"u",
+        json.dumps({**GOOD, "segment": "x" * 2_000_000}).encode(),
+        "at most 1000000 bytes",
+    ),
     "empty key": (b"", json.dumps(GOOD).encode(), "user's id as key"),
     "no key": (None, json.dumps(GOOD).encode(), "user's id as key"),
 }
 
 
-def test_each_bad_event_is_one_dead_letter_and_the_events_around_it_count(make_fleet: Callable[..., Fleet]) -> None:
+def test_each_bad_event_is_one_dead_letter_and_the_events_around_it_count(
+    make_fleet: Callable[..., Fleet],
+) -> None:
     fleet = make_fleet(1, SLATESTREAM_CHUNK_RECORDS=5)
     places: dict[str, tuple[str, int, int]] = {}
-    producer = Producer({"bootstrap.servers": fleet.bootstrap, "message.max.bytes": 4_000_000, "log_level": 0})
+    producer = Producer(
+        {"bootstrap.servers": fleet.bootstrap, "message.max.bytes": 4_000_000, "log_level": 0}
+    )
     good = 0
     for case, (key, value, _words) in BAD.items():
         for item in ("before", "after"):
@@ -46,15 +61,27 @@ def test_each_bad_event_is_one_dead_letter_and_the_events_around_it_count(make_f
             if item == "after":
 
                 def delivered(_error: object, message: Message, case: str = case) -> None:
-                    places[case] = message.topic() or "", message.partition() or 0, message.offset() or 0
+                    places[case] = (
+                        message.topic() or "",
+                        message.partition() or 0,
+                        message.offset() or 0,
+                    )
 
-                producer.produce(fleet.names.impressions, value, key, partition=1, on_delivery=delivered)
+                producer.produce(
+                    fleet.names.impressions, value, key, partition=1, on_delivery=delivered
+                )
             event = {**GOOD, "slate_id": case, "item_id": item}
             producer.produce(fleet.names.impressions, json.dumps(event).encode(), b"u", partition=1)
     assert producer.flush(CALL_TIMEOUT_S) == 0
     fleet.start(fleet.workers[0])
-    wait_for("the good ones to count", lambda: sum(row["impressions"] for row in read_counts(fleet.settings)) == good)
-    letters = [json.loads(record.value() or b"") for record in committed_records(fleet.bootstrap, fleet.names.dead_letters, [0])]
+    wait_for(
+        "the good ones to count",
+        lambda: sum(row["impressions"] for row in read_counts(fleet.settings)) == good,
+    )
+    letters = [
+        json.loads(record.value() or b"")
+        for record in committed_records(fleet.bootstrap, fleet.names.dead_letters, [0])
+    ]
     found = {(letter["topic"], letter["partition"], letter["offset"]): letter for letter in letters}
     assert len(letters) == len(BAD)
     for case, (key, value, words) in BAD.items():
@@ -66,41 +93,63 @@ def test_each_bad_event_is_one_dead_letter_and_the_events_around_it_count(make_f
 
 PLAIN_APP = """
 import faust
-app = faust.App("{group}", broker="chunks://{bootstrap}", datadir="{directory}", topic_disable_leader=True,
-                consumer_auto_offset_reset="earliest")
+app = faust.App("{group}", broker="chunks://{bootstrap}", datadir="{directory}",
+                topic_disable_leader=True, consumer_auto_offset_reset="earliest")
 class Seen(faust.Record):
     number: int
 @app.agent(app.topic("{topic}", value_type=Seen))
 async def agent(stream):
     async for event in stream.events():
         with open("{out}", "a") as out:
-            out.write(f"{{type(event.value).__name__}} {{event.value.number}} {{event.message.offset}}\\n")
+            value, offset = event.value, event.message.offset
+            out.write(f"{{type(value).__name__}} {{value.number}} {{offset}}\\n")
 """
 
 
-def test_plain_topic_over_the_chunk_transport_behaves_as_ever(kafka: str, tmp_path: pathlib.Path) -> None:
+def test_plain_topic_over_the_chunk_transport_behaves_as_ever(
+    kafka: str, tmp_path: pathlib.Path
+) -> None:
     name = f"plain-{time.time_ns()}"
     admin = AdminClient({"bootstrap.servers": kafka, "log_level": 0})
     admin.create_topics([NewTopic(name, 1, 1)])[name].result(CALL_TIMEOUT_S)
     producer = Producer({"bootstrap.servers": kafka, "log_level": 0})
     out = tmp_path / "out"
     out.touch()
-    (tmp_path / "plain_app.py").write_text(PLAIN_APP.format(group=name, bootstrap=kafka, directory=tmp_path / "data", topic=name, out=out))
+    (tmp_path / "plain_app.py").write_text(
+        PLAIN_APP.format(
+            group=name, bootstrap=kafka, directory=tmp_path / "data", topic=name, out=out
+        )
+    )
 
     def run_until(numbers: range) -> None:
         for number in numbers:
             producer.produce(name, json.dumps({"number": number}).encode())
         assert producer.flush(CALL_TIMEOUT_S) == 0
         environ = {**os.environ, "PYTHONPATH": os.pathsep.join((str(tmp_path), str(ROOT)))}
-        command = [sys.executable, "-m", "faust", "-A", "plain_app", "worker", "-l", "info", "--without-web"]
+        command = [
+            sys.executable,
+            "-m",
+            "faust",
+            "-A",
+            "plain_app",
+            "worker",
+            "-l",
+            "info",
+            "--without-web",
+        ]
         with (tmp_path / "log").open("ab") as log:
-            process = subprocess.Popen(command, cwd=tmp_path, env=environ, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            process = subprocess.Popen(
+                command, cwd=tmp_path, env=environ, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            )
         try:
-            wait_for("the agent to see all", lambda: len(out.read_text().splitlines()) >= numbers.stop)
+            wait_for(
+                "the agent to see all", lambda: len(out.read_text().splitlines()) >= numbers.stop
+            )
         finally:
             process.terminate()
             assert process.wait(30) == 0, (tmp_path / "log").read_text()
 
     run_until(range(20))
-    run_until(range(20, 30))  # acknowledged one by one and committed by Faust: the second life goes on where the first ended
+    # acknowledged one by one and committed by Faust: the second life goes on where the first ended
+    run_until(range(20, 30))
     assert out.read_text().splitlines() == [f"Seen {number} {number}" for number in range(30)]

@@ -1,4 +1,6 @@
-"""Local state and topics that are not as a worker left them: each case has one answer, and the log says which."""
+"""Local state and topics that are not as a worker left them: each case has one answer, and the log
+says which.
+"""
 
 from __future__ import annotations
 
@@ -25,9 +27,21 @@ CASES = 4
 
 
 @pytest.fixture(scope="module")
-def all_counted(kafka_cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Counted]]:
-    """Workers that have counted a history and left in order; all at once, since most of it is waiting."""
-    fleets = [Fleet(kafka_cluster.bootstrap, tmp_path_factory.mktemp("state"), f"state{n}-{time.time():.0f}.", 1) for n in range(CASES)]
+def all_counted(
+    kafka_cluster: Cluster, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[list[Counted]]:
+    """Workers that have counted a history and left in order; all at once, since most of it is
+    waiting.
+    """
+    fleets = [
+        Fleet(
+            kafka_cluster.bootstrap,
+            tmp_path_factory.mktemp("state"),
+            f"state{n}-{time.time():.0f}.",
+            1,
+        )
+        for n in range(CASES)
+    ]
     counted = []
     for fleet in fleets:
         fleet.create_topics(4)
@@ -64,7 +78,9 @@ def test_source_made_again_is_read_from_its_start_and_counts_are_kept(counted: C
     topic = fleet.names.impressions
     admin = AdminClient({"bootstrap.servers": fleet.bootstrap, "log_level": 0})
     admin.delete_topics([topic])[topic].result(CALL_TIMEOUT_S)
-    wait_for("the topic to go", lambda: topic not in admin.list_topics(timeout=CALL_TIMEOUT_S).topics)
+    wait_for(
+        "the topic to go", lambda: topic not in admin.list_topics(timeout=CALL_TIMEOUT_S).topics
+    )
     admin.create_topics([NewTopic(topic, 4, 1)])[topic].result(CALL_TIMEOUT_S)
     more, _more_feed = feed_all(fleet, 4)
     restart(fleet, topic, "was deleted and made again", "counts are kept")
@@ -75,9 +91,13 @@ def test_source_made_again_is_read_from_its_start_and_counts_are_kept(counted: C
 def test_deleted_records_are_skipped_and_said(counted: Counted) -> None:
     fleet, history, _feed = counted
     _unread, feed = feed_all(fleet, 5)
-    cut = {place: end for place, end in feed.ends.items() if place[0].endswith((IMPRESSIONS, CLICKS))}
+    cut = {
+        place: end for place, end in feed.ends.items() if place[0].endswith((IMPRESSIONS, CLICKS))
+    }
     admin = AdminClient({"bootstrap.servers": fleet.bootstrap, "log_level": 0})
-    for future in admin.delete_records([TopicPartition(topic, n, end) for (topic, n), end in cut.items()]).values():
+    for future in admin.delete_records(
+        [TopicPartition(topic, n, end) for (topic, n), end in cut.items()]
+    ).values():
         future.result(CALL_TIMEOUT_S)
     last, _last_feed = feed_all(fleet, 6)
     restart(fleet, "records were deleted unread", "raise its retention")
@@ -85,13 +105,18 @@ def test_deleted_records_are_skipped_and_said(counted: Counted) -> None:
     leave(fleet)
 
 
-def test_deleted_changelog_starts_the_state_again_from_what_the_sources_hold(counted: Counted) -> None:
+def test_deleted_changelog_starts_the_state_again_from_what_the_sources_hold(
+    counted: Counted,
+) -> None:
     fleet, history, _feed = counted
     admin = AdminClient({"bootstrap.servers": fleet.bootstrap, "log_level": 0})
     names = list(fleet.changelogs())
     for future in admin.delete_topics(names).values():
         future.result(CALL_TIMEOUT_S)
-    wait_for("the changelogs to go", lambda: not set(names) & admin.list_topics(timeout=CALL_TIMEOUT_S).topics.keys())
+    wait_for(
+        "the changelogs to go",
+        lambda: not set(names) & admin.list_topics(timeout=CALL_TIMEOUT_S).topics.keys(),
+    )
     restart(fleet, "local rows dropped and read again", "another topic of that name")
     wait_exact(fleet, history)
     leave(fleet)
@@ -100,7 +125,11 @@ def test_deleted_changelog_starts_the_state_again_from_what_the_sources_hold(cou
 def wait_exact(fleet: Fleet, *histories: History) -> None:
     """Until `stats export` says what these histories come to."""
     expected = together(*histories)
-    wait_for("the totals to be exact", lambda: not differences(expected, read_counts(fleet.settings)), every_s=0.5)
+    wait_for(
+        "the totals to be exact",
+        lambda: not differences(expected, read_counts(fleet.settings)),
+        every_s=0.5,
+    )
 
 
 def restart(fleet: Fleet, *words: str) -> None:
@@ -108,7 +137,9 @@ def restart(fleet: Fleet, *words: str) -> None:
     fleet.start(fleet.workers[0])
 
     def said() -> bool:
-        return any(all(word in line for word in words) for line in fleet.workers[0].text().splitlines())
+        return any(
+            all(word in line for word in words) for line in fleet.workers[0].text().splitlines()
+        )
 
     wait_for(f"the log to say {words}", said)
     wait_for("the worker to be ready", lambda: fleet.workers[0].text().count("Resuming flow") >= 2)

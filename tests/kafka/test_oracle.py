@@ -17,7 +17,9 @@ def shown(item: str, ts: float, slate: str = "s", **more: Any) -> dict[str, Any]
     return {"slate_id": slate, "item_id": item, "ts": ts, "position": 0, **more}
 
 
-def reacted(item: str, ts: float, kind: str = "click", value: float = 1.0, slate: str = "s") -> dict[str, Any]:
+def reacted(
+    item: str, ts: float, kind: str = "click", value: float = 1.0, slate: str = "s"
+) -> dict[str, Any]:
     return {"slate_id": slate, "item_id": item, "ts": ts, "kind": kind, "value": value}
 
 
@@ -37,7 +39,10 @@ def test_conversion_after_the_click_window_needs_a_counted_click_of_its_slate() 
         reacted("a", 50.0, "conversion", 2.5, slate="t"),  # that slate has none
         reacted("b", 101.0, "conversion", 9.0),  # beyond the conversion window
     ]
-    assert recount(impressions, feedback, WINDOWS, {}) == {("default", "a"): (2, 0, 1, 2.5), ("default", "b"): (1, 1, 0, 1.0)}
+    assert recount(impressions, feedback, WINDOWS, {}) == {
+        ("default", "a"): (2, 0, 1, 2.5),
+        ("default", "b"): (1, 1, 0, 1.0),
+    }
 
 
 def test_segment_is_the_impressions_own_then_the_served_slates_then_the_contexts() -> None:
@@ -62,15 +67,34 @@ def test_feedback_without_an_impression_counts_nothing() -> None:
 
 def test_histories_whose_totals_depend_on_the_order_are_refused() -> None:
     with pytest.raises(ValueError, match="count"):
-        recount([shown("a", 0.0)], [reacted("a", 1.0, value=1.0), reacted("a", 2.0, value=3.0)], WINDOWS, {})
+        recount(
+            [shown("a", 0.0)],
+            [reacted("a", 1.0, value=1.0), reacted("a", 2.0, value=3.0)],
+            WINDOWS,
+            {},
+        )
     with pytest.raises(ValueError, match="differ"):
         recount([shown("a", 0.0), shown("a", 1.0)], [], WINDOWS, {})
 
 
 def test_differences_names_each_cell_that_is_missing_too_many_or_wrong() -> None:
     rows = [
-        {"segment": "x", "item_id": "a", "impressions": 1, "clicks": 0, "conversions": 0, "value": 0.0},
-        {"segment": "x", "item_id": "c", "impressions": 1, "clicks": 0, "conversions": 0, "value": 0.0},
+        {
+            "segment": "x",
+            "item_id": "a",
+            "impressions": 1,
+            "clicks": 0,
+            "conversions": 0,
+            "value": 0.0,
+        },
+        {
+            "segment": "x",
+            "item_id": "c",
+            "impressions": 1,
+            "clicks": 0,
+            "conversions": 0,
+            "value": 0.0,
+        },
     ]
     found = differences({("x", "a"): (2, 0, 0, 0.0), ("x", "b"): (1, 0, 0, 0.0)}, rows)
     assert [line.split(":")[0] for line in found] == ["x/a", "x/b", "x/c"]
@@ -84,6 +108,11 @@ def test_history_has_all_that_it_is_for() -> None:
     assert len(history.request_ids) == 200
     totals = [sum(column) for column in zip(*history.expected.values(), strict=True)]
     assert all(total > 0 for total in totals)
-    assert {segment.split("=")[0] for segment, _item in history.expected} >= {"seg0", "tier", "default", "served0"}
+    assert {segment.split("=")[0] for segment, _item in history.expected} >= {
+        "seg0",
+        "tier",
+        "default",
+        "served0",
+    }
     again = make(random.Random(5), 1.8e9, 5000)
     assert again == history

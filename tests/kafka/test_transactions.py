@@ -1,4 +1,6 @@
-"""Each way a flush can fail, against a real broker: Refused, Undone, Ended; and what the watchdog says of a transaction left open."""
+"""Each way a flush can fail, against a real broker: Refused, Undone, Ended; and what the watchdog
+says of a transaction left open.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,15 @@ from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-def
 from streams.counting.restore import Changelogs, Stuck, restore, topic_ids
 from streams.counting.rocksdb import Disk
 from streams.counting.rows import CountRow, encode_count, encode_count_key
-from streams.kafka.transaction import Ended, Owner, Refused, Rows, Transactions, Undone, check_group_metadata
+from streams.kafka.transaction import (
+    Ended,
+    Owner,
+    Refused,
+    Rows,
+    Transactions,
+    Undone,
+    check_group_metadata,
+)
 from tests.kafka.audit import committed_records
 from tests.kafka.fleet import CALL_TIMEOUT_S, wait_for
 
@@ -28,14 +38,24 @@ class Place:
         self.name = f"transactions-{time.time_ns()}"
         self.client = {"bootstrap.servers": bootstrap}
         self.bootstrap = bootstrap
-        self.log, self.slates, self.source = f"{self.name}-log", f"{self.name}-slates", f"{self.name}-source"
+        self.log, self.slates, self.source = (
+            f"{self.name}-log",
+            f"{self.name}-slates",
+            f"{self.name}-source",
+        )
         admin = AdminClient({**self.client, "log_level": 0})
         new = [NewTopic(name, 1, 1) for name in (self.log, self.slates, self.source)]
         for future in admin.create_topics(new).values():
             future.result(CALL_TIMEOUT_S)
-        self.consumer = Consumer({**self.client, "group.id": self.name, "session.timeout.ms": 6000, "log_level": 0})
+        self.consumer = Consumer(
+            {**self.client, "group.id": self.name, "session.timeout.ms": 6000, "log_level": 0}
+        )
         self.consumer.subscribe([self.source])
-        wait_for("the consumer to join", lambda: self.consumer.poll(0.1) is None and self.consumer.assignment() != [], every_s=0)
+        wait_for(
+            "the consumer to join",
+            lambda: self.consumer.poll(0.1) is None and self.consumer.assignment() != [],
+            every_s=0,
+        )
 
     @property
     def owner(self) -> Owner:
@@ -45,9 +65,13 @@ class Place:
         group, member, _rest = metadata[len("CGMDv2:") + 4 :].split(b"\0", 2)
         return Owner(group.decode(), generation, member.decode())
 
-    def flush(self, transactions: Transactions, value: bytes, owner: Owner, partition: int = 0) -> dict[tuple[str, int], int]:
+    def flush(
+        self, transactions: Transactions, value: bytes, owner: Owner, partition: int = 0
+    ) -> dict[tuple[str, int], int]:
         """One flush of one row."""
-        return transactions.commit([Rows(self.log, partition, [(b"row", value)])], {(self.source, 0): 1}, owner)
+        return transactions.commit(
+            [Rows(self.log, partition, [(b"row", value)])], {(self.source, 0): 1}, owner
+        )
 
     def values(self) -> list[bytes | None]:
         """What readers of committed records see."""
@@ -84,7 +108,9 @@ def test_old_generation_and_foreign_member_are_refused_and_change_nothing(place:
     assert place.values() == [b"after"]
 
 
-def test_rows_that_the_log_does_not_take_undo_the_flush_and_the_next_one_works(place: Place) -> None:
+def test_rows_that_the_log_does_not_take_undo_the_flush_and_the_next_one_works(
+    place: Place,
+) -> None:
     transactions = started(place)
     with pytest.raises(Undone, match="not delivered"):
         place.flush(transactions, b"x" * 2_000_000, place.owner)  # the topic takes 1 MiB
@@ -114,7 +140,14 @@ def row(count: int) -> tuple[bytes, bytes]:
 
 
 def foreign_transaction(place: Place) -> Producer:
-    producer = Producer({**place.client, "transactional.id": f"{place.name}-foreign", "transaction.timeout.ms": 600_000, "log_level": 0})
+    producer = Producer(
+        {
+            **place.client,
+            "transactional.id": f"{place.name}-foreign",
+            "transaction.timeout.ms": 600_000,
+            "log_level": 0,
+        }
+    )
     producer.init_transactions(CALL_TIMEOUT_S)
     producer.begin_transaction()
     key, value = row(1)
@@ -123,17 +156,24 @@ def foreign_transaction(place: Place) -> Producer:
     return producer
 
 
-def test_transaction_left_open_makes_recovery_say_that_it_is_stuck(place: Place, tmp_path: pathlib.Path) -> None:
+def test_transaction_left_open_makes_recovery_say_that_it_is_stuck(
+    place: Place, tmp_path: pathlib.Path
+) -> None:
     producer = foreign_transaction(place)
     disk = Disk(tmp_path / "partition-0")
-    with pytest.raises(Stuck, match=r"no progress for 2 s restoring .*-log\[0\] at 0 of 1: .* transaction left open"):
+    with pytest.raises(
+        Stuck,
+        match=r"no progress for 2 s restoring .*-log\[0\] at 0 of 1: .* transaction left open",
+    ):
         restore(place.client, changelogs(place), {0: disk}, 2.0, lambda: False)
     producer.abort_transaction(CALL_TIMEOUT_S)
     disk.close()
 
 
 @pytest.mark.parametrize("commit", [True, False], ids=["committed", "aborted"])
-def test_recovery_waits_for_an_open_transaction_to_be_decided(place: Place, tmp_path: pathlib.Path, commit: bool) -> None:
+def test_recovery_waits_for_an_open_transaction_to_be_decided(
+    place: Place, tmp_path: pathlib.Path, commit: bool
+) -> None:
     producer = foreign_transaction(place)
     disk = Disk(tmp_path / "partition-0")
     began = time.monotonic()

@@ -19,7 +19,9 @@ from tests.kafka.rounds import Round
 pytestmark = pytest.mark.kafka
 
 
-def test_one_killed_and_restarted_and_one_paused_leave_totals_equal(make_fleet: Callable[..., Fleet]) -> None:
+def test_one_killed_and_restarted_and_one_paused_leave_totals_equal(
+    make_fleet: Callable[..., Fleet],
+) -> None:
     fleet = make_fleet(2)
     history = make(random.Random(1), time.time(), 12_000, requests=50)
     for worker in fleet.workers:
@@ -39,7 +41,9 @@ def test_one_killed_and_restarted_and_one_paused_leave_totals_equal(make_fleet: 
 
 @pytest.mark.parametrize("index", [0, 1], ids=["pause", "wiped disk"])
 def test_a_round_of_chaos_finds_nothing(kafka_cluster: Cluster, tmp_path: Path, index: int) -> None:
-    result = Round(kafka_cluster, tmp_path / "round", 4242 + index, index, partitions=12, workers=3, mutant="").run()
+    result = Round(
+        kafka_cluster, tmp_path / "round", 4242 + index, index, partitions=12, workers=3, mutant=""
+    ).run()
     assert result.findings == ()
     assert result.kills >= 1
 
@@ -48,7 +52,10 @@ def test_chunk_sizes_1_7_and_4000_give_equal_totals(make_fleet: Callable[..., Fl
     fleet = make_fleet(1)
     history, feed = feed_all(fleet, 7, events=3000)
     for size in (1, 7, 4000):
-        fleet.environ |= {"SLATESTREAM_CHUNK_RECORDS": str(size), "SLATESTREAM_GROUP": f"chunks-of-{size}"}
+        fleet.environ |= {
+            "SLATESTREAM_CHUNK_RECORDS": str(size),
+            "SLATESTREAM_GROUP": f"chunks-of-{size}",
+        }
         fleet.workers[0].wipe()
         fleet.start(fleet.workers[0])
         wait_read(fleet, feed)

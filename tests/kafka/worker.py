@@ -1,7 +1,9 @@
-"""`python -m tests.kafka.worker`: a worker as `faust -A streams.app worker` starts it, with the hooks and at most one mutant in it.
+"""`python -m tests.kafka.worker`: a worker as `faust -A streams.app worker` starts it, with the
+hooks and at most one mutant in it.
 
-Environment: `CHAOS_CONTROL` is the control directory of the hooks, `CHAOS_MUTANT` the name of a mutant, `CHAOS_SLOW_S` the seconds that an
-agent sleeps at every chunk (so that chunks wait in queues when a generation ends). The settings are the product's own.
+Environment: `CHAOS_CONTROL` is the control directory of the hooks, `CHAOS_MUTANT` the name of a
+mutant, `CHAOS_SLOW_S` the seconds that an agent sleeps at every chunk (so that chunks wait in
+queues when a generation ends). The settings are the product's own.
 """
 
 from __future__ import annotations
@@ -19,7 +21,9 @@ from tests.kafka.hooks import Trap, hooked_producer
 
 def main() -> None:
     """Patch, then become Faust's command line."""
-    streams.kafka.transaction.Producer = hooked_producer(Trap(pathlib.Path(os.environ["CHAOS_CONTROL"])))  # type: ignore[attr-defined]
+    streams.kafka.transaction.Producer = hooked_producer(
+        Trap(pathlib.Path(os.environ["CHAOS_CONTROL"]))
+    )  # type: ignore[attr-defined]
     slow_s = float(os.environ.get("CHAOS_SLOW_S", "0"))
     if slow_s:
         handle = Engine.handle

@@ -1,4 +1,6 @@
-"""What the tests of the engine are made of: records without a broker, events, partitions on a disk of their own, a flush without Kafka."""
+"""What the tests of the engine are made of: records without a broker, events, partitions on a disk
+of their own, a flush without Kafka.
+"""
 
 from __future__ import annotations
 
@@ -27,25 +29,52 @@ AT_MS = 1_700_000_000_000
 
 
 def record(
-    value: bytes | None, key: bytes | None = b"user", topic: str = "impressions", partition: int = 0, offset: int = 0, at_ms: int = AT_MS
+    value: bytes | None,
+    key: bytes | None = b"user",
+    topic: str = "impressions",
+    partition: int = 0,
+    offset: int = 0,
+    at_ms: int = AT_MS,
 ) -> Message:
     """A record as confluent-kafka hands it out."""
-    return Message(topic=topic, partition=partition, offset=offset, key=key, value=value, timestamp=(1, at_ms))
+    return Message(
+        topic=topic, partition=partition, offset=offset, key=key, value=value, timestamp=(1, at_ms)
+    )
 
 
 def chunk_of(
-    values: Iterable[bytes | None], source: str = "impressions", key: bytes | None = b"user", start: int = 0, max_bytes: int = 1000
+    values: Iterable[bytes | None],
+    source: str = "impressions",
+    key: bytes | None = b"user",
+    start: int = 0,
+    max_bytes: int = 1000,
 ) -> Chunk:
     """A chunk of partition 0, read in session 0."""
-    return chunk_from([record(value, key, source, 0, start + at) for at, value in enumerate(values)], source, start, max_bytes)
+    return chunk_from(
+        [record(value, key, source, 0, start + at) for at, value in enumerate(values)],
+        source,
+        start,
+        max_bytes,
+    )
 
 
 def chunk_from(records: list[Any], source: str, start: int = 0, max_bytes: int = 1000) -> Chunk:
     """A chunk of these records of partition 0, read in session 0."""
-    return Chunk(source, source, 0, start, start + len(records), AT_MS, 0, *parse(source, records, max_bytes, RULES))
+    return Chunk(
+        source,
+        source,
+        0,
+        start,
+        start + len(records),
+        AT_MS,
+        0,
+        *parse(source, records, max_bytes, RULES),
+    )
 
 
-def count_impressions(partition: Partition, events: Sequence[Impression], rules: Rules, now_s: float) -> None:
+def count_impressions(
+    partition: Partition, events: Sequence[Impression], rules: Rules, now_s: float
+) -> None:
     """As the engine does with a chunk of them."""
     impressions.count_impressions(partition, shown(events, rules), rules, now_s)
 
@@ -60,14 +89,20 @@ def impression(slate: str = "s", item: str = "i", at_s: float = 0.0, **rest: Any
     return Impression(slate, "user", item, rest.pop("position", 0), START_S + at_s, **rest)
 
 
-def click(slate: str = "s", item: str = "i", at_s: float = 0.0, kind: Any = "click", value: float = 1.0) -> Click:
+def click(
+    slate: str = "s", item: str = "i", at_s: float = 0.0, kind: Any = "click", value: float = 1.0
+) -> Click:
     """A click, or conversion, `at_s` seconds after START_S."""
     return Click(slate, "user", item, START_S + at_s, kind, value)
 
 
 def looks(shows: Shows) -> list[tuple[str, str, float]]:
     """(slate_id, item_id, time) of each impression, in order."""
-    return [(run.slate_id, item_id, ts) for run in shows.runs for item_id, ts in msgspec.msgpack.decode(run.looks).items()]
+    return [
+        (run.slate_id, item_id, ts)
+        for run in shows.runs
+        for item_id, ts in msgspec.msgpack.decode(run.looks).items()
+    ]
 
 
 def partition_on(path: Path, rows_in_memory: int = 1000, discounted: bool = False) -> Partition:

@@ -1,4 +1,6 @@
-"""From end to end: a worker, and a producer and a consumer in plain confluent-kafka that know only the contract."""
+"""From end to end: a worker, and a producer and a consumer in plain confluent-kafka that know only
+the contract.
+"""
 
 from __future__ import annotations
 
@@ -27,14 +29,27 @@ SEGMENTS, ITEMS, USERS = ("s0", "s1"), [f"item-{number}" for number in range(20)
 BAD = {
     b"{": "broken JSON",
     b'{"slate_id":"x","user_id":"u"}': "missing required field `item_id`",
-    b'{"slate_id":"x","user_id":"u","item_id":7,"position":0,"ts":1}': "field `item_id`: expected `str`, got `int`, found 7",
-    b'{"slate_id":"x","user_id":"u","item_id":"i","position":-1,"ts":1}': "field `position`: expected `int` >= 0, found -1",
-    b'{"slate_id":"x","user_id":"u","item_id":"i","position":0,"ts":1,"x":"' + b"y" * 2_000_000 + b'"}': "expected at most 1000000 bytes",
+    b'{"slate_id":"x","user_id":"u","item_id":7,"position":0,"ts":1}': (
+        "field `item_id`: expected `str`, got `int`, found 7"
+    ),
+    b'{"slate_id":"x","user_id":"u","item_id":"i","position":-1,"ts":1}': (
+        "field `position`: expected `int` >= 0, found -1"
+    ),
+    b'{"slate_id":"x","user_id":"u","item_id":"i","position":0,"ts":1,"x":"'
+    + b"y" * 2_000_000
+    + b'"}': "expected at most 1000000 bytes",
 }
 SLATE = {
-    "slate_id": str, "request_id": str, "user_id": str, "segment": str, "policy": str, "policy_version": str,
-    "encoder": str | None, "items": list, "ts": float,
-}  # fmt: skip
+    "slate_id": str,
+    "request_id": str,
+    "user_id": str,
+    "segment": str,
+    "policy": str,
+    "policy_version": str,
+    "encoder": str | None,
+    "items": list,
+    "ts": float,
+}
 SLATE_ITEM = {"item_id": str, "position": int, "score": float, "propensity": float, "why": dict}
 
 
@@ -43,7 +58,12 @@ class User:
 
     def __init__(self, bootstrap: str, prefix: str) -> None:
         self.bootstrap, self.prefix = bootstrap, prefix
-        client = {"bootstrap.servers": bootstrap, "partitioner": "murmur2_random", "message.max.bytes": 4_000_000, "log_level": 0}
+        client = {
+            "bootstrap.servers": bootstrap,
+            "partitioner": "murmur2_random",
+            "message.max.bytes": 4_000_000,
+            "log_level": 0,
+        }
         self.producer = Producer(client)
         self.truth: Counter[tuple[str, str, str]] = Counter()
 
@@ -57,7 +77,15 @@ class User:
 
     def describe(self) -> None:
         for item in ITEMS:
-            self.send("items", item, {"item_id": item, "title": item.upper(), "category": "even" if int(item[5:]) % 2 == 0 else "odd"})
+            self.send(
+                "items",
+                item,
+                {
+                    "item_id": item,
+                    "title": item.upper(),
+                    "category": "even" if int(item[5:]) % 2 == 0 else "odd",
+                },
+            )
 
     def look_and_click(self, slates: int) -> None:
         """Slates of five; an item in four is clicked; a tenth of everything is sent twice."""
@@ -65,7 +93,12 @@ class User:
         for number in range(slates):
             user, segment = f"user-{number % USERS}", rng.choice(SEGMENTS)
             for position, item in enumerate(rng.sample(ITEMS, 5)):
-                event = {"slate_id": f"seen-{number}", "user_id": user, "item_id": item, "ts": start_s + number * 0.01}
+                event = {
+                    "slate_id": f"seen-{number}",
+                    "user_id": user,
+                    "item_id": item,
+                    "ts": start_s + number * 0.01,
+                }
                 shown = {**event, "position": position, "segment": segment}
                 self.truth[segment, item, "impressions"] += 1
                 clicked = rng.random() < 0.25
@@ -80,13 +113,27 @@ class User:
         for number, name in enumerate(names):
             user = f"user-{number % USERS}"
             self.send(
-                "slate-requests", user, {"request_id": name, "user_id": user, "k": k, "segment": SEGMENTS[number % 2], "ts": time.time()}
+                "slate-requests",
+                user,
+                {
+                    "request_id": name,
+                    "user_id": user,
+                    "k": k,
+                    "segment": SEGMENTS[number % 2],
+                    "ts": time.time(),
+                },
             )
         return names
 
     def read(self, topic: str, wanted: int, timeout_s: float = 90.0) -> list[Any]:
         """`wanted` records of a topic, and whatever else comes in the second after them."""
-        consumer = Consumer({"bootstrap.servers": self.bootstrap, "group.id": "reader", "isolation.level": "read_committed"})
+        consumer = Consumer(
+            {
+                "bootstrap.servers": self.bootstrap,
+                "group.id": "reader",
+                "isolation.level": "read_committed",
+            }
+        )
         consumer.assign([TopicPartition(self.prefix + topic, number, 0) for number in range(3)])
         found: list[Any] = []
         end = time.monotonic() + timeout_s
@@ -116,7 +163,9 @@ def system(local_broker: str, tmp_path_factory: pytest.TempPathFactory) -> Itera
     user.look_and_click(300)
     for value in BAD:
         user.send("impressions", "user-0", value)
-    user.send("impressions", "", {"slate_id": "x", "user_id": "u", "item_id": "i", "position": 0, "ts": 1})
+    user.send(
+        "impressions", "", {"slate_id": "x", "user_id": "u", "item_id": "i", "position": 0, "ts": 1}
+    )
     user.flush()
     with worker:
         requests = user.request(60)
@@ -128,7 +177,9 @@ pytestmark = pytest.mark.local
 
 
 def test_every_request_gets_one_slate_as_the_contract_describes_it(system: System) -> None:
-    slates = [json.loads(record.value()) for record in system.user.read("slates", len(system.requests))]
+    slates = [
+        json.loads(record.value()) for record in system.user.read("slates", len(system.requests))
+    ]
     assert sorted(slate["slate_id"] for slate in slates) == sorted(system.requests)
     for slate in slates:
         assert slate.keys() == SLATE.keys()
@@ -146,7 +197,10 @@ def test_every_request_gets_one_slate_as_the_contract_describes_it(system: Syste
 
 
 def test_replies_carry_the_users_key(system: System) -> None:
-    keys = {json.loads(record.value())["user_id"]: record.key() for record in system.user.read("slates", len(system.requests))}
+    keys = {
+        json.loads(record.value())["user_id"]: record.key()
+        for record in system.user.read("slates", len(system.requests))
+    }
     assert all(key == user.encode() for user, key in keys.items())
 
 
@@ -154,7 +208,12 @@ def test_exported_counts_equal_a_recount_of_what_was_produced(system: System) ->
     def found() -> Counter[tuple[str, str, str]]:
         rows = system.worker.command("stats", "export")
         return Counter(
-            {(row["segment"], row["item_id"], what): row[what] for row in rows for what in ("impressions", "clicks") if row[what]}
+            {
+                (row["segment"], row["item_id"], what): row[what]
+                for row in rows
+                for what in ("impressions", "clicks")
+                if row[what]
+            }
         )
 
     wanted = +system.user.truth
@@ -163,9 +222,13 @@ def test_exported_counts_equal_a_recount_of_what_was_produced(system: System) ->
 
 
 def test_each_bad_event_is_one_dead_letter_with_place_and_reason(system: System) -> None:
-    letters = [json.loads(record.value()) for record in system.user.read("dead-letters", len(BAD) + 1)]
+    letters = [
+        json.loads(record.value()) for record in system.user.read("dead-letters", len(BAD) + 1)
+    ]
     assert len(letters) == len(BAD) + 1
-    assert len({(letter["topic"], letter["partition"], letter["offset"]) for letter in letters}) == len(letters)
+    assert len(
+        {(letter["topic"], letter["partition"], letter["offset"]) for letter in letters}
+    ) == len(letters)
     assert {letter["topic"] for letter in letters} == {system.user.prefix + "impressions"}
     for reason in (*BAD.values(), "expected the user's id as key, found none"):
         assert sum(reason in letter["reason"] for letter in letters) == 1, reason
@@ -189,7 +252,9 @@ def test_health_readiness_and_metrics_are_served(system: System) -> None:
 
 def test_an_answer_comes_while_the_worker_counts(system: System) -> None:
     """One request by the command that users have."""
-    (slate,) = system.worker.command("request", "--user", "user-1", "--segment", "s0", "--k", "2", "--json")
+    (slate,) = system.worker.command(
+        "request", "--user", "user-1", "--segment", "s0", "--k", "2", "--json"
+    )
     assert len(slate["items"]) == 2
 
 
@@ -204,24 +269,44 @@ def test_a_second_worker_in_the_same_data_directory_is_refused(system: System) -
         check=False,
     )
     assert done.returncode != 0
-    assert "is held by another worker; give each worker a directory of its own" in done.stdout + done.stderr
+    assert (
+        "is held by another worker; give each worker a directory of its own"
+        in done.stdout + done.stderr
+    )
 
 
 def test_after_sigterm_everything_is_flushed_and_the_next_start_goes_on(system: System) -> None:
     """Runs last: the worker ends."""
-    last = {"slate_id": "last", "user_id": "user-0", "item_id": "item-0", "position": 0, "segment": "end", "ts": time.time()}
+    last = {
+        "slate_id": "last",
+        "user_id": "user-0",
+        "item_id": "item-0",
+        "position": 0,
+        "segment": "end",
+        "ts": time.time(),
+    }
     system.user.send("impressions", "user-0", last)
     system.user.flush()
     until(lambda: 'outcome="impression",segment="end"' in system.worker.get("/metrics")[1], 30)
     assert system.worker.stop() == 0
     assert system.worker.command("stats", "export", "--segment", "end") == [
-        {"segment": "end", "item_id": "item-0", "impressions": 1, "clicks": 0, "conversions": 0, "value": 0.0}
+        {
+            "segment": "end",
+            "item_id": "item-0",
+            "impressions": 1,
+            "clicks": 0,
+            "conversions": 0,
+            "value": 0.0,
+        }
     ]
 
 
 def test_importing_the_module_builds_nothing() -> None:
     code = "import streams.app; assert not streams.app._apps"
-    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, timeout=120, check=False).returncode == 0
+    assert (
+        subprocess.run([sys.executable, "-c", code], cwd=ROOT, timeout=120, check=False).returncode
+        == 0
+    )
     with pytest.raises(AttributeError, match="no attribute 'application'"):
         _ = app_module.application
 
@@ -234,7 +319,9 @@ def test_a_data_directory_is_held_by_one_process_until_it_lets_go(tmp_path: Path
     lock_data_dir(settings(tmp_path)).close()
 
 
-def test_wrong_settings_and_missing_topics_are_one_line_and_status_1(local_broker: str, tmp_path: Path) -> None:
+def test_wrong_settings_and_missing_topics_are_one_line_and_status_1(
+    local_broker: str, tmp_path: Path
+) -> None:
     worker = WorkerProcess(tmp_path, local_broker, f"no-topics-{uuid.uuid4().hex[:8]}.")
     done = subprocess.run(
         [sys.executable, "-m", "faust", "-A", "streams.app", "worker"],

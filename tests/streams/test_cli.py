@@ -15,7 +15,10 @@ def run(*arguments: str, **environ: str) -> int:
     return cli.main(list(arguments), environ)
 
 
-@pytest.mark.parametrize("arguments", [[], ["bogus"], ["topics"], ["topics", "destroy"], ["request"], ["produce", "slates"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [[], ["bogus"], ["topics"], ["topics", "destroy"], ["request"], ["produce", "slates"]],
+)
 def test_wrong_usage_ends_with_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         run(*arguments)
@@ -23,9 +26,14 @@ def test_wrong_usage_ends_with_2(arguments: list[str], capsys: pytest.CaptureFix
     assert "usage: slatestream" in capsys.readouterr().err
 
 
-def test_a_misspelt_setting_ends_with_2_and_names_the_right_one(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_misspelt_setting_ends_with_2_and_names_the_right_one(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     assert run("slates", SLATESTREAM_TOPIC_PREFX="a.") == 2
-    assert capsys.readouterr().err == ("slatestream: unknown setting SLATESTREAM_TOPIC_PREFX: did you mean SLATESTREAM_TOPIC_PREFIX?\n")
+    assert capsys.readouterr().err == (
+        "slatestream: unknown setting SLATESTREAM_TOPIC_PREFX: did you mean "
+        "SLATESTREAM_TOPIC_PREFIX?\n"
+    )
 
 
 @pytest.mark.parametrize(
@@ -33,7 +41,10 @@ def test_a_misspelt_setting_ends_with_2_and_names_the_right_one(capsys: pytest.C
     [
         (["request", "--user", "u", "--k", "101"], "field `k`"),
         (["request", "--user", "", "--k", "5"], "field `user_id`"),
-        (["request", "--user", "u", "--context", "age"], "expected --context FIELD=VALUE, found 'age'"),
+        (
+            ["request", "--user", "u", "--context", "age"],
+            "expected --context FIELD=VALUE, found 'age'",
+        ),
         (["produce", "clicks", "--withdraw"], "only items can be withdrawn"),
     ],
 )
@@ -46,16 +57,22 @@ def test_arguments_out_of_range_end_with_2_before_any_broker_is_asked(
     assert error.count("\n") == 1
 
 
-def test_no_broker_is_one_line_that_says_what_to_do(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_broker_is_one_line_that_says_what_to_do(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("streams.kafka.client.connect.__defaults__", (0.3,))
     assert run("topics", "check", KAFKA_BOOTSTRAP_SERVERS="127.0.0.1:1") == 1
     error = capsys.readouterr().err
-    assert error.startswith("slatestream: expected a Kafka broker at 127.0.0.1:1 (PLAINTEXT), found no usable answer")
+    assert error.startswith(
+        "slatestream: expected a Kafka broker at 127.0.0.1:1 (PLAINTEXT), found no usable answer"
+    )
     assert error.endswith("start one (`slatestream broker`) or set KAFKA_BOOTSTRAP_SERVERS\n")
     assert error.count("\n") == 1
 
 
-def test_ctrl_c_is_130_and_an_unexpected_error_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ctrl_c_is_130_and_an_unexpected_error_keeps_its_traceback(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     def interrupted(*_: object) -> int:
         raise KeyboardInterrupt
 
@@ -69,7 +86,9 @@ def test_ctrl_c_is_130_and_an_unexpected_error_keeps_its_traceback(monkeypatch: 
         run("slates")
 
 
-def test_an_expected_failure_of_several_lines_is_said_on_one(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_expected_failure_of_several_lines_is_said_on_one(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     def failed(*_: object) -> int:
         msg = "expected a,\n  found b"
         raise CommandError(msg)
@@ -95,6 +114,8 @@ def test_the_module_form_lists_every_command_and_imports_none_of_them() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    listed = subprocess.run([sys.executable, "-m", "streams", "--help"], capture_output=True, text=True, check=True).stdout
+    listed = subprocess.run(
+        [sys.executable, "-m", "streams", "--help"], capture_output=True, text=True, check=True
+    ).stdout
     for command in COMMANDS:
         assert f"\n    {command.name} " in listed

@@ -7,45 +7,80 @@ from pathlib import Path
 
 import pytest
 
-from streams.config import MAX_SEGMENT_FIELDS, SETTINGS, Settings, SettingsError, load_settings, worker_name
+from streams.config import (
+    MAX_SEGMENT_FIELDS,
+    SETTINGS,
+    Settings,
+    SettingsError,
+    load_settings,
+    worker_name,
+)
 from tests.streams.making import settings
 
 
 def test_every_field_has_a_setting_and_every_setting_a_field() -> None:
-    assert sorted(each.field for each in SETTINGS) == sorted(field.name for field in dataclasses.fields(Settings))
+    assert sorted(each.field for each in SETTINGS) == sorted(
+        field.name for field in dataclasses.fields(Settings)
+    )
     assert len({each.name for each in SETTINGS}) == len(SETTINGS)
 
 
 def test_without_an_environment_all_defaults_are_valid() -> None:
     found = load_settings({"HOME": "/root", "SLATESTREAM_GROUP": ""})
-    assert (found.bootstrap_servers, found.group, found.attribution_window_s) == ("localhost:9092", "slatestream", 3600.0)
+    assert (found.bootstrap_servers, found.group, found.attribution_window_s) == (
+        "localhost:9092",
+        "slatestream",
+        3600.0,
+    )
 
 
 @pytest.mark.parametrize(
     ("environ", "said"),
     [
-        ({"SLATESTREAM_DATADIR": "x"}, "unknown setting SLATESTREAM_DATADIR: did you mean SLATESTREAM_DATA_DIR?"),
+        (
+            {"SLATESTREAM_DATADIR": "x"},
+            "unknown setting SLATESTREAM_DATADIR: did you mean SLATESTREAM_DATA_DIR?",
+        ),
         (
             {"SLATESTREAM_ZZZZZZZZZZZZZZZZZZZZZZZZZZZZZZ": "x"},
             "unknown setting SLATESTREAM_ZZZZZZZZZZZZZZZZZZZZZZZZZZZZZZ: known are SLATESTREAM_",
         ),
-        ({"SLATESTREAM_CHUNK_RECORDS": "many"}, "SLATESTREAM_CHUNK_RECORDS: expected int (records handled in one go), found 'many'"),
+        (
+            {"SLATESTREAM_CHUNK_RECORDS": "many"},
+            "SLATESTREAM_CHUNK_RECORDS: expected int (records handled in one go), found 'many'",
+        ),
         ({"SLATESTREAM_CHUNK_RECORDS": "0"}, "SLATESTREAM_CHUNK_RECORDS: expected 1 to 100000"),
-        ({"SLATESTREAM_ATTRIBUTION_WINDOW_S": "nan"}, "SLATESTREAM_ATTRIBUTION_WINDOW_S: expected 1 to"),
+        (
+            {"SLATESTREAM_ATTRIBUTION_WINDOW_S": "nan"},
+            "SLATESTREAM_ATTRIBUTION_WINDOW_S: expected 1 to",
+        ),
         (
             {"KAFKA_SECURITY_PROTOCOL": "TLS"},
-            "KAFKA_SECURITY_PROTOCOL: expected one of PLAINTEXT, SSL, SASL_PLAINTEXT, SASL_SSL, found",
+            "KAFKA_SECURITY_PROTOCOL: expected one of PLAINTEXT, SSL, SASL_PLAINTEXT, SASL_SSL, "
+            "found",
         ),
-        ({"KAFKA_SECURITY_PROTOCOL": "SASL_SSL"}, "KAFKA_SECURITY_PROTOCOL=SASL_SSL needs KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD"),
+        (
+            {"KAFKA_SECURITY_PROTOCOL": "SASL_SSL"},
+            "KAFKA_SECURITY_PROTOCOL=SASL_SSL needs KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD",
+        ),
         (
             {"SLATESTREAM_ATTRIBUTION_WINDOW_S": "100", "SLATESTREAM_CONVERSION_WINDOW_S": "99"},
-            "expected SLATESTREAM_CONVERSION_WINDOW_S (99) to be at least SLATESTREAM_ATTRIBUTION_WINDOW_S (100)",
+            "expected SLATESTREAM_CONVERSION_WINDOW_S (99) to be at least "
+            "SLATESTREAM_ATTRIBUTION_WINDOW_S (100)",
         ),
         (
-            {"SLATESTREAM_SEGMENT_FIELDS": ",".join(f"f{number}" for number in range(MAX_SEGMENT_FIELDS + 1))},
-            "SLATESTREAM_SEGMENT_FIELDS: expected at most 16 names of up to 128 characters, found 17",
+            {
+                "SLATESTREAM_SEGMENT_FIELDS": ",".join(
+                    f"f{number}" for number in range(MAX_SEGMENT_FIELDS + 1)
+                )
+            },
+            "SLATESTREAM_SEGMENT_FIELDS: expected at most 16 names of up to 128 characters, "
+            "found 17",
         ),
-        ({"SLATESTREAM_SEGMENT_FIELDS": "x" * 129}, "SLATESTREAM_SEGMENT_FIELDS: expected at most 16 names of up to 128 characters"),
+        (
+            {"SLATESTREAM_SEGMENT_FIELDS": "x" * 129},
+            "SLATESTREAM_SEGMENT_FIELDS: expected at most 16 names of up to 128 characters",
+        ),
     ],
 )
 def test_what_cannot_be_used_is_refused_with_the_remedy(environ: dict[str, str], said: str) -> None:
@@ -55,7 +90,10 @@ def test_what_cannot_be_used_is_refused_with_the_remedy(environ: dict[str, str],
 
 
 def test_lists_are_separated_by_commas_and_blanks_do_not_matter() -> None:
-    assert load_settings({"SLATESTREAM_SEGMENT_FIELDS": " age, gender ,,"}).segment_fields == ("age", "gender")
+    assert load_settings({"SLATESTREAM_SEGMENT_FIELDS": " age, gender ,,"}).segment_fields == (
+        "age",
+        "gender",
+    )
 
 
 def test_secrets_do_not_show_in_the_text_of_settings() -> None:

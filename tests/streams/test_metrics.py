@@ -13,20 +13,30 @@ def changes(tally: dict[tuple[str, str], int]) -> Changes:
 
 
 def events(metrics: Metrics, outcome: str, segment: str) -> float | None:
-    return metrics.registry.get_sample_value("slatestream_events_total", {"outcome": outcome, "segment": segment})
+    return metrics.registry.get_sample_value(
+        "slatestream_events_total", {"outcome": outcome, "segment": segment}
+    )
 
 
 def test_outcomes_add_up_over_partitions_and_flushes() -> None:
     metrics = Metrics()
-    metrics.flushed(0.1, {0: changes({("click", "x"): 2}), 5: changes({("click", "x"): 3, ("late", "y"): 1})})
+    metrics.flushed(
+        0.1, {0: changes({("click", "x"): 2}), 5: changes({("click", "x"): 3, ("late", "y"): 1})}
+    )
     metrics.flushed(0.2, {0: changes({("click", "x"): 4})})
-    assert (events(metrics, "click", "x"), events(metrics, "late", "y"), events(metrics, "click", "y")) == (9, 1, None)
+    assert (
+        events(metrics, "click", "x"),
+        events(metrics, "late", "y"),
+        events(metrics, "click", "y"),
+    ) == (9, 1, None)
     assert metrics.registry.get_sample_value("slatestream_flushes_total") == 2
 
 
 def test_segments_beyond_the_limit_are_counted_as_other() -> None:
     metrics = Metrics()
-    metrics.flushed(0.1, {0: changes({("click", f"s{number}"): 1 for number in range(MAX_SEGMENTS + 7)})})
+    metrics.flushed(
+        0.1, {0: changes({("click", f"s{number}"): 1 for number in range(MAX_SEGMENTS + 7)})}
+    )
     assert events(metrics, "click", "s0") == 1
     assert events(metrics, "click", f"s{MAX_SEGMENTS}") is None
     assert events(metrics, "click", "other") == 7
@@ -38,4 +48,9 @@ def test_restores_and_gaps_are_counted() -> None:
     metrics.restored(0.5, records=20, partitions=3)
     metrics.source_gap()
     names = ("restores_total", "restored_records_total", "partitions", "source_gaps_total")
-    assert [metrics.registry.get_sample_value(f"slatestream_{name}") for name in names] == [2, 120, 3, 1]
+    assert [metrics.registry.get_sample_value(f"slatestream_{name}") for name in names] == [
+        2,
+        120,
+        3,
+        1,
+    ]

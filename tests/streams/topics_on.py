@@ -22,10 +22,13 @@ def make_topic(bootstrap: str, name: str = "t", partitions: int = 1) -> str:
     return full
 
 
-def produce(bootstrap: str, topic: str, records: Iterable[tuple[int, bytes | None, bytes | None]]) -> None:
+def produce(
+    bootstrap: str, topic: str, records: Iterable[tuple[int, bytes | None, bytes | None]]
+) -> None:
     """(partition, key, value) each, in order.
 
-    Each in a batch of its own: the embedded broker names as the end of a partition the start of its last batch plus one.
+    Each in a batch of its own: the embedded broker names as the end of a partition the start of its
+    last batch plus one.
     """
     producer = Producer({"bootstrap.servers": bootstrap, "batch.num.messages": 1})
     for partition, key, value in records:
@@ -33,14 +36,20 @@ def produce(bootstrap: str, topic: str, records: Iterable[tuple[int, bytes | Non
     assert producer.flush(20) == 0
 
 
-def read_all(bootstrap: str, topic: str, count: int, partition: int = 0, timeout_s: float = 20.0) -> list[Message]:
+def read_all(
+    bootstrap: str, topic: str, count: int, partition: int = 0, timeout_s: float = 20.0
+) -> list[Message]:
     """The first `count` committed records of a partition."""
-    consumer = KafkaConsumer({"bootstrap.servers": bootstrap, "group.id": "reader", "isolation.level": "read_committed"})
+    consumer = KafkaConsumer(
+        {"bootstrap.servers": bootstrap, "group.id": "reader", "isolation.level": "read_committed"}
+    )
     consumer.assign([TopicPartition(topic, partition, 0)])
     found: list[Message] = []
     end = time.monotonic() + timeout_s
     while len(found) < count and time.monotonic() < end:
-        found += [record for record in consumer.consume(count - len(found), 0.2) if record.error() is None]
+        found += [
+            record for record in consumer.consume(count - len(found), 0.2) if record.error() is None
+        ]
     consumer.close()
     return found
 

@@ -44,7 +44,12 @@ class WorkerProcess:
     def command(self, *arguments: str) -> list[dict[str, Any]]:
         """Run a command with the worker's settings; its JSON lines."""
         done = subprocess.run(
-            [sys.executable, "-m", "streams", *arguments], cwd=ROOT, env=self.environ, capture_output=True, text=True, check=True
+            [sys.executable, "-m", "streams", *arguments],
+            cwd=ROOT,
+            env=self.environ,
+            capture_output=True,
+            text=True,
+            check=True,
         )
         return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
 
@@ -52,13 +57,20 @@ class WorkerProcess:
         """Start it; it is not ready yet."""
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "streams", "worker"], cwd=ROOT, env=self.environ, stdout=log, stderr=log, stdin=subprocess.DEVNULL
+                [sys.executable, "-m", "streams", "worker"],
+                cwd=ROOT,
+                env=self.environ,
+                stdout=log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
             )
 
     def get(self, path: str) -> tuple[int, str]:
         """Status and body of a page."""
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=10) as answer:
+            with urllib.request.urlopen(
+                f"http://127.0.0.1:{self.port}{path}", timeout=10
+            ) as answer:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             with error:
@@ -69,7 +81,9 @@ class WorkerProcess:
         end = time.monotonic() + READY_TIMEOUT_S
         while True:
             assert self.process is not None
-            assert self.process.poll() is None, f"the worker ended with {self.process.returncode}:\n{self.tail()}"
+            assert self.process.poll() is None, (
+                f"the worker ended with {self.process.returncode}:\n{self.tail()}"
+            )
             try:
                 if self.get("/readyz")[0] == 200:
                     return
@@ -93,7 +107,12 @@ class WorkerProcess:
         self.wait_ready()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         if self.process is not None and self.process.poll() is None:
             self.process.kill()
             self.process.wait()

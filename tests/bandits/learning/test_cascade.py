@@ -5,11 +5,23 @@ import pytest
 
 from bandits.learning.cascade import cascade_examined
 
-CLICKED = np.array([[False, True, False, False], [True, False, True, False], [False] * 4, [False, False, False, True]])
+CLICKED = np.array(
+    [
+        [False, True, False, False],
+        [True, False, True, False],
+        [False] * 4,
+        [False, False, False, True],
+    ]
+)
 
 
 def test_everything_down_to_the_last_click_was_looked_at():
-    assert cascade_examined(CLICKED).tolist() == [[1, 1, 0, 0], [1, 1, 1, 0], [1, 1, 1, 1], [1, 1, 1, 1]]
+    assert cascade_examined(CLICKED).tolist() == [
+        [1, 1, 0, 0],
+        [1, 1, 1, 0],
+        [1, 1, 1, 1],
+        [1, 1, 1, 1],
+    ]
 
 
 def test_below_the_last_click_looks_fade_with_persistence():
@@ -19,7 +31,9 @@ def test_below_the_last_click_looks_fade_with_persistence():
 
 
 def test_rates_are_unbiased_in_a_cascade_world():
-    """Users stop at their first click: clicks / examined finds theta, clicks / impressions does not."""
+    """Users stop at their first click: clicks / examined finds theta, clicks / impressions does
+    not.
+    """
     rng = np.random.default_rng(0)
     theta = np.array([0.5, 0.3, 0.2])
     order = np.argsort(rng.random((60_000, 3)), axis=1)

@@ -1,4 +1,6 @@
-"""Delays are learned although slow clicks are missing among the young, and fresh looks are no failures."""
+"""Delays are learned although slow clicks are missing among the young, and fresh looks are no
+failures.
+"""
 
 import numpy as np
 import pytest
@@ -9,7 +11,9 @@ EDGES = log_edges(1, 3600)
 
 
 def test_slow_clicks_that_are_still_missing_are_made_up_for():
-    """Exponential delays of mean 100 s, impressions up to 600 s old: F(100 s) = 0.632, while 0.74 of those seen are that fast."""
+    """Exponential delays of mean 100 s, impressions up to 600 s old: F(100 s) = 0.632, while 0.74
+    of those seen are that fast.
+    """
     rng = np.random.default_rng(0)
     delay, age = rng.exponential(100, 40_000), rng.uniform(0, 600, 40_000)
     seen = delay <= age
@@ -27,7 +31,9 @@ def test_the_prior_stands_until_clicks_come():
 
 @pytest.mark.parametrize("mean_s", [1.0, 20.0])
 def test_delays_above_the_highest_age_follow_from_those_below(mean_s: float):
-    """A service of 40 s: mean 1 s leaves next to nothing above 5 s, mean 20 s leaves 13% above 40 s that nobody can have seen yet."""
+    """A service of 40 s: mean 1 s leaves next to nothing above 5 s, mean 20 s leaves 13% above 40 s
+    that nobody can have seen yet.
+    """
     rng = np.random.default_rng(3)
     delay, age = rng.exponential(mean_s, 20_000), rng.uniform(0, 40, 20_000)
     seen = delay <= age
@@ -38,7 +44,9 @@ def test_delays_above_the_highest_age_follow_from_those_below(mean_s: float):
 
 def test_a_fixed_delay_is_found_at_once():
     """50 clicks after 1,000 s each: hardly any before, nearly all by the next edge."""
-    learned = learn_delays(np.full(50, 1000.0), np.full(50, 3600.0), EDGES, prior_mean_s=60, prior_clicks=1)
+    learned = learn_delays(
+        np.full(50, 1000.0), np.full(50, 3600.0), EDGES, prior_mean_s=60, prior_clicks=1
+    )
     assert share_arrived(learned, np.array([700.0, 1300.0])) == pytest.approx([0.02, 1.0], abs=0.03)
 
 
@@ -51,7 +59,9 @@ def test_a_share_never_falls_with_age_and_ends_at_one():
 
 
 def test_looks_that_count_as_trials_give_the_true_rate_and_all_looks_do_not():
-    """Rate 0.2, mean delay 300 s, impressions of the last 600 s: clicks / sum F(age) is the rate; clicks / looks is far below."""
+    """Rate 0.2, mean delay 300 s, impressions of the last 600 s: clicks / sum F(age) is the rate;
+    clicks / looks is far below.
+    """
     rng = np.random.default_rng(2)
     n = 50_000
     age, delay = rng.uniform(0, 600, n), rng.exponential(300, n)
@@ -67,8 +77,16 @@ def test_looks_that_count_as_trials_give_the_true_rate_and_all_looks_do_not():
 
 
 def test_weights_of_places_carry_over_to_unripe_looks():
-    learned = learn_delays(np.full(100, 100.0), np.full(100, 5000.0), EDGES, prior_mean_s=60, prior_clicks=0.01)
-    waiting = unripe_looks(learned, np.array([1.0, 1.0, 3000.0]), np.array([1.0, 0.5, 1.0]), np.array([0, 3, 3]), (2, 2))
+    learned = learn_delays(
+        np.full(100, 100.0), np.full(100, 5000.0), EDGES, prior_mean_s=60, prior_clicks=0.01
+    )
+    waiting = unripe_looks(
+        learned,
+        np.array([1.0, 1.0, 3000.0]),
+        np.array([1.0, 0.5, 1.0]),
+        np.array([0, 3, 3]),
+        (2, 2),
+    )
     assert waiting == pytest.approx(np.array([[1.0, 0.0], [0.0, 0.5]]), abs=0.01)
 
 

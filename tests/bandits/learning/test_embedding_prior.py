@@ -1,4 +1,6 @@
-"""The anchor from embedding neighbours equals a Gaussian process by brute force, and is ignored where vectors say nothing."""
+"""The anchor from embedding neighbours equals a Gaussian process by brute force, and is ignored
+where vectors say nothing.
+"""
 
 import numpy as np
 import pytest
@@ -7,7 +9,9 @@ from bandits.learning.embedding_prior import _log_likelihoods, _predict, neighbo
 
 
 def catalogue(seed, n_items=300, d=8, explained=0.5, looks=500.0, rate=0.1):
-    """Items whose rate is linear in their vectors up to a rest: relative standard deviation `explained`, rest 0.1."""
+    """Items whose rate is linear in their vectors up to a rest: relative standard deviation
+    `explained`, rest 0.1.
+    """
     rng = np.random.default_rng(seed)
     x = rng.normal(size=(n_items, d))
     x /= np.linalg.norm(x, axis=1, keepdims=True)
@@ -62,7 +66,9 @@ def test_leaving_one_out_equals_fitting_without_it():
         a = np.eye(3) / u + (x[keep].T * d[keep]) @ x[keep]
         b = np.linalg.solve(a, x[keep].T @ (d[keep] * y[keep]))
         assert fitted.mean[i] == pytest.approx(0.1 * np.clip(1 + x[i] @ b, 0.05, 4), rel=1e-8)
-        assert fitted.clicks[i] == pytest.approx(1 / (v + x[i] @ np.linalg.solve(a, x[i])), rel=1e-8)
+        assert fitted.clicks[i] == pytest.approx(
+            1 / (v + x[i] @ np.linalg.solve(a, x[i])), rel=1e-8
+        )
 
 
 def test_the_evidence_is_that_of_the_gaussian_with_the_kernel_as_covariance():
@@ -71,5 +77,7 @@ def test_the_evidence_is_that_of_the_gaussian_with_the_kernel_as_covariance():
     x, y, variance = rng.normal(size=(12, 3)), rng.normal(size=12), rng.uniform(0.5, 2, 12)
     for u, value in zip((0.0, 0.7), _log_likelihoods(x, y, variance, [0.0, 0.7]), strict=True):
         covariance = u * x @ x.T + np.diag(variance)
-        expected = -0.5 * np.linalg.slogdet(covariance)[1] - 0.5 * y @ np.linalg.solve(covariance, y)
+        expected = -0.5 * np.linalg.slogdet(covariance)[1] - 0.5 * y @ np.linalg.solve(
+            covariance, y
+        )
         assert value == pytest.approx(expected)

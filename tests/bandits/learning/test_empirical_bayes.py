@@ -9,7 +9,9 @@ from bandits.learning.pooling import Anchor
 
 
 def segments(c, seed, looks=2000.0, rate=0.1, n_segments=8, n_items=200):
-    """Rates of segments around one rate per item, c clicks' worth of spread: Beta(c, c (1 - m) / m)."""
+    """Rates of segments around one rate per item, c clicks' worth of spread: Beta(c, c (1 - m) /
+    m).
+    """
     rng = np.random.default_rng(seed)
     items = rng.beta(6, 6 * (1 - rate) / rate, n_items)
     k = c / items
@@ -22,7 +24,9 @@ def segments(c, seed, looks=2000.0, rate=0.1, n_segments=8, n_items=200):
 def test_the_spread_of_segments_is_found_within_a_third(c):
     n, s = segments(c, 1)
     anchor = Anchor(np.full(200, 0.1), np.full(200, 6.0))
-    assert np.log(learn_segment_clicks(n, s, anchor) / c) == pytest.approx(0, abs=np.log(4 / 3) + 0.1)
+    assert np.log(learn_segment_clicks(n, s, anchor) / c) == pytest.approx(
+        0, abs=np.log(4 / 3) + 0.1
+    )
 
 
 def test_the_spread_does_not_depend_on_the_click_rate():
@@ -34,7 +38,9 @@ def test_the_spread_does_not_depend_on_the_click_rate():
 
 
 def test_rate_and_spread_of_items_are_found_although_a_policy_showed_the_best():
-    """Items of mean rate 0.1 and spread worth 4 clicks; the best ten percent got 1,000 times the looks of the others."""
+    """Items of mean rate 0.1 and spread worth 4 clicks; the best ten percent got 1,000 times the
+    looks of the others.
+    """
     rng = np.random.default_rng(3)
     theta = rng.beta(4, 36, 2000)
     n = np.where(theta > np.quantile(theta, 0.9), 50_000.0, 50.0)
@@ -53,8 +59,15 @@ def test_a_set_strength_is_kept_and_the_rate_still_learned():
 
 
 def test_without_evidence_the_guess_stands():
-    assert learn_segment_clicks(np.zeros((3, 4)), np.zeros((3, 4)), Anchor(np.full(4, 0.1), np.full(4, 5.0))) == pytest.approx(MIDDLE)
-    assert learn_segment_clicks(np.ones((1, 4)), np.zeros((1, 4)), Anchor(np.full(4, 0.1), np.full(4, 5.0))) == MIDDLE
+    assert learn_segment_clicks(
+        np.zeros((3, 4)), np.zeros((3, 4)), Anchor(np.full(4, 0.1), np.full(4, 5.0))
+    ) == pytest.approx(MIDDLE)
+    assert (
+        learn_segment_clicks(
+            np.ones((1, 4)), np.zeros((1, 4)), Anchor(np.full(4, 0.1), np.full(4, 5.0))
+        )
+        == MIDDLE
+    )
 
 
 def test_the_fit_is_scipys_beta_binomial_but_for_the_coefficient():

@@ -17,14 +17,18 @@ def anchor(n_items, rate=0.1, clicks=5.0):
 
 
 def test_without_counts_every_arm_starts_from_the_anchor():
-    """Anchor 0.1 worth 5 clicks = 50 looks, c_seg = 10 clicks = 100 looks: strength 1 / (1/100 + 1/50) = 33.3 looks."""
+    """Anchor 0.1 worth 5 clicks = 50 looks, c_seg = 10 clicks = 100 looks: strength 1 / (1/100 +
+    1/50) = 33.3 looks.
+    """
     prior = priors_of(pool(np.zeros((3, 2)), np.zeros((3, 2)), anchor(2), 10.0))
     assert prior.mean == pytest.approx(np.full((3, 2), 0.1))
     assert prior.strength == pytest.approx(np.full((3, 2), 100 / 3))
 
 
 def test_a_segments_own_clicks_are_not_in_its_prior():
-    """500 more clicks of segment 1 on item 2, made up for on item 3, leave what the others say of item 2 as it was."""
+    """500 more clicks of segment 1 on item 2, made up for on item 3, leave what the others say of
+    item 2 as it was.
+    """
     looks, hits = np.full((3, 4), 1000.0), np.full((3, 4), 300.0)
     more = hits.copy()
     more[1, 2] += 250
@@ -58,7 +62,9 @@ def test_the_pool_equals_the_formula_by_brute_force():
                     rate += w * hits[other, i] / max(n, 1e-300)
             mean = (rate + 50 * 0.1) / (weight + 50)
             assert prior.mean[i] == pytest.approx(mean * pooled.factor[s, 0])
-            assert prior.strength[i] == pytest.approx(1 / (1 / k + 1 / (weight + 50)) / pooled.factor[s, 0])
+            assert prior.strength[i] == pytest.approx(
+                1 / (1 / k + 1 / (weight + 50)) / pooled.factor[s, 0]
+            )
 
 
 def test_one_segment_equals_its_row_of_all():

@@ -3,15 +3,26 @@
 import numpy as np
 import pytest
 
-from bandits.learning.position import TooFewClicks, estimate_examination, examination_of, logarithmic
+from bandits.learning.position import (
+    TooFewClicks,
+    estimate_examination,
+    examination_of,
+    logarithmic,
+)
 
 
 def log_of(shown, theta, weights, seed):
-    return np.random.default_rng(seed).binomial(shown.astype(int), theta[:, None] * weights).astype(float)
+    return (
+        np.random.default_rng(seed)
+        .binomial(shown.astype(int), theta[:, None] * weights)
+        .astype(float)
+    )
 
 
 def test_two_items_and_two_places_on_paper():
-    """Place 1 has half the clicks of place 0 on both items: weight 0.5, relative error sqrt(1/300 + 1/150) = 0.1."""
+    """Place 1 has half the clicks of place 0 on both items: weight 0.5, relative error sqrt(1/300 +
+    1/150) = 0.1.
+    """
     shown = np.full((2, 2), 1000.0)
     found = estimate_examination(shown, np.array([[100.0, 50.0], [200.0, 100.0]]))
     assert found.weights == pytest.approx([1.0, 0.5])
@@ -27,11 +38,15 @@ def test_weights_of_a_randomised_log_are_inside_their_errors():
 
 
 def test_better_items_standing_higher_are_taken_out():
-    """Items shown by their rate, with some exchange: raw click rates of places fall far faster than examination does."""
+    """Items shown by their rate, with some exchange: raw click rates of places fall far faster than
+    examination does.
+    """
     rng = np.random.default_rng(2)
     theta = np.sort(rng.beta(2, 18, 10))[::-1]
     weights = logarithmic(5)
-    shown = np.maximum(20_000.0 * np.exp(-2 * abs(np.arange(10)[:, None] / 2 - np.arange(5))), 50.0).round()
+    shown = np.maximum(
+        20_000.0 * np.exp(-2 * abs(np.arange(10)[:, None] / 2 - np.arange(5))), 50.0
+    ).round()
     clicks = log_of(shown, theta, weights, 3)
     raw = clicks.sum(axis=0) / shown.sum(axis=0)
     found = estimate_examination(shown, clicks).weights

@@ -15,9 +15,21 @@ def counts_of(seed, looks=400, n_recent=0):
     impressions = rng.integers(1, looks, SHAPE).astype(float)
     clicks = rng.binomial(impressions.astype(int), rng.beta(4, 36, SHAPE[1])).astype(float)
     zero = np.zeros(SHAPE)
-    whole = Counts(impressions, clicks, np.floor(clicks / 3), clicks * 2, impressions * 0.8 + clicks * 0.2, zero)
+    whole = Counts(
+        impressions,
+        clicks,
+        np.floor(clicks / 3),
+        clicks * 2,
+        impressions * 0.8 + clicks * 0.2,
+        zero,
+    )
     recent = tuple(
-        Counts(*(getattr(whole, name) * 0.5**i for name in ("impressions", "clicks", "conversions", "value", "examined", "unripe")))
+        Counts(
+            *(
+                getattr(whole, name) * 0.5**i
+                for name in ("impressions", "clicks", "conversions", "value", "examined", "unripe")
+            )
+        )
         for i in range(n_recent, 0, -1)
     )
     return whole._replace(recent=recent)
@@ -38,14 +50,18 @@ def test_a_segment_nobody_has_seen_gets_the_pooled_prior_and_no_counts():
     counts = counts_of(2, looks=100_000)
     view = arm_view(counts, None)
     assert view.impressions.sum() == view.clicks.sum() == view.total == 0
-    assert view.prior_mean == pytest.approx(counts.clicks.sum(axis=0) / counts.examined.sum(axis=0), rel=0.1)
+    assert view.prior_mean == pytest.approx(
+        counts.clicks.sum(axis=0) / counts.examined.sum(axis=0), rel=0.1
+    )
 
 
 def test_an_item_nobody_has_seen_gets_the_mean_of_items():
     counts = counts_of(3, looks=100_000)
     for field in counts[:6]:
         field[:, 4] = 0
-    others = np.delete(counts.clicks, 4, axis=1).sum(axis=0) / np.delete(counts.examined, 4, axis=1).sum(axis=0)
+    others = np.delete(counts.clicks, 4, axis=1).sum(axis=0) / np.delete(
+        counts.examined, 4, axis=1
+    ).sum(axis=0)
     assert arm_view(counts, 0).prior_mean[4] == pytest.approx(others.mean(), rel=0.25)
 
 
@@ -80,16 +96,23 @@ def test_unripe_looks_are_no_evidence_but_in_flight():
 
 
 def test_steady_memories_change_next_to_nothing():
-    """Memories that hold halves and quarters of the same rates: the posterior is the whole log's."""
+    """Memories that hold halves and quarters of the same rates: the posterior is the
+    whole log's.
+    """
     counts = counts_of(7, n_recent=2)
-    with_memory, without = posterior(arm_view(counts, 2)), posterior(arm_view(counts._replace(recent=()), 2))
+    with_memory, without = (
+        posterior(arm_view(counts, 2)),
+        posterior(arm_view(counts._replace(recent=()), 2)),
+    )
     mean = [a / (a + b) for a, b in (with_memory, without)]
     assert mean[0] == pytest.approx(mean[1], rel=0.02)
     assert (with_memory[0] + with_memory[1]) == pytest.approx(without[0] + without[1], rel=0.15)
 
 
 def test_after_a_change_the_recent_rate_counts():
-    """Items from 3% to 30%; item 0 clicked at 3% for 4,000 looks a segment and at 40% for the last 400."""
+    """Items from 3% to 30%; item 0 clicked at 3% for 4,000 looks a segment and at 40% for the last
+    400.
+    """
     rng = np.random.default_rng(8)
     n, recent_n = np.full(SHAPE, 4400.0), np.full(SHAPE, 400.0)
     theta = np.broadcast_to(np.linspace(0.03, 0.3, 10), SHAPE)

@@ -1,4 +1,6 @@
-"""Logs for the tests: one that fits on paper, and all slates that a policy can make with the rewards known."""
+"""Logs for the tests: one that fits on paper, and all slates that a policy can make with the
+rewards known.
+"""
 
 import itertools
 from typing import NamedTuple
@@ -22,7 +24,9 @@ PAPER = """
 
 
 def rows(**columns: list[float] | np.ndarray) -> Log:
-    """A log of the columns given; slates of one, one segment, top position, no feedback where nothing is said."""
+    """A log of the columns given; slates of one, one segment, top position, no feedback where
+    nothing is said.
+    """
     n = len(columns["item"])
     default: dict[str, np.ndarray] = {
         "slate": np.arange(n),
@@ -35,7 +39,12 @@ def rows(**columns: list[float] | np.ndarray) -> Log:
     }
     whole = {"slate", "position", "item", "segment"}
     merged = default | {name: np.asarray(column) for name, column in columns.items()}
-    return Log(**{name: merged[name].astype(np.int64 if name in whole else np.float64) for name in Log._fields})
+    return Log(
+        **{
+            name: merged[name].astype(np.int64 if name in whole else np.float64)
+            for name in Log._fields
+        }
+    )
 
 
 def paper_log() -> Log:
@@ -58,7 +67,9 @@ def paper_model() -> RewardModel:
 
 
 class AllSlates(NamedTuple):
-    """Every slate of two out of `n_items` that Plackett-Luce with `logged` weights can make, once each."""
+    """Every slate of two out of `n_items` that Plackett-Luce with `logged` weights can make, once
+    each.
+    """
 
     log: Log  # propensities given the items above, rewards as known
     probability: np.ndarray  # (m,) of each slate under the logging policy
@@ -86,5 +97,12 @@ def marginal_at_second(weights: np.ndarray) -> np.ndarray:
     """P(item is second) under Plackett-Luce: sum over the first; (n_items,)."""
     total = weights.sum()
     return np.array(
-        [sum(weights[b] / total * weights[a] / (total - weights[b]) for b in range(weights.size) if b != a) for a in range(weights.size)]
+        [
+            sum(
+                weights[b] / total * weights[a] / (total - weights[b])
+                for b in range(weights.size)
+                if b != a
+            )
+            for a in range(weights.size)
+        ]
     )

@@ -1,7 +1,9 @@
-"""Inputs for the comparison with obp: the Open Bandit files seen by policies and reward models made of plain formulas.
+"""Inputs for the comparison with obp: the Open Bandit files seen by policies and reward models made
+of plain formulas.
 
-Formulas and no random numbers, so that the same inputs can be made again anywhere. Only the arrays matter here: the policies are
-arbitrary, and the slates (three rows in a row) are none that were ever shown.
+Formulas and no random numbers, so that the same inputs can be made again anywhere. Only the arrays
+matter here: the policies are arbitrary, and the slates (three rows in a row) are none that were
+ever shown.
 """
 
 import numpy as np
@@ -46,7 +48,10 @@ def as_slates(log: Log) -> Log:
             for taken in above:
                 here = np.where(here == taken, (here + 1) % 34, here)
         item[position == place] = here
-    return log._replace(**{name: getattr(log, name)[:n] for name in log._fields} | {"slate": slate, "position": position, "item": item})
+    return log._replace(
+        **{name: getattr(log, name)[:n] for name in log._fields}
+        | {"slate": slate, "position": position, "item": item}
+    )
 
 
 def inputs(behaviour: str) -> dict[str, np.ndarray]:

@@ -14,11 +14,13 @@ def seen(model):
 
 
 def test_paper_log_models_the_rest_of_the_slate():
-    """Q at the top is q + 0.175: (0.775, 0.575, 0.375), expected 0.7; below (0.3, 0.2, 0.1), expected 0.175.
+    """Q at the top is q + 0.175: (0.775, 0.575, 0.375), expected 0.7; below (0.3, 0.2, 0.1),
+    expected 0.175.
 
     slate 0: 3/2 (1 - 0.775) + 0.7 = 1.0375;  3/2 (0 - 0.2) + 3/2 0.175 = -0.0375
     slate 1: 1/2 (0 - 0.375) + 0.7 = 0.5125;  1/2 (1 - 0.3) + 1/2 0.175 = 0.4375
-    slate 2: 1/2 (1 - 0.575) + 0.7 = 0.9125;  1   (0 - 0.1) + 1/2 0.175 = -0.0125        sum 2.85, of 3 slates 0.95
+    slate 2: 1/2 (1 - 0.575) + 0.7 = 0.9125;  1   (0 - 0.1) + 1/2 0.175 = -0.0125        sum 2.85,
+    of 3 slates 0.95
     """
     assert value(cascade_dr(seen(paper_model()))) == pytest.approx(0.95)
 

@@ -7,12 +7,22 @@ from bandits.ope.contract_log import Joining, context_segment, read_contract
 from bandits.ope.log import LogError
 from streams.contract.segments import context_segment as named_by_the_worker
 
-SHOWN = {"slate_id": "s1", "user_id": "u", "item_id": "a", "position": 0, "propensity": 0.5, "ts": 100.0}
+SHOWN = {
+    "slate_id": "s1",
+    "user_id": "u",
+    "item_id": "a",
+    "position": 0,
+    "propensity": 0.5,
+    "ts": 100.0,
+}
 CLICKED = {"slate_id": "s1", "user_id": "u", "item_id": "a", "ts": 160.0}
 
 
 def lines(path, *events):
-    path.write_text("\n".join(event if isinstance(event, str) else json.dumps(event) for event in events) + "\n\n")
+    path.write_text(
+        "\n".join(event if isinstance(event, str) else json.dumps(event) for event in events)
+        + "\n\n"
+    )
     return path
 
 
@@ -25,7 +35,11 @@ def read(tmp_path, impressions, clicks=(), **joining):
 def test_a_click_and_a_conversion_are_joined_with_their_values(tmp_path):
     loaded = read(
         tmp_path,
-        [SHOWN, SHOWN | {"item_id": "b", "position": 1, "segment": "eu"}, SHOWN | {"slate_id": "s2", "ts": "1970-01-01T00:00:50Z"}],
+        [
+            SHOWN,
+            SHOWN | {"item_id": "b", "position": 1, "segment": "eu"},
+            SHOWN | {"slate_id": "s2", "ts": "1970-01-01T00:00:50Z"},
+        ],
         [CLICKED | {"value": 2.5}, CLICKED | {"kind": "conversion", "value": 10, "ts": 90_000.0}],
     )
     assert loaded.items == ["a", "b"]
@@ -42,7 +56,9 @@ def test_a_click_and_a_conversion_are_joined_with_their_values(tmp_path):
 
 
 def test_what_is_sent_twice_counts_once(tmp_path):
-    loaded = read(tmp_path, [SHOWN, SHOWN | {"ts": 120.0}], [CLICKED, CLICKED | {"value": 7, "ts": 200.0}])
+    loaded = read(
+        tmp_path, [SHOWN, SHOWN | {"ts": 120.0}], [CLICKED, CLICKED | {"value": 7, "ts": 200.0}]
+    )
     assert loaded.log.item.size == 1
     assert loaded.log.value[0] == 1.0  # the earliest
 
@@ -70,16 +86,28 @@ def test_a_conversion_beyond_its_own_window_earns_nothing(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "context", [None, {}, {"age": "25-34", "gender": "F"}, {"gender": "M"}, {"age": 30, "member": True}, {"age": 2.5, "gender": "x"}]
+    "context",
+    [
+        None,
+        {},
+        {"age": "25-34", "gender": "F"},
+        {"gender": "M"},
+        {"age": 30, "member": True},
+        {"age": 2.5, "gender": "x"},
+    ],
 )
 def test_segments_are_named_as_the_worker_names_them(tmp_path, context):
     fields = ("age", "gender", "member")
     assert context_segment(context, fields) == named_by_the_worker(context, fields)
-    assert read(tmp_path, [SHOWN | {"context": context}], segment_fields=fields).segments == [context_segment(context, fields)]
+    assert read(tmp_path, [SHOWN | {"context": context}], segment_fields=fields).segments == [
+        context_segment(context, fields)
+    ]
 
 
 def test_impressions_without_propensity_are_refused_or_left_out(tmp_path):
-    unknown = {name: value for name, value in SHOWN.items() if name != "propensity"} | {"slate_id": "s9"}
+    unknown = {name: value for name, value in SHOWN.items() if name != "propensity"} | {
+        "slate_id": "s9"
+    }
     with pytest.raises(LogError, match="found none on 1 of 2"):
         read(tmp_path, [SHOWN, unknown])
     assert read(tmp_path, [SHOWN, unknown], drop_unknown=True).log.item.size == 1
@@ -99,7 +127,10 @@ def test_impressions_without_propensity_are_refused_or_left_out(tmp_path):
         (SHOWN | {"position": "0"}, "a position from 0 at .*:1, found '0'"),
         (SHOWN | {"propensity": "0.5"}, "a number in propensity at .*:1, found '0.5'"),
         (SHOWN | {"propensity": 0}, r"propensities in \(0, 1\], found 0"),
-        (SHOWN | {"ts": "yesterday"}, "an RFC 3339 time with its zone in ts at .*:1, found 'yesterday'"),
+        (
+            SHOWN | {"ts": "yesterday"},
+            "an RFC 3339 time with its zone in ts at .*:1, found 'yesterday'",
+        ),
         (SHOWN | {"ts": "2026-01-01T00:00:00"}, "with its zone"),
         (SHOWN | {"ts": None}, "found None"),
     ],

@@ -1,4 +1,6 @@
-"""The judge: numbers where the log supports them, reasons where it does not, and truth inside the intervals."""
+"""The judge: numbers where the log supports them, reasons where it does not, and truth inside the
+intervals.
+"""
 
 import subprocess
 import sys
@@ -19,22 +21,30 @@ from bandits.policies.registry import POLICIES
 from tests.bandits.ope.making import paper_log, paper_target, rows
 
 SHAPE = Shape(2, 3, 10)
-WEIGHTS = np.exp(np.linspace(-1, 1, 20).reshape(2, 10))  # Plackett-Luce weights of the logging policy
+# Plackett-Luce weights of the logging policy
+WEIGHTS = np.exp(np.linspace(-1, 1, 20).reshape(2, 10))
 CLICK = np.linspace(0.02, 0.3, 20).reshape(2, 10)[:, ::-1]  # what it likes is clicked least
 LOOKED = np.array([1.0, 0.6, 0.4])
 
 
 def world(n_slates: int, rng: np.random.Generator, *, conditional: bool) -> Log:
-    """Slates of three by Plackett-Luce; a click = looked at and liked, and no more clicks in a slate after two."""
+    """Slates of three by Plackett-Luce; a click = looked at and liked, and no more clicks in a
+    slate after two.
+    """
     segment = rng.integers(0, 2, n_slates)
-    item = (np.log(WEIGHTS)[segment] + rng.gumbel(size=(n_slates, 10))).argsort(axis=1)[:, ::-1][:, :3]  # (m, 3)
+    # (m, 3)
+    item = (np.log(WEIGHTS)[segment] + rng.gumbel(size=(n_slates, 10))).argsort(axis=1)[:, ::-1][
+        :, :3
+    ]
     w = WEIGHTS[segment[:, None], item]  # (m, 3)
     left = WEIGHTS[segment].sum(axis=1)[:, None] - np.cumsum(w, axis=1) + w
     click = rng.random((n_slates, 3)) < LOOKED * CLICK[segment[:, None], item]
     click[:, 2] &= ~(click[:, 0] & click[:, 1])
     p = w / left
     if not conditional:
-        p = np.stack([logging().table[segment, place, item[:, place]] for place in range(3)], axis=1)
+        p = np.stack(
+            [logging().table[segment, place, item[:, place]] for place in range(3)], axis=1
+        )
     return rows(
         slate=np.repeat(np.arange(n_slates), 3),
         position=np.tile(np.arange(3), n_slates),
@@ -60,7 +70,9 @@ def truth(target: Target, n: int = 400_000) -> float:
     assert target.weights is not None
     rng = np.random.default_rng(97)
     segment = rng.integers(0, 2, n)
-    item = (np.log(target.weights)[segment] + rng.gumbel(size=(n, 10))).argsort(axis=1)[:, ::-1][:, :3]
+    item = (np.log(target.weights)[segment] + rng.gumbel(size=(n, 10))).argsort(axis=1)[:, ::-1][
+        :, :3
+    ]
     click = rng.random((n, 3)) < LOOKED * CLICK[segment[:, None], item]
     click[:, 2] &= ~(click[:, 0] & click[:, 1])
     return float(click.sum(axis=1).mean())
@@ -68,12 +80,18 @@ def truth(target: Target, n: int = 400_000) -> float:
 
 @pytest.mark.parametrize("conditional", [False, True])
 def test_every_estimator_judges_a_policy_that_was_never_run(conditional):
-    """Three policies from the log of one: each 99.9% interval of the slate estimators holds the value found by running it."""
+    """Three policies from the log of one: each 99.9% interval of the slate estimators holds the
+    value found by running it.
+    """
     rng = np.random.default_rng(1)
     train, test = split(world(12_000, rng, conditional=conditional), 0.5)
     model = fit_reward_model(train, SHAPE)
     question = Question(confidence=0.999, interval="normal", conditional=conditional)
-    names = [name for name, how in ESTIMATORS.items() if how.conditional == conditional and how.per == "slate"]
+    names = [
+        name
+        for name, how in ESTIMATORS.items()
+        if how.conditional == conditional and how.per == "slate"
+    ]
     targets = [wanted(), uniform(SHAPE), logging()]
     results = evaluate(test, targets, rng, names, model, question)
     truths = {target.name: truth(target) for target in targets}
@@ -92,7 +110,9 @@ def test_a_policy_fitted_on_the_first_half_is_better_than_the_log_and_judged_so(
     greedy = from_policy(POLICIES["thompson"](), counts_of(train, SHAPE), SHAPE, rng)
     by_name = {
         (result.policy, result.estimator): result
-        for result in evaluate(test, [greedy, logging()], rng, ["snips", "dr"], fit_reward_model(train, SHAPE))
+        for result in evaluate(
+            test, [greedy, logging()], rng, ["snips", "dr"], fit_reward_model(train, SHAPE)
+        )
     }
     for estimator in ("snips", "dr"):
         better, logged = by_name["thompson", estimator], by_name["logging", estimator]
@@ -103,13 +123,23 @@ def test_a_policy_fitted_on_the_first_half_is_better_than_the_log_and_judged_so(
 
 
 def test_too_little_data_is_a_refusal_and_not_a_number():
-    """The Open Bandit log of 10,000 rows has 46 clicks: enough to judge the uniform policy, too few for a greedy one."""
+    """The Open Bandit log of 10,000 rows has 46 clicks: enough to judge the uniform policy, too few
+    for a greedy one.
+    """
     loaded = read_obd(installed_campaign())
     rng = np.random.default_rng(0)
     train, test = split(loaded.log, 0.5)
     greedy = from_policy(POLICIES["greedy"](), counts_of(train, loaded.shape), loaded.shape, rng)
-    judged = evaluate(test, [uniform(loaded.shape), greedy], rng, ["replay", "ips", "snips", "dr"], fit_reward_model(train, loaded.shape))
-    assert [type(result) for result in judged] == [Refusal, Estimate, Estimate, Estimate] + [Refusal] * 4
+    judged = evaluate(
+        test,
+        [uniform(loaded.shape), greedy],
+        rng,
+        ["replay", "ips", "snips", "dr"],
+        fit_reward_model(train, loaded.shape),
+    )
+    assert [type(result) for result in judged] == [Refusal, Estimate, Estimate, Estimate] + [
+        Refusal
+    ] * 4
     for refusal in judged:
         if isinstance(refusal, Refusal):
             assert "effective rewards for this policy, expected at least 5" in refusal.reason
@@ -127,7 +157,9 @@ def test_what_more_rows_cannot_mend_says_so():
 
 def test_a_log_of_another_policy_is_refused():
     """Propensities said to be uniform, and were not: the weights do not average 1."""
-    log = world(4000, np.random.default_rng(3), conditional=False)._replace(propensity=np.full(12_000, 0.1))
+    log = world(4000, np.random.default_rng(3), conditional=False)._replace(
+        propensity=np.full(12_000, 0.1)
+    )
     skewed = logging()
     result = evaluate(log, [skewed], np.random.default_rng(0), ["ips"])[0]
     assert isinstance(result, Refusal)
@@ -154,13 +186,25 @@ def test_bernstein_covers_far_more_than_it_says_and_is_wider():
     log = world(3000, np.random.default_rng(7), conditional=False)
     for name in ("ips", "iips"):
         results = [
-            evaluate(log, [wanted()], np.random.default_rng(0), [name], question=Question(interval=interval))[0]
+            evaluate(
+                log,
+                [wanted()],
+                np.random.default_rng(0),
+                [name],
+                question=Question(interval=interval),
+            )[0]
             for interval in ("normal", "bernstein")
         ]
         assert isinstance(results[0], Estimate)
         assert isinstance(results[1], Estimate)
         assert results[1].high - results[1].low > 1.5 * (results[0].high - results[0].low)
-    refused = evaluate(log, [wanted()], np.random.default_rng(0), ["snips"], question=Question(interval="bernstein"))[0]
+    refused = evaluate(
+        log,
+        [wanted()],
+        np.random.default_rng(0),
+        ["snips"],
+        question=Question(interval="bernstein"),
+    )[0]
     assert isinstance(refused, Refusal)
     assert "ips, dm, dr, iips" in refused.reason
 
@@ -169,7 +213,10 @@ def test_rewards_in_money_are_judged_alike():
     """Every click is worth 2: the estimate is twice that of clicks."""
     log = world(3000, np.random.default_rng(8), conditional=False)
     clicks, money = (
-        evaluate(log, [wanted()], np.random.default_rng(0), ["snips"], question=Question(reward=reward))[0] for reward in ("click", "value")
+        evaluate(
+            log, [wanted()], np.random.default_rng(0), ["snips"], question=Question(reward=reward)
+        )[0]
+        for reward in ("click", "value")
     )
     assert isinstance(clicks, Estimate)
     assert isinstance(money, Estimate)
@@ -180,25 +227,42 @@ def test_rewards_in_money_are_judged_alike():
     ("estimators", "question", "message"),
     [
         (["magic"], Question(), "an estimator out of replay, ips, .*, found 'magic'"),
-        (["ips"], Question(interval="exact"), "an interval out of normal, bootstrap, bernstein, found 'exact'"),
-        (["ips"], Question(reward="likes"), "a reward out of click, conversion, value, found 'likes'"),
+        (
+            ["ips"],
+            Question(interval="exact"),
+            "an interval out of normal, bootstrap, bernstein, found 'exact'",
+        ),
+        (
+            ["ips"],
+            Question(reward="likes"),
+            "a reward out of click, conversion, value, found 'likes'",
+        ),
     ],
 )
 def test_unknown_names_list_the_choices(estimators, question, message):
     with pytest.raises(ValueError, match=message):
-        evaluate(paper_log(), [paper_target()], np.random.default_rng(0), estimators, question=question)
+        evaluate(
+            paper_log(), [paper_target()], np.random.default_rng(0), estimators, question=question
+        )
 
 
 def test_a_bad_log_is_an_error_and_not_a_refusal():
     with pytest.raises(LogError, match="propensities"):
-        evaluate(paper_log()._replace(propensity=np.zeros(6)), [fixed("f", np.full((1, 2, 3), 1 / 3))], np.random.default_rng(0))
+        evaluate(
+            paper_log()._replace(propensity=np.zeros(6)),
+            [fixed("f", np.full((1, 2, 3), 1 / 3))],
+            np.random.default_rng(0),
+        )
 
 
 def test_judging_and_searching_are_imported_with_numpy_alone():
     """What prints, plots or searches loads its packages when it is used."""
     code = (
         "import sys, bandits.tuning.evaluate_cli, bandits.tuning.report; "
-        "print([name for name in ('rich', 'pymoo', 'matplotlib', 'scipy', 'streams', 'pandas', 'obp') if name in sys.modules])"
+        "print([name for name in ('rich', 'pymoo', 'matplotlib', 'scipy', 'streams', 'pandas', "
+        "'obp') if name in sys.modules])"
     )
-    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    answer = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
     assert answer.stdout.strip() == "[]"

@@ -7,7 +7,9 @@ from tests.bandits.ope.making import paper_log, rows
 
 
 def test_counts_are_sums_by_segment_and_item():
-    log = paper_log()._replace(segment=np.array([0, 0, 1, 1, 1, 1]), value=np.array([2.0, 0, 0, 3, 4, 0]))
+    log = paper_log()._replace(
+        segment=np.array([0, 0, 1, 1, 1, 1]), value=np.array([2.0, 0, 0, 3, 4, 0])
+    )
     counts = counts_of(log, Shape(2, 2, 4))
     np.testing.assert_array_equal(counts.impressions, [[1, 1, 0, 0], [1, 1, 2, 0]])
     np.testing.assert_array_equal(counts.clicks, [[1, 0, 0, 0], [1, 1, 0, 0]])

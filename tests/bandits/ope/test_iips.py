@@ -20,8 +20,12 @@ def test_self_normalised_divides_each_position_by_its_weights():
 
 
 def test_a_position_that_half_the_slates_have_counts_half():
-    """Two slates, the second without a second place: 1 at the top of both, and 1 in half of the slates: 3/2."""
-    log = rows(slate=[0, 0, 1], position=[0, 1, 0], item=[0, 1, 0], propensity=[1, 0.5, 1], click=[1, 1, 1])
+    """Two slates, the second without a second place: 1 at the top of both, and 1 in half of the
+    slates: 3/2.
+    """
+    log = rows(
+        slate=[0, 0, 1], position=[0, 1, 0], item=[0, 1, 0], propensity=[1, 0.5, 1], click=[1, 1, 1]
+    )
     from bandits.ope.target import fixed
 
     target = fixed("same", np.array([[[1.0, 0.0], [0.5, 0.5]]]))

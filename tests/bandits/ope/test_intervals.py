@@ -4,7 +4,15 @@ from scipy import stats
 
 from bandits.ope import ESTIMATORS, intervals
 from bandits.ope.ess import Limits, TooLittleData, check_amount
-from bandits.ope.intervals import INTERVALS, bernstein, bootstrap, normal, resampled, standard_error, widening
+from bandits.ope.intervals import (
+    INTERVALS,
+    bernstein,
+    bootstrap,
+    normal,
+    resampled,
+    standard_error,
+    widening,
+)
 from bandits.ope.terms import EstimatorError, Sample, Terms, value
 
 
@@ -18,10 +26,12 @@ def ratio(rng: np.random.Generator, n: int) -> Terms:
 
 
 def test_normal_interval_of_a_mean_is_the_textbook_one():
-    """1, 2, 3, 6: mean 3, sd sqrt(14 / 3), se sqrt(14 / 12); influences -2, -1, 0, 3 leave 14^2 / 98 = 2 degrees of freedom, at which
-    Student's 97.5% quantile is 4.302653.
+    """1, 2, 3, 6: mean 3, sd sqrt(14 / 3), se sqrt(14 / 12); influences -2, -1, 0, 3 leave 14^2 /
+    98 = 2 degrees of freedom, at which Student's 97.5% quantile is 4.302653.
     """
-    low, high = normal(average(np.array([1.0, 2.0, 3.0, 6.0])), 0.95, np.random.default_rng(0), np.nan)
+    low, high = normal(
+        average(np.array([1.0, 2.0, 3.0, 6.0])), 0.95, np.random.default_rng(0), np.nan
+    )
     half = 4.302653 * np.sqrt(14 / 12)
     assert (low, high) == pytest.approx((3 - half, 3 + half), rel=1e-6)
 
@@ -31,7 +41,9 @@ def test_normal_interval_of_a_mean_is_the_textbook_one():
 def test_widening_equals_scipys_quantiles(size, confidence):
     """Influences -1 and 1, as many as there are slates, leave that many degrees of freedom."""
     numbers = np.repeat([1.0, 3.0], size // 2)
-    expected = stats.t.ppf(0.5 + confidence / 2, numbers.size) / stats.norm.ppf(0.5 + confidence / 2)
+    expected = stats.t.ppf(0.5 + confidence / 2, numbers.size) / stats.norm.ppf(
+        0.5 + confidence / 2
+    )
     assert widening(average(numbers), confidence) == pytest.approx(expected, rel=1e-6)
 
 
@@ -49,7 +61,9 @@ def test_standard_error_of_a_ratio_equals_the_formula_of_cochran():
 
 
 def test_bernstein_interval_is_that_of_maurer_and_pontil():
-    """Two sides at delta = 0.025 each: mean +- sqrt(2 V ln(2 / delta) / n) + 7 ln(2 / delta) / (3 (n - 1))."""
+    """Two sides at delta = 0.025 each: mean +- sqrt(2 V ln(2 / delta) / n) + 7 ln(2 / delta) / (3
+    (n - 1)).
+    """
     numbers = np.random.default_rng(0).random(200)
     low, high = bernstein(average(numbers), 0.95, np.random.default_rng(0), 1.0)
     log_term = np.log(2 / 0.025)
@@ -59,12 +73,16 @@ def test_bernstein_interval_is_that_of_maurer_and_pontil():
 
 
 def test_bernstein_refuses_ratios():
-    with pytest.raises(EstimatorError, match="found a ratio; use the normal or the bootstrap interval"):
+    with pytest.raises(
+        EstimatorError, match="found a ratio; use the normal or the bootstrap interval"
+    ):
         bernstein(ratio(np.random.default_rng(1), 50), 0.95, np.random.default_rng(0), 1.0)
 
 
 def test_bootstrap_equals_scipys_bca_up_to_resampling():
-    """SciPy's BCa with 20,000 resamples; ours has 2,000, so limits may differ by a few percent of the width."""
+    """SciPy's BCa with 20,000 resamples; ours has 2,000, so limits may differ by a few percent of
+    the width.
+    """
     terms = ratio(np.random.default_rng(2), 120)
     y, x = terms.numerator[:, 0], terms.denominator[:, 0]
     theirs = stats.bootstrap(
@@ -75,15 +93,21 @@ def test_bootstrap_equals_scipys_bca_up_to_resampling():
         rng=np.random.default_rng(5),
         batch=2000,
     ).confidence_interval
-    ours = np.mean([bootstrap(terms, 0.95, np.random.default_rng(seed), np.nan) for seed in range(10)], axis=0)
+    ours = np.mean(
+        [bootstrap(terms, 0.95, np.random.default_rng(seed), np.nan) for seed in range(10)], axis=0
+    )
     width = theirs.high - theirs.low
     wider, estimate = widening(terms, 0.95), value(terms)
     assert wider > 1
-    np.testing.assert_allclose(estimate + (ours - estimate) / wider, [theirs.low, theirs.high], atol=0.04 * width)
+    np.testing.assert_allclose(
+        estimate + (ours - estimate) / wider, [theirs.low, theirs.high], atol=0.04 * width
+    )
 
 
 def test_drawing_equal_slates_together_has_the_same_distribution(monkeypatch):
-    """0-1 rewards, one in ten: the multinomial way, and drawing slate by slate, against the binomial that both must be."""
+    """0-1 rewards, one in ten: the multinomial way, and drawing slate by slate, against the
+    binomial that both must be.
+    """
     numbers = np.repeat([0.0, 1.0], [900, 100])
     together = resampled(average(numbers), np.random.default_rng(0)) * 1000
     jittered = numbers + np.linspace(0, 1e-9, 1000)  # all different: drawn one by one
@@ -92,11 +116,15 @@ def test_drawing_equal_slates_together_has_the_same_distribution(monkeypatch):
         assert draws.mean() == pytest.approx(100, abs=4 * np.sqrt(90 / 2000))
         assert draws.std() == pytest.approx(np.sqrt(90), rel=0.08)
     monkeypatch.setattr(intervals, "CHUNK", 1000)  # in many small pieces
-    assert resampled(average(jittered), np.random.default_rng(0)).std() * 1000 == pytest.approx(np.sqrt(90), rel=0.08)
+    assert resampled(average(jittered), np.random.default_rng(0)).std() * 1000 == pytest.approx(
+        np.sqrt(90), rel=0.08
+    )
 
 
 def test_slates_that_all_say_the_same_have_no_width():
-    assert bootstrap(average(np.full(50, 0.3)), 0.95, np.random.default_rng(0), np.nan) == pytest.approx((0.3, 0.3))
+    assert bootstrap(
+        average(np.full(50, 0.3)), 0.95, np.random.default_rng(0), np.nan
+    ) == pytest.approx((0.3, 0.3))
 
 
 @pytest.mark.parametrize("name", INTERVALS)
@@ -108,7 +136,8 @@ def test_same_seed_same_interval_that_holds_the_estimate(name):
 
 
 def test_intervals_cover_where_a_few_rows_know_the_spread(monkeypatch):
-    """300 logs of 3,000 rows, 34 items, new policies every time, weights up to 50: 95% intervals must hold the truth in 95% of them.
+    """300 logs of 3,000 rows, 34 items, new policies every time, weights up to 50: 95% intervals
+    must hold the truth in 95% of them.
 
     285 expected, standard deviation 3.8; at least 279 must be. Without widening it is 275.
     """
@@ -135,11 +164,16 @@ def test_intervals_cover_where_a_few_rows_know_the_spread(monkeypatch):
     assert bare < 279
 
 
-@pytest.mark.parametrize(("name", "interval"), [("ips", "bootstrap"), ("snips", "bootstrap"), ("dr", "normal"), ("iips", "normal")])
+@pytest.mark.parametrize(
+    ("name", "interval"),
+    [("ips", "bootstrap"), ("snips", "bootstrap"), ("dr", "normal"), ("iips", "normal")],
+)
 def test_intervals_cover_the_truth_at_the_nominal_rate(name, interval, monkeypatch):
-    """400 logs of 600 slates of two, skewed weights, click rates near 10%: 90% intervals must hold the truth in 90% of them.
+    """400 logs of 600 slates of two, skewed weights, click rates near 10%: 90% intervals must hold
+    the truth in 90% of them.
 
-    The number of hits is binomial: 360 expected, standard deviation 6, so 342 to 378 is three of them.
+    The number of hits is binomial: 360 expected, standard deviation 6, so 342 to 378 is three of
+    them.
     """
     monkeypatch.setattr(intervals, "N_RESAMPLES", 600)
     rng = np.random.default_rng(11)
@@ -150,10 +184,18 @@ def test_intervals_cover_the_truth_at_the_nominal_rate(name, interval, monkeypat
     for _ in range(400):
         item = rng.choice(8, size=2 * m, p=logged)
         position = np.tile([0, 1], m)
-        mood = np.repeat(rng.choice([0.5, 1.5], size=m), 2)  # rows of one slate go up and down together
+        # rows of one slate go up and down together
+        mood = np.repeat(rng.choice([0.5, 1.5], size=m), 2)
         reward = (rng.random(2 * m) < mood * click[position, item]).astype(float)
         model = np.full(2 * m, 0.1)
-        sample = Sample(reward, np.repeat(np.arange(m), 2), position, (wanted / logged)[item], q_logged=model, q_target=model)
+        sample = Sample(
+            reward,
+            np.repeat(np.arange(m), 2),
+            position,
+            (wanted / logged)[item],
+            q_logged=model,
+            q_target=model,
+        )
         low, high = INTERVALS[interval](ESTIMATORS[name].terms(sample), 0.9, rng, np.nan)
         hits += low <= truth <= high
     assert 342 <= hits <= 378

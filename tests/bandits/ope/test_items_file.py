@@ -37,10 +37,19 @@ def test_without_any_vector_there_are_none(tmp_path):
     ("items", "message"),
     [
         ([{"item_id": 3}], r"text in item_id at .*:1, found 3"),
-        ([{"item_id": "a", "available": "yes"}], r"true or false in available at .*:1, found 'yes'"),
+        (
+            [{"item_id": "a", "available": "yes"}],
+            r"true or false in available at .*:1, found 'yes'",
+        ),
         ([{"item_id": "a", "vector": [0, 0]}], r"not all 0 in vector at .*:1"),
-        ([{"item_id": "a", "vector": ["x"]}], r"numbers that are not all 0 in vector at .*:1, found \['x'\]"),
-        ([{"item_id": "a", "vector": [1, 2]}, {"item_id": "b", "vector": [1, 2, 3]}], "vectors of one length in .*, found lengths 2, 3"),
+        (
+            [{"item_id": "a", "vector": ["x"]}],
+            r"numbers that are not all 0 in vector at .*:1, found \['x'\]",
+        ),
+        (
+            [{"item_id": "a", "vector": [1, 2]}, {"item_id": "b", "vector": [1, 2, 3]}],
+            "vectors of one length in .*, found lengths 2, 3",
+        ),
     ],
 )
 def test_bad_items_are_named(tmp_path, items, message):

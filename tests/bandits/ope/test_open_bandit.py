@@ -32,7 +32,9 @@ def test_rows_come_in_order_of_time_with_places_from_zero(tmp_path):
 
 @pytest.mark.parametrize("behaviour", ["random", "bts"])
 def test_the_installed_campaign_is_the_published_one(behaviour):
-    """10,000 impressions of 34 items at three places; 46 and 69 clicks, counted in the files with awk."""
+    """10,000 impressions of 34 items at three places; 46 and 69 clicks, counted in the files with
+    awk.
+    """
     loaded = read_obd(installed_campaign(behaviour, "men"))
     assert loaded.log.item.size == 10_000
     assert loaded.shape == (1, 3, 34)
@@ -45,9 +47,15 @@ def test_the_installed_campaign_is_the_published_one(behaviour):
     ("rows", "message"),
     [
         ([], "expected impressions in .*men.csv, found none"),
-        (["0,2019-11-24 00:00:10.5+00:00,x,3,1,0.25,aa"], "numbers and a time in line 2 of .*item_id=x"),
+        (
+            ["0,2019-11-24 00:00:10.5+00:00,x,3,1,0.25,aa"],
+            "numbers and a time in line 2 of .*item_id=x",
+        ),
         (["0,soon,2,3,1,0.25,aa"], "numbers and a time in line 2 of .*timestamp=soon"),
-        (["0,2019-11-24 00:00:10.5+00:00,2,3,1,,aa"], "expected a propensity on every impression, found none on 1 of 1"),
+        (
+            ["0,2019-11-24 00:00:10.5+00:00,2,3,1,,aa"],
+            "expected a propensity on every impression, found none on 1 of 1",
+        ),
         (["0,2019-11-24 00:00:10.5+00:00,2,3,1,0,aa"], r"propensities in \(0, 1\], found 0"),
         (["0,2019-11-24 00:00:10.5+00:00,2,3,7,0.25,aa"], "0 or 1 in click, found 7"),
     ],
@@ -58,8 +66,13 @@ def test_bad_rows_are_named(tmp_path, rows, message):
 
 
 def test_missing_columns_are_named(tmp_path):
-    with pytest.raises(LogError, match=r"the columns propensity_score, user_feature_9 in .*men.csv, found"):
-        read_obd(campaign(tmp_path, header=HEADER.replace("propensity_score", "score")), ["user_feature_9"])
+    with pytest.raises(
+        LogError, match=r"the columns propensity_score, user_feature_9 in .*men.csv, found"
+    ):
+        read_obd(
+            campaign(tmp_path, header=HEADER.replace("propensity_score", "score")),
+            ["user_feature_9"],
+        )
 
 
 def test_missing_files_and_packages_are_named(tmp_path, monkeypatch):

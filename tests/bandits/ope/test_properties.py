@@ -21,11 +21,22 @@ PREFIX = ("sips", "rips", "snrips", "cascade_dr")
 @st.composite
 def logs(draw: st.DrawFn) -> Log:
     """A few slates of one to three items, each item and position once."""
-    given = {name: [] for name in ("slate", "position", "item", "segment", "propensity", "click", "time_s")}
+    given = {
+        name: []
+        for name in ("slate", "position", "item", "segment", "propensity", "click", "time_s")
+    }
     for slate in range(draw(st.integers(1, 6))):
         segment, items = draw(st.integers(0, 1)), draw(st.permutations(range(4)))
         for position in range(draw(st.integers(1, 3))):
-            values = (slate, position, items[position], segment, draw(st.floats(0.05, 1.0)), draw(st.booleans()), draw(st.floats(0, 1e9)))
+            values = (
+                slate,
+                position,
+                items[position],
+                segment,
+                draw(st.floats(0.05, 1.0)),
+                draw(st.booleans()),
+                draw(st.floats(0, 1e9)),
+            )
             for column, entry in zip(given.values(), values, strict=True):
                 column.append(entry)
     return rows(**given)
@@ -41,7 +52,9 @@ def model(seed: int) -> RewardModel:
 
 def terms_of(name: str, log: Log, seed: int) -> Terms:
     how = ESTIMATORS[name]
-    sample = sample_of(log, target(seed), np.random.default_rng(0), model(seed + 1), conditional=how.conditional)
+    sample = sample_of(
+        log, target(seed), np.random.default_rng(0), model(seed + 1), conditional=how.conditional
+    )
     return how.terms(sample)
 
 
@@ -81,5 +94,8 @@ def test_split_loses_no_row_and_cuts_no_slate(log, share):
     train, test = split(log, share)
     assert train.item.size + test.item.size == log.item.size
     assert not set(train.slate) & set(test.slate)
-    began_s = [[part.time_s[part.slate == slate].min() for slate in set(part.slate)] for part in (train, test)]
+    began_s = [
+        [part.time_s[part.slate == slate].min() for slate in set(part.slate)]
+        for part in (train, test)
+    ]
     assert max(began_s[0]) <= min(began_s[1])

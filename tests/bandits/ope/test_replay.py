@@ -22,7 +22,9 @@ def test_a_log_that_was_not_uniform_is_refused():
 
 
 def test_a_random_policy_is_replayed_by_its_draws():
-    """One item in three agrees, and the click rates 0.1, 0.2, 0.6 are met in the proportions 1/2, 1/4, 1/4: V = 0.25."""
+    """One item in three agrees, and the click rates 0.1, 0.2, 0.6 are met in the proportions 1/2,
+    1/4, 1/4: V = 0.25.
+    """
     rng = np.random.default_rng(3)
     item = rng.integers(0, 3, 60_000)
     click = rng.random(60_000) < np.array([0.1, 0.2, 0.6])[item]

@@ -12,7 +12,9 @@ def seen():
 
 
 def test_paper_log_multiplies_weights_from_the_top():
-    """Weights (3/2, 3/2), (1/2, 1/2), (1/2, 1); clicks in the first, the fourth and the fifth row: (3/2 + 1/2 + 1/2) / 3."""
+    """Weights (3/2, 3/2), (1/2, 1/2), (1/2, 1); clicks in the first, the fourth and the fifth row:
+    (3/2 + 1/2 + 1/2) / 3.
+    """
     assert value(rips(seen())) == pytest.approx(2.5 / 3)
 
 

@@ -41,10 +41,24 @@ def learned(n_slates=3000):
     ],
 )
 def test_every_kind_of_policy_file_makes_a_table_without_repeats(change):
-    target = served("file", replace(DEFAULT, **change), learned(), SHAPE, np.random.default_rng(1), n_snapshots=2)
+    target = served(
+        "file",
+        replace(DEFAULT, **change),
+        learned(),
+        SHAPE,
+        np.random.default_rng(1),
+        n_snapshots=2,
+    )
     np.testing.assert_allclose(target.table.sum(axis=2), 1.0)
     assert (target.table.sum(axis=1) <= 1 + 1e-9).all()
-    again = served("file", replace(DEFAULT, **change), learned(), SHAPE, np.random.default_rng(1), n_snapshots=2)
+    again = served(
+        "file",
+        replace(DEFAULT, **change),
+        learned(),
+        SHAPE,
+        np.random.default_rng(1),
+        n_snapshots=2,
+    )
     np.testing.assert_array_equal(target.table, again.table)
 
 
@@ -59,9 +73,13 @@ def test_a_file_that_leaves_places_empty_is_refused():
     """Two items are available: the third place stays empty."""
     catalogue = logged_catalogue(learned(), SHAPE)._replace(available=np.arange(8) < 2)
     with pytest.raises(LogError, match="slates of 3 items from policy 'file', found empty places"):
-        served("file", DEFAULT, learned(), SHAPE, np.random.default_rng(1), catalogue, n_snapshots=1)
+        served(
+            "file", DEFAULT, learned(), SHAPE, np.random.default_rng(1), catalogue, n_snapshots=1
+        )
 
 
 def test_items_are_first_seen_when_first_logged():
     log = rows(item=[2, 0, 2], propensity=[0.5] * 3, time_s=[9.0, 5.0, 3.0])
-    np.testing.assert_array_equal(logged_catalogue(log, Shape(1, 1, 4)).first_seen_s, [5.0, np.nan, 3.0, np.nan])
+    np.testing.assert_array_equal(
+        logged_catalogue(log, Shape(1, 1, 4)).first_seen_s, [5.0, np.nan, 3.0, np.nan]
+    )

@@ -16,4 +16,6 @@ def test_paper_log_divides_by_the_weights_seen():
 def test_propensities_wrong_by_a_factor_do_not_matter():
     log = paper_log()
     wrong = log._replace(propensity=log.propensity * 0.3)
-    assert value(snips(sample_of(wrong, paper_target(), np.random.default_rng(0)))) == pytest.approx(3 / 6.5)
+    assert value(
+        snips(sample_of(wrong, paper_target(), np.random.default_rng(0)))
+    ) == pytest.approx(3 / 6.5)

@@ -61,10 +61,20 @@ def test_plackett_luce_draws_without_replacement():
     weights = np.array([[1.0, 2.0, 4.0]])
     target = plackett_luce("pl", weights, 2, np.random.default_rng(0))
     np.testing.assert_allclose(target.table[0, 0], weights[0] / 7)
-    np.testing.assert_allclose(target.table[0, 1], marginal_at_second(weights[0]), atol=4 * 0.5 / np.sqrt(N_DRAWS))
+    np.testing.assert_allclose(
+        target.table[0, 1], marginal_at_second(weights[0]), atol=4 * 0.5 / np.sqrt(N_DRAWS)
+    )
 
 
-@pytest.mark.parametrize("table", [np.full((1, 1, 2), 0.4), np.array([[[1.5, -0.5]]]), np.array([[[np.nan, 1.0]]]), np.ones((1, 1))])
+@pytest.mark.parametrize(
+    "table",
+    [
+        np.full((1, 1, 2), 0.4),
+        np.array([[[1.5, -0.5]]]),
+        np.array([[[np.nan, 1.0]]]),
+        np.ones((1, 1)),
+    ],
+)
 def test_a_table_that_is_no_distribution_is_refused(table):
     with pytest.raises(LogError, match="sum to 1 over the items"):
         fixed("broken", table)

@@ -10,7 +10,9 @@ from tests.bandits.arms_sample import arms_of
 
 def test_epsilon_0_is_greedy_and_1_is_random():
     arms = arms_of([100, 100], [10, 90])
-    assert epsilon_greedy(epsilon=0.0).score(arms, np.random.default_rng(0)) == pytest.approx(posterior_mean(arms))
+    assert epsilon_greedy(epsilon=0.0).score(arms, np.random.default_rng(0)) == pytest.approx(
+        posterior_mean(arms)
+    )
     first = epsilon_greedy(epsilon=1.0).draws(arms, np.random.default_rng(0), 4000).argmax(axis=1)
     assert first.mean() == pytest.approx(0.5, abs=0.04)  # 5 standard errors
 

@@ -11,7 +11,9 @@ from tests.bandits.arms_sample import arms_of, random_arms
 
 def test_the_divergence_on_paper():
     """kl(0.5, 0.25) = 0.5 log 2 + 0.5 log(2/3) = 0.14384."""
-    assert kl(np.array([0.5]), np.array([0.25]))[0] == pytest.approx(0.5 * np.log(2) + 0.5 * np.log(2 / 3))
+    assert kl(np.array([0.5]), np.array([0.25]))[0] == pytest.approx(
+        0.5 * np.log(2) + 0.5 * np.log(2 / 3)
+    )
     assert kl(np.array([0.0]), np.array([0.5]))[0] == pytest.approx(np.log(2))
 
 
@@ -25,7 +27,12 @@ def test_the_index_equals_the_root_that_scipy_finds(c, plus):
         n, p = alpha[i] + beta[i], alpha[i] / (alpha[i] + beta[i])
         budget = np.log(1 + arms.total / n) if plus else np.log(arms.total)
         budget += c * np.log(np.log(arms.total))
-        root = brentq(lambda q, p=p, n=n, budget=budget: n * kl(np.array(p), np.array(q)) - budget, p, 1 - 1e-15, xtol=1e-14)
+        root = brentq(
+            lambda q, p=p, n=n, budget=budget: n * kl(np.array(p), np.array(q)) - budget,
+            p,
+            1 - 1e-15,
+            xtol=1e-14,
+        )
         assert index[i] == pytest.approx(root, abs=1e-10)
 
 

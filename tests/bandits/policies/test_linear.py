@@ -1,4 +1,6 @@
-"""The linear model from counts equals ridge regression by brute force, and keeps a part of its own for every arm."""
+"""The linear model from counts equals ridge regression by brute force, and keeps a part of its own
+for every arm.
+"""
 
 import numpy as np
 import pytest
@@ -10,12 +12,16 @@ from tests.bandits.arms_sample import arms_of, random_arms
 
 
 def by_brute_force(arms, spread, residual):
-    """All coefficients at once: y = [X, I] (theta, r), one weighted ridge regression with both priors."""
+    """All coefficients at once: y = [X, I] (theta, r), one weighted ridge regression with both
+    priors.
+    """
     x, n, s = arms.vectors, arms.impressions + arms.in_flight, arms.clicks
     g = (s.sum() + 1) / (arms.impressions.sum() + 1 / arms.prior_mean.mean())
     y = np.where(n > 0, (s + arms.in_flight * g) / np.maximum(n, 1e-300) - g, 0.0)
     both = np.hstack([x, np.eye(n.size)])
-    prior = np.diag(np.r_[np.full(x.shape[1], 1 / (spread * g) ** 2), np.full(n.size, 1 / (residual * g) ** 2)])
+    prior = np.diag(
+        np.r_[np.full(x.shape[1], 1 / (spread * g) ** 2), np.full(n.size, 1 / (residual * g) ** 2)]
+    )
     precision = prior + both.T @ np.diag(n / (g * (1 - g))) @ both
     covariance = np.linalg.inv(precision)
     return g, covariance @ (both.T @ (n / (g * (1 - g)) * y)), covariance, both
@@ -43,7 +49,9 @@ def test_without_residual_lin_ucb_is_ridge_with_its_confidence_width():
             b += x[i] * (arms.clicks[i] + arms.in_flight[i] * g - n[i] * g) / v
     inverse = np.linalg.inv(a)
     expected = g + x @ inverse @ b + 2 * np.sqrt(np.einsum("id,de,ie->i", x, inverse, x))
-    assert lin_ucb(c=2.0, residual=0.0).score(arms, np.random.default_rng(0)) == pytest.approx(expected, rel=1e-9)
+    assert lin_ucb(c=2.0, residual=0.0).score(arms, np.random.default_rng(0)) == pytest.approx(
+        expected, rel=1e-9
+    )
 
 
 def test_lin_thompson_draws_with_the_models_mean_and_covariance():
@@ -51,12 +59,16 @@ def test_lin_thompson_draws_with_the_models_mean_and_covariance():
     line = fit_line(arms, 1.0, 0.5)
     draws = lin_thompson().draws(arms, np.random.default_rng(0), 100_000)
     covariance = line.x @ line.root @ line.root.T @ line.x.T + np.diag(line.residual_sd**2)
-    assert draws.mean(axis=0) == pytest.approx(line.mean, abs=4 * np.sqrt(covariance.diagonal().max() / 100_000))
+    assert draws.mean(axis=0) == pytest.approx(
+        line.mean, abs=4 * np.sqrt(covariance.diagonal().max() / 100_000)
+    )
     assert np.cov(draws.T) == pytest.approx(covariance, abs=0.02 * covariance.max())
 
 
 def test_own_counts_decide_in_the_end_where_the_line_is_wrong():
-    """Two arms of one vector, rates 0.1 and 0.2: the residual tells them apart, the line alone cannot."""
+    """Two arms of one vector, rates 0.1 and 0.2: the residual tells them apart, the line alone
+    cannot.
+    """
     arms = arms_of([1e5, 1e5], [1e4, 2e4], vectors=np.ones((2, 1)))
     assert fit_line(arms, 1.0, 0.5).mean == pytest.approx([0.1, 0.2], rel=0.01)
     alone = fit_line(arms, 1.0, 0.0).mean
@@ -64,13 +76,19 @@ def test_own_counts_decide_in_the_end_where_the_line_is_wrong():
 
 
 def test_a_new_arm_starts_where_its_vector_says():
-    """Arms along one axis click at 0.3, the other way at 0.1; a new arm on the first axis is expected higher."""
-    arms = arms_of([1e4, 1e4, 0, 0], [3e3, 1e3, 0, 0], vectors=np.array([[1.0], [-1.0], [1.0], [-1.0]]))
+    """Arms along one axis click at 0.3, the other way at 0.1; a new arm on the first axis is
+    expected higher.
+    """
+    arms = arms_of(
+        [1e4, 1e4, 0, 0], [3e3, 1e3, 0, 0], vectors=np.array([[1.0], [-1.0], [1.0], [-1.0]])
+    )
     mean = fit_line(arms, 1.0, 0.1).mean
     assert mean[2] == pytest.approx(0.3, abs=0.01)
     assert mean[3] == pytest.approx(0.1, abs=0.01)
 
 
 def test_without_vectors_the_error_says_what_to_do():
-    with pytest.raises(ValueError, match="need item vectors, found none; publish an encoder release"):
+    with pytest.raises(
+        ValueError, match="need item vectors, found none; publish an encoder release"
+    ):
         lin_ucb().score(arms_of([1], [0]), np.random.default_rng(0))

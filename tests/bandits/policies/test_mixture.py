@@ -14,10 +14,15 @@ def test_the_score_is_the_weighted_average():
     parts = [(make_policy("thompson"), 3.0), (make_policy("kl_ucb"), 1.0)]
     draw = parts[0][0].score(arms, np.random.default_rng(5))
     index = parts[1][0].score(arms, np.random.default_rng(0))
-    assert blend(parts).score(arms, np.random.default_rng(5)) == pytest.approx(0.75 * draw + 0.25 * index)
+    assert blend(parts).score(arms, np.random.default_rng(5)) == pytest.approx(
+        0.75 * draw + 0.25 * index
+    )
 
 
-@pytest.mark.parametrize("names", [("thompson", "kl_ucb"), ("thompson", "softmax", "greedy"), ("epsilon_greedy", "thompson")])
+@pytest.mark.parametrize(
+    "names",
+    [("thompson", "kl_ucb"), ("thompson", "softmax", "greedy"), ("epsilon_greedy", "thompson")],
+)
 def test_one_batch_equals_many_small_ones(names):
     arms = random_arms(2)
     policy = blend([(make_policy(name), 1.0) for name in names])
@@ -29,8 +34,14 @@ def test_one_batch_equals_many_small_ones(names):
 def test_the_blend_needs_what_its_parts_need():
     assert default_policy().needs is Need.INDEPENDENT_DRAW
     assert default_policy().name == "thompson+kl_ucb"
-    assert blend([(make_policy("greedy"), 1.0), (make_policy("ucb1"), 1.0)]).needs is Need.DETERMINISTIC
-    assert blend([(make_policy("thompson"), 1.0), (make_policy("epsilon_greedy"), 1.0)]).needs is Need.JOINT_DRAW
+    assert (
+        blend([(make_policy("greedy"), 1.0), (make_policy("ucb1"), 1.0)]).needs
+        is Need.DETERMINISTIC
+    )
+    assert (
+        blend([(make_policy("thompson"), 1.0), (make_policy("epsilon_greedy"), 1.0)]).needs
+        is Need.JOINT_DRAW
+    )
 
 
 @pytest.mark.parametrize("parts", [[], [(make_policy("greedy"), 0.0)]])

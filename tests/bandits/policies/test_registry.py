@@ -1,4 +1,6 @@
-"""One suite over every policy of the registry: pure, seeded, and the same in one batch as in many."""
+"""One suite over every policy of the registry: pure, seeded, and the same in one batch
+as in many.
+"""
 
 import numpy as np
 import pytest
@@ -17,9 +19,18 @@ def policy(request):
 
 def test_the_registry_holds_the_policies_of_the_design():
     assert set(POLICIES) == {
-        "greedy", "epsilon_greedy", "random", "softmax", "ucb1", "kl_ucb", "bayes_ucb", "thompson", "thompson_gaussian", "lin_ucb",
+        "greedy",
+        "epsilon_greedy",
+        "random",
+        "softmax",
+        "ucb1",
+        "kl_ucb",
+        "bayes_ucb",
+        "thompson",
+        "thompson_gaussian",
+        "lin_ucb",
         "lin_thompson",
-    }  # fmt: skip
+    }
 
 
 def test_a_policy_is_named_as_in_the_registry(policy):
@@ -49,7 +60,11 @@ def test_one_batch_equals_many_small_ones(policy):
 
 
 def test_scores_are_finite_with_one_per_item(policy):
-    for arms in (random_arms(4), arms_of([0, 0, 5], [0, 0, 5], vectors=np.eye(3)), arms_of([1e7, 3], [1e6, 3], vectors=np.eye(2))):
+    for arms in (
+        random_arms(4),
+        arms_of([0, 0, 5], [0, 0, 5], vectors=np.eye(3)),
+        arms_of([1e7, 3], [1e6, 3], vectors=np.eye(2)),
+    ):
         scores = policy.draws(arms, np.random.default_rng(0), 3)
         assert scores.shape == (3, arms.prior_mean.size)
         assert scores.dtype == np.float64
@@ -74,7 +89,9 @@ def test_with_much_evidence_the_better_arm_scores_higher(name):
 
 
 def test_an_unknown_policy_is_refused_with_the_valid_names():
-    with pytest.raises(ValueError, match=r"policy must be one of bayes_ucb, .*thompson.*; found 'tomson'"):
+    with pytest.raises(
+        ValueError, match=r"policy must be one of bayes_ucb, .*thompson.*; found 'tomson'"
+    ):
         make_policy("tomson")
 
 

@@ -17,5 +17,7 @@ def test_the_first_place_follows_the_powers_of_the_means():
 def test_the_share_depends_on_the_ratio_of_rates_alone():
     rich = arms_of([0, 0], [0, 0], mean=np.array([0.2, 0.4]))
     poor = arms_of([0, 0], [0, 0], mean=np.array([0.002, 0.004]))
-    a, b = (softmax().draws(arms, np.random.default_rng(3), 100).argmax(axis=1) for arms in (rich, poor))
+    a, b = (
+        softmax().draws(arms, np.random.default_rng(3), 100).argmax(axis=1) for arms in (rich, poor)
+    )
     assert (a == b).all()

@@ -8,7 +8,8 @@ from tests.bandits.arms_sample import arms_of
 
 
 def test_the_mean_is_rate_times_value_on_paper():
-    """n = 998, s = 99, Beta(1, 1): p = 100/1000. Values 198, segment value per success (198 + 1) / (99 + 1) = 1.99.
+    """n = 998, s = 99, Beta(1, 1): p = 100/1000. Values 198, segment value per success (198 + 1) /
+    (99 + 1) = 1.99.
 
     v = (198 + 3 * 1.99) / (99 + 3) = 1.99970...; mean p v.
     """

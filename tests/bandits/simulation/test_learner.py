@@ -1,4 +1,6 @@
-"""The counts learner is counts: looks in flight, clicks, memories by clicks; and it gains by what the design says it gains by."""
+"""The counts learner is counts: looks in flight, clicks, memories by clicks; and it gains by what
+the design says it gains by.
+"""
 
 import numpy as np
 import pytest
@@ -14,7 +16,9 @@ CLICKED = np.array([[True, False], [False, True], [True, False]])
 
 
 def test_looks_are_in_flight_until_their_feedback_comes():
-    """Item 1 of segment 1 is shown twice, at places of weight 1 and 1; item 2 once at weight 0.5."""
+    """Item 1 of segment 1 is shown twice, at places of weight 1 and 1; item 2 once at
+    weight 0.5.
+    """
     learner = default_learner(examination=(1.0, 0.5), memories=())
     state = learner.note(learner.start(2, 3, 2), Shown(SEGMENTS, ITEMS))
     assert state.counts.unripe.tolist() == [[1.0, 0.5, 0.0], [0.5, 2.0, 0.5]]
@@ -40,7 +44,9 @@ def test_memories_fade_by_clicks():
 
 def test_looks_in_flight_do_not_fade():
     learner = default_learner(memories=(3.0,))
-    state = learner.note(learner.note(learner.start(2, 3, 2), Shown(SEGMENTS, ITEMS)), Shown(SEGMENTS, ITEMS))
+    state = learner.note(
+        learner.note(learner.start(2, 3, 2), Shown(SEGMENTS, ITEMS)), Shown(SEGMENTS, ITEMS)
+    )
     state = learner.learn(state, Feedback(SEGMENTS, ITEMS, CLICKED))
     assert state.counts.recent[0].unripe.sum() == pytest.approx(6)
     state = learner.learn(state, Feedback(SEGMENTS, ITEMS, CLICKED))
@@ -63,7 +69,11 @@ def world(seed=0, n_items=40):
 
 
 def regret(learner, where, n_visits=4000, seeds=range(3)):
-    return float(np.mean([simulate(where, learner, n_visits, seed, largest=256).regret[-1] for seed in seeds]))
+    return float(
+        np.mean(
+            [simulate(where, learner, n_visits, seed, largest=256).regret[-1] for seed in seeds]
+        )
+    )
 
 
 PLACES = tuple(1 / np.log2(np.arange(5) + 2.0))
@@ -81,12 +91,17 @@ def test_weighing_places_loses_less_than_ignoring_them():
 
 def test_memories_lose_less_when_tastes_change():
     still = world(1)
-    drift = still._replace(rates_after=trade_places(still.rates, still.share, 8, np.random.default_rng(1)), change_at=4000)
+    drift = still._replace(
+        rates_after=trade_places(still.rates, still.share, 8, np.random.default_rng(1)),
+        change_at=4000,
+    )
     with_memory = OURS._replace(memories=(500.0, 2000.0))
     assert regret(with_memory, drift, 8000, range(2)) < 0.85 * regret(OURS, drift, 8000, range(2))
 
 
 def test_late_feedback_costs_little_more_than_guessing_until_it_comes():
-    """For 1,000 visits nothing is known: that costs as many random slates, and learning from there on no more than without delay."""
+    """For 1,000 visits nothing is known: that costs as many random slates, and learning from there
+    on no more than without delay.
+    """
     late = world(2)._replace(delay=1000)
     assert regret(OURS, late) < uniform_regret(late, 1000) + 1.3 * regret(OURS, world(2))

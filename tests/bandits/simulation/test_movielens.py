@@ -13,7 +13,9 @@ def tastes():
 
 
 def test_the_world_is_the_one_of_the_description(tastes):
-    """150 films, 943 users in 8 segments, strength about 50; over 200,000 visits a random order loses 161,500 clicks or so."""
+    """150 films, 943 users in 8 segments, strength about 50; over 200,000 visits a random order
+    loses 161,500 clicks or so.
+    """
     assert tastes.rates.shape == (8, 150)
     assert tastes.users.sum() == 943
     assert tastes.strength == pytest.approx(50, rel=0.05)

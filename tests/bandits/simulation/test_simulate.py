@@ -1,4 +1,6 @@
-"""The simulator keeps its order: feedback late by exactly so many visits, regret in expectation, seeds apart."""
+"""The simulator keeps its order: feedback late by exactly so many visits, regret in expectation,
+seeds apart.
+"""
 
 import numpy as np
 import pytest
@@ -24,7 +26,9 @@ class Recorder:
 
     def choose(self, state, segments, can_show, rng):
         self.log.append((self.shown, self.told, int(can_show.sum())))
-        return np.broadcast_to(np.flatnonzero(can_show)[: self.n_places], (segments.size, self.n_places))
+        return np.broadcast_to(
+            np.flatnonzero(can_show)[: self.n_places], (segments.size, self.n_places)
+        )
 
     def note(self, state, shown):
         self.shown += shown.segments.size
@@ -36,7 +40,9 @@ class Recorder:
 
 def test_batches_cover_every_visit_once_and_grow():
     parts = batches(5000)
-    assert [first for first, _ in parts] == np.cumsum([0] + [size for _, size in parts])[:-1].tolist()
+    assert [first for first, _ in parts] == np.cumsum([0] + [size for _, size in parts])[
+        :-1
+    ].tolist()
     assert sum(size for _, size in parts) == 5000
     assert parts[0][1] == 1
     assert max(size for _, size in parts) == 64
@@ -48,7 +54,8 @@ def test_feedback_comes_as_late_as_the_world_says(delay):
     simulate(WORLD._replace(delay=delay), recorder, 2000, 0)
     for shown, told, _ in recorder.log:
         assert told <= max(shown - delay, 0)
-        assert told >= shown - delay - 64  # a batch's feedback comes together, when its last visit is old enough
+        # a batch's feedback comes together, when its last visit is old enough
+        assert told >= shown - delay - 64
 
 
 def test_without_delay_everything_is_known_at_the_next_batch():
@@ -58,7 +65,9 @@ def test_without_delay_everything_is_known_at_the_next_batch():
 
 
 def test_regret_is_the_expected_loss_of_what_was_shown():
-    """The recorder shows items 0 and 1 to everybody: its regret is the share-weighted loss times visits, up to who came."""
+    """The recorder shows items 0 and 1 to everybody: its regret is the share-weighted loss times
+    visits, up to who came.
+    """
     curve = simulate(WORLD, Recorder(), 20_000, 1)
     lost = slate_regret(WORLD, 0, np.arange(2), np.array([[0, 1], [0, 1]])).sum(axis=1)
     assert curve.regret[-1] == pytest.approx(20_000 * WORLD.share @ lost, rel=0.03)
@@ -66,7 +75,9 @@ def test_regret_is_the_expected_loss_of_what_was_shown():
 
 
 def test_random_slates_lose_what_the_world_says():
-    curve = simulate(WORLD, CountsLearner("random", make_policy("random"), memories=()), 8000, 2, largest=256)
+    curve = simulate(
+        WORLD, CountsLearner("random", make_policy("random"), memories=()), 8000, 2, largest=256
+    )
     assert curve.regret[-1] == pytest.approx(uniform_regret(WORLD, 8000), rel=0.05)
 
 
@@ -93,7 +104,9 @@ def test_an_impossible_world_is_refused():
 
 
 def test_the_default_learns_a_small_world():
-    curve = simulate(WORLD, CountsLearner("d", default_policy(), examination=(1.0, 0.6)), 8000, 5, largest=256)
+    curve = simulate(
+        WORLD, CountsLearner("d", default_policy(), examination=(1.0, 0.6)), 8000, 5, largest=256
+    )
     assert curve.regret[-1] < 0.2 * uniform_regret(WORLD, 8000)
     late = curve.regret[-1] - np.interp(6000, curve.visits, curve.regret)
     assert late < 0.1 * uniform_regret(WORLD, 2000)

@@ -36,7 +36,9 @@ def test_rates_change_at_their_visit_and_the_best_slate_with_them():
     assert rates_at(world, 9) is RATES
     assert rates_at(world, 10) is after
     assert best_rates(world, 10)[0] == pytest.approx([0.4, 0.3])
-    assert slate_regret(world, 10, np.array([0]), np.array([[1, 2]]))[0] == pytest.approx([0.1, -0.05])
+    assert slate_regret(world, 10, np.array([0]), np.array([[1, 2]]))[0] == pytest.approx(
+        [0.1, -0.05]
+    )
     assert uniform_regret(world, 1000) == pytest.approx(200.0)
 
 

@@ -11,7 +11,9 @@ N_OLD, N_NEW, ARRIVE, FIRST = 60, 30, 3000, 50
 
 
 def world(seed, d=6):
-    """Rates around 12%; vectors explain half of the rate's relative spread, 15% are the items' own; new items come at half time."""
+    """Rates around 12%; vectors explain half of the rate's relative spread, 15% are the items' own;
+    new items come at half time.
+    """
     rng = np.random.default_rng(seed)
     n = N_OLD + N_NEW
     x = rng.normal(size=(n, d))
@@ -25,7 +27,9 @@ def world(seed, d=6):
 
 
 class Watch:
-    """Adds up the regret of the places where new items stood, over the first 50 impressions of each."""
+    """Adds up the regret of the places where new items stood, over the first 50 impressions of
+    each.
+    """
 
     def __init__(self, learner, where):
         self.name, self.learner, self.where = "watch", learner, where
@@ -49,6 +53,7 @@ def test_vectors_save_at_least_30_percent_of_the_regret_of_new_items():
         for name, given in (("with", vectors), ("without", None)):
             watch = Watch(default_learner(examination=PLACES, memories=(), vectors=given), where)
             simulate(where, watch, 2 * ARRIVE, seed, largest=256)
-            assert (watch.impressions[N_OLD:] >= FIRST).sum() > N_NEW / 3  # new items do come to be shown
+            # new items do come to be shown
+            assert (watch.impressions[N_OLD:] >= FIRST).sum() > N_NEW / 3
             lost[name] += watch.lost
     assert lost["with"] < 0.7 * lost["without"]

@@ -52,7 +52,9 @@ def test_one_batch_of_draws_equals_many_small_ones(name: str):
     whole = COMBINERS[name](given, 4, np.random.default_rng(0)).score
     for i in range(6):
         one = given._replace(values=(given.values[0][i : i + 1], given.values[1]))
-        np.testing.assert_array_equal(COMBINERS[name](one, 4, np.random.default_rng(0)).score[0], whole[i])
+        np.testing.assert_array_equal(
+            COMBINERS[name](one, 4, np.random.default_rng(0)).score[0], whole[i]
+        )
 
 
 def test_weighted_on_paper():
@@ -62,7 +64,9 @@ def test_weighted_on_paper():
 
 
 def test_reciprocal_ranks_on_paper():
-    """Ranks 1 3 2 4 and 3 1 2 4, the lists cut at 2: 0.5 / 61 for the two firsts, 0.5 / 62 twice for item 2."""
+    """Ranks 1 3 2 4 and 3 1 2 4, the lists cut at 2: 0.5 / 61 for the two firsts, 0.5 / 62 twice
+    for item 2.
+    """
     got = COMBINERS["rrf"](signals(), 2, np.random.default_rng(0))
     np.testing.assert_allclose(got.score, [[0.5 / 61, 0.5 / 61, 1 / 62, 0.0]])
     assert got.parts["rank_a"].tolist() == [[1, 0, 2, 0]]

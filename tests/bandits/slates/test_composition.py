@@ -52,7 +52,9 @@ def test_a_category_cap_gives_the_best_sum_there_is(seed: int, most: int, k: int
     def fits(items: tuple[int, ...]) -> bool:
         return all((category[list(items)] == c).sum() <= most for c in range(3))
 
-    sums = [score[0, list(items)].sum() for items in itertools.combinations(range(8), k) if fits(items)]
+    sums = [
+        score[0, list(items)].sum() for items in itertools.combinations(range(8), k) if fits(items)
+    ]
     if sums:
         np.testing.assert_allclose(got.score.sum(), max(sums))
 
@@ -101,7 +103,15 @@ def test_diversity_keeps_caps_and_floors_whatever_its_price(seed: int, k: int):
     score = generator.random((3, 30))
     owed = generator.random(30) < 0.2
     limits = Limits(catalogue.group, 2, owed[None], (2,), (31,))
-    got = choose(score, k, generator, limits=limits, diversifier=mmr(2.0), vectors=catalogue.vectors, depth=2 * k)
+    got = choose(
+        score,
+        k,
+        generator,
+        limits=limits,
+        diversifier=mmr(2.0),
+        vectors=catalogue.vectors,
+        depth=2 * k,
+    )
     for columns in got.columns:
         assert len(set(columns.tolist())) == k
         assert np.bincount(catalogue.group[columns]).max() <= 2
@@ -117,5 +127,7 @@ def test_equals_under_limits_come_in_random_order():
 
 def test_more_places_than_items_fill_all_items():
     assert choose(SCORE, 99, rng()).columns.shape == (1, 6)
-    assert choose(SCORE, 99, rng(), limits=Limits(None, 9, member(1)[None], (1,), (9,))).columns.shape == (1, 6)
+    assert choose(
+        SCORE, 99, rng(), limits=Limits(None, 9, member(1)[None], (1,), (9,))
+    ).columns.shape == (1, 6)
     assert choose(np.zeros((2, 0)), 3, rng()).columns.shape == (2, 0)

@@ -71,13 +71,20 @@ def test_every_kind_of_key_is_read():
     assert config.examination == (1.0, 0.5)
     assert config.priors.item_clicks is None
     assert config.priors.base_rate == 0.02
-    assert (config.diversity.kind, config.exposure.max_per_category, config.exploration.max_slots) == ("dpp", 2, 0)
+    assert (
+        config.diversity.kind,
+        config.exposure.max_per_category,
+        config.exploration.max_slots,
+    ) == ("dpp", 2, 0)
     assert config.exclude == ("a",)
     assert config.draws == 64
 
 
 def test_off_switches_a_limit_off():
-    assert parse_config('half_life_s = "off"\n[exposure]\nmax_per_category = "off"').half_life_s is None
+    assert (
+        parse_config('half_life_s = "off"\n[exposure]\nmax_per_category = "off"').half_life_s
+        is None
+    )
 
 
 @pytest.mark.parametrize(
@@ -146,14 +153,22 @@ def test_names_of_the_file_are_those_of_the_registries():
 
 def test_the_page_names_every_key_and_every_choice():
     page = PAGE.read_text(encoding="utf-8")
-    keys = [entry.name for kind in (SlateConfig, PriorConfig, Diversity, Exposure, Exploration) for entry in fields(kind)]
-    options = [option for factory in POLICIES.values() for option in inspect.signature(factory).parameters]
+    keys = [
+        entry.name
+        for kind in (SlateConfig, PriorConfig, Diversity, Exposure, Exploration)
+        for entry in fields(kind)
+    ]
+    options = [
+        option for factory in POLICIES.values() for option in inspect.signature(factory).parameters
+    ]
     for word in [*keys, *options, *POLICIES, *COMBINERS, *OBJECTIVES, *DIVERSITY_NAMES]:
         assert f"`{word}`" in page, f"docs/policy-file.md does not name `{word}`"
 
 
 def test_the_examples_of_the_page_are_valid_and_its_full_example_is_the_default():
-    blocks = [part.split("```")[0] for part in PAGE.read_text(encoding="utf-8").split("```toml\n")[1:]]
+    blocks = [
+        part.split("```")[0] for part in PAGE.read_text(encoding="utf-8").split("```toml\n")[1:]
+    ]
     assert len(blocks) >= 2
     for block in blocks:
         assert tomllib.loads(block)

@@ -25,7 +25,9 @@ def test_dpp_equals_greedy_log_determinants(n: int, price: float, seed: int):
     for _ in range(min(5, n)):
         options = [a for a in range(n) if a not in taken]
         before = np.linalg.slogdet(kernel[np.ix_(taken, taken)])[1] if taken else 0.0
-        gain = [np.linalg.slogdet(kernel[np.ix_([*taken, a], [*taken, a])])[1] - before for a in options]
+        gain = [
+            np.linalg.slogdet(kernel[np.ix_([*taken, a], [*taken, a])])[1] - before for a in options
+        ]
         taken.append(options[int(np.argmax(gain))])
         gains.append(max(gain))
     got = choose(score[None], 5, rng, diversifier=dpp(price), vectors=vectors, depth=n)
@@ -36,7 +38,14 @@ def test_dpp_equals_greedy_log_determinants(n: int, price: float, seed: int):
 def test_residual_on_paper():
     """Cosine 0.6 to the taken item leaves 1 - 0.36 = 0.64 of a vector: term 2 log 0.64."""
     vectors = np.array([[1, 0], [0.6, 0.8]], dtype=np.float32)
-    got = choose(np.array([[1.0, 0.9]]), 2, np.random.default_rng(0), diversifier=dpp(2.0), vectors=vectors, depth=2)
+    got = choose(
+        np.array([[1.0, 0.9]]),
+        2,
+        np.random.default_rng(0),
+        diversifier=dpp(2.0),
+        vectors=vectors,
+        depth=2,
+    )
     np.testing.assert_allclose(got.diversity, [[0.0, 2 * np.log(0.64)]], rtol=1e-5)
 
 

@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 
 from bandits.arms import posterior
-from bandits.slates.objectives import BORROWED_CLICKS, OBJECTIVES, Facts, Scale, calibrate, click_scale
+from bandits.slates.objectives import (
+    BORROWED_CLICKS,
+    OBJECTIVES,
+    Facts,
+    Scale,
+    calibrate,
+    click_scale,
+)
 from tests.bandits.slate_world import make_arms, make_catalogue, make_counts
 
 WEEK = 604_800.0
@@ -16,34 +23,53 @@ def make_facts(n_items: int = 30, **more):
     counts, catalogue = more.get("counts", make_counts(n_items)), make_catalogue(n_items)
     first_seen_s = more.get("first_seen_s", catalogue.first_seen_s)
     vectors = more.get("vectors", catalogue.vectors)
-    return Facts(counts, make_arms(counts=counts), first_seen_s, vectors, more.get("user"), 0.0, WEEK)
+    return Facts(
+        counts, make_arms(counts=counts), first_seen_s, vectors, more.get("user"), 0.0, WEEK
+    )
 
 
 @pytest.mark.parametrize("name", OBJECTIVES)
 def test_every_objective_gives_one_number_per_item_and_leaves_its_inputs_alone(name: str):
     user = make_catalogue().vectors[3]
     found = make_facts(user=user)
-    before = [np.copy(x) for x in (found.arms.clicks, found.first_seen_s, found.vectors, found.counts.value)]
+    before = [
+        np.copy(x)
+        for x in (found.arms.clicks, found.first_seen_s, found.vectors, found.counts.value)
+    ]
     score = OBJECTIVES[name](found)
     assert score.shape == (30,)
     assert np.isfinite(score).all()
     np.testing.assert_array_equal(score, OBJECTIVES[name](found))
-    for old, new in zip(before, (found.arms.clicks, found.first_seen_s, found.vectors, found.counts.value), strict=True):
+    for old, new in zip(
+        before,
+        (found.arms.clicks, found.first_seen_s, found.vectors, found.counts.value),
+        strict=True,
+    ):
         np.testing.assert_array_equal(old, new)
 
 
 @pytest.mark.parametrize("name", OBJECTIVES)
 def test_every_objective_answers_without_a_log_users_or_vectors(name: str):
-    empty = make_facts(counts=make_counts(looks=0.0), vectors=None, first_seen_s=np.full(30, np.nan))
+    empty = make_facts(
+        counts=make_counts(looks=0.0), vectors=None, first_seen_s=np.full(30, np.nan)
+    )
     score = calibrate(OBJECTIVES[name](empty), Scale(0.05, 0.01))
     assert np.isfinite(score).all()
 
 
 def test_conversions_per_look_on_paper():
-    """v = 2 of s = 10 clicks; everywhere 30 of 100 for the item and for all: q = 0.3: m (2 + 10 * 0.3) / 20 = 0.25 m."""
+    """v = 2 of s = 10 clicks; everywhere 30 of 100 for the item and for all: q = 0.3: m (2 + 10 *
+    0.3) / 20 = 0.25 m.
+    """
     counts = make_counts(1, 3)
-    sums = {"clicks": [[10.0], [40.0], [50.0]], "conversions": [[14.0], [2.0], [14.0]], "impressions": [[500.0]] * 3}
-    counts = counts._replace(**{name: np.array(x) for name, x in sums.items()}, examined=np.full((3, 1), 500.0))
+    sums = {
+        "clicks": [[10.0], [40.0], [50.0]],
+        "conversions": [[14.0], [2.0], [14.0]],
+        "impressions": [[500.0]] * 3,
+    }
+    counts = counts._replace(
+        **{name: np.array(x) for name, x in sums.items()}, examined=np.full((3, 1), 500.0)
+    )
     counts = counts._replace(clicks=np.array([[45.0], [10.0], [45.0]]))
     found = Facts(counts, make_arms(counts=counts), np.zeros(1), None, None, 0.0, WEEK)
     assert BORROWED_CLICKS == 10.0
@@ -53,8 +79,12 @@ def test_conversions_per_look_on_paper():
 def test_value_follows_the_money_where_clicks_are_equal():
     counts = make_counts(2)
     even = np.full((3, 2), 100.0)
-    counts = counts._replace(impressions=even * 10, examined=even * 10, clicks=even, value=np.tile([50.0, 500.0], (3, 1)))
-    value = OBJECTIVES["value"](make_facts(2, counts=counts, first_seen_s=np.zeros(2), vectors=None))
+    counts = counts._replace(
+        impressions=even * 10, examined=even * 10, clicks=even, value=np.tile([50.0, 500.0], (3, 1))
+    )
+    value = OBJECTIVES["value"](
+        make_facts(2, counts=counts, first_seen_s=np.zeros(2), vectors=None)
+    )
     assert 8 < value[1] / value[0] < 10
 
 
@@ -83,12 +113,16 @@ def test_calibration_gives_every_objective_the_mean_and_spread_of_clicks():
 def test_an_objective_that_says_nothing_moves_nothing():
     np.testing.assert_array_equal(calibrate(np.full(4, 7.0), Scale(0.1, 0.02)), np.full(4, 0.1))
     np.testing.assert_array_equal(calibrate(np.full(4, np.nan), Scale(0.1, 0.02)), np.full(4, 0.1))
-    np.testing.assert_allclose(calibrate(np.array([1.0, 3.0, np.nan]), Scale(0.1, 0.02)), [0.08, 0.12, 0.1])
+    np.testing.assert_allclose(
+        calibrate(np.array([1.0, 3.0, np.nan]), Scale(0.1, 0.02)), [0.08, 0.12, 0.1]
+    )
 
 
 def test_calibration_ignores_items_that_are_not_shown():
     shown = np.array([True, True, False])
-    np.testing.assert_allclose(calibrate(np.array([1.0, 3.0, 99.0]), Scale(0.1, 0.02), shown)[:2], [0.08, 0.12])
+    np.testing.assert_allclose(
+        calibrate(np.array([1.0, 3.0, 99.0]), Scale(0.1, 0.02), shown)[:2], [0.08, 0.12]
+    )
 
 
 def test_the_click_scale_is_that_of_a_thompson_draw_of_a_random_item():

@@ -17,7 +17,9 @@ def brute_force(points: np.ndarray) -> np.ndarray:
         number += 1
         left = np.flatnonzero(front == 0)
         for a in left:
-            rivals = [b for b in left if (points[b] >= points[a]).all() and (points[b] > points[a]).any()]
+            rivals = [
+                b for b in left if (points[b] >= points[a]).all() and (points[b] > points[a]).any()
+            ]
             if not rivals:
                 front[a] = -number
         front = np.abs(front)
@@ -31,7 +33,9 @@ def test_fronts_equal_brute_force(n: int, n_signals: int, seed: int):
 
 
 @given(st.integers(80, 160), st.integers(2, 3), st.integers(1, 12), st.integers(0, 2**31))
-def test_the_first_places_are_those_of_brute_force_though_items_were_dropped(n: int, n_signals: int, depth: int, seed: int):
+def test_the_first_places_are_those_of_brute_force_though_items_were_dropped(
+    n: int, n_signals: int, depth: int, seed: int
+):
     points = np.random.default_rng(seed).normal(size=(n, n_signals))
     sums = points.mean(axis=1)
     expected = np.lexsort((-sums, fronts(points, n)))[:depth]
@@ -40,7 +44,9 @@ def test_the_first_places_are_those_of_brute_force_though_items_were_dropped(n: 
 
 
 def test_no_weight_lets_a_dominated_item_pass():
-    """Item 1 is beaten by item 0 in both; weights 0.99 and 0.01 put item 2 behind item 0 but never behind item 1."""
+    """Item 1 is beaten by item 0 in both; weights 0.99 and 0.01 put item 2 behind item 0 but never
+    behind item 1.
+    """
     values = (np.array([[0.9, 0.8, 0.0]]), np.array([[0.5, 0.4, 0.6]]))
     got = pareto(Signals(("a", "b"), (0.99, 0.01), values), 3, np.random.default_rng(0))
     assert np.argsort(-got.score[0]).tolist() == [0, 2, 1]

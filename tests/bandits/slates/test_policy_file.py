@@ -28,21 +28,34 @@ configs = st.builds(
         [
             (PolicyChoice("thompson", 0.3, (("sharpness", 2.0),)), PolicyChoice("kl_ucb", 1e-9)),
             (PolicyChoice("greedy", 12.5),),
-            (PolicyChoice("epsilon_greedy", 1.0, (("epsilon", 0.125),)), PolicyChoice("random", 3.0)),
+            (
+                PolicyChoice("epsilon_greedy", 1.0, (("epsilon", 0.125),)),
+                PolicyChoice("random", 3.0),
+            ),
         ]
     ),
     combiner=st.sampled_from(COMBINER_NAMES),
-    objectives=st.lists(st.tuples(st.sampled_from(OBJECTIVE_NAMES), weights), min_size=1, max_size=4, unique_by=lambda pair: pair[0]).map(
-        lambda pairs: tuple(sorted(pairs, key=lambda pair: OBJECTIVE_NAMES.index(pair[0])))
-    ),
+    objectives=st.lists(
+        st.tuples(st.sampled_from(OBJECTIVE_NAMES), weights),
+        min_size=1,
+        max_size=4,
+        unique_by=lambda pair: pair[0],
+    ).map(lambda pairs: tuple(sorted(pairs, key=lambda pair: OBJECTIVE_NAMES.index(pair[0])))),
     half_life_s=st.none() | weights,
-    priors=st.builds(PriorConfig, segment_clicks=st.none() | weights, item_clicks=st.none() | weights, base_rate=st.floats(0.001, 0.9)),
+    priors=st.builds(
+        PriorConfig,
+        segment_clicks=st.none() | weights,
+        item_clicks=st.none() | weights,
+        base_rate=st.floats(0.001, 0.9),
+    ),
     examination=st.lists(shares, min_size=1, max_size=5).map(tuple),
     freshness_half_life_s=weights,
     diversity=st.builds(Diversity, st.sampled_from(DIVERSITY_NAMES), weights, st.floats(1.0, 10.0)),
     exposure=st.builds(Exposure, st.none() | st.integers(1, 9), shares, shares, st.integers(1, 9)),
     exploration=st.builds(Exploration, st.none() | st.integers(5, 9), st.integers(0, 5), weights),
-    exclude=st.lists(st.text(st.characters(exclude_categories=("Cs",)), max_size=8), max_size=3).map(tuple),
+    exclude=st.lists(
+        st.text(st.characters(exclude_categories=("Cs",)), max_size=8), max_size=3
+    ).map(tuple),
     draws=st.integers(16, 4096),
 )
 
@@ -58,7 +71,9 @@ def test_the_comment_stands_on_top():
 
 
 def test_every_table_and_key_of_the_settings_is_written():
-    """A setting that is added to the policy file must be added to the writer, or a point would lose it."""
+    """A setting that is added to the policy file must be added to the writer, or a point would lose
+    it.
+    """
     text = dump_config(DEFAULT)
     parts = (DEFAULT, DEFAULT.priors, DEFAULT.diversity, DEFAULT.exposure, DEFAULT.exploration)
     names = {name for part in parts for name in part.__dataclass_fields__}
@@ -66,7 +81,9 @@ def test_every_table_and_key_of_the_settings_is_written():
         assert f"{name} = " in text or f"[{name}]" in text, name
 
 
-@pytest.mark.parametrize("exclude", ['quote " and \\ back', "line\nbreak", "tab\t", "é 映画", "\x7f"])
+@pytest.mark.parametrize(
+    "exclude", ['quote " and \\ back', "line\nbreak", "tab\t", "é 映画", "\x7f"]
+)
 def test_awkward_ids_survive(exclude):
     from dataclasses import replace
 

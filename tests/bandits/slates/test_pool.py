@@ -21,7 +21,9 @@ def board_of(text: str = "", n_items: int = 120, seed: int = 0, **more):
 
 
 def test_shares_over_many_boards_are_those_of_plain_draws_of_all_items():
-    """Independent check: theta ~ Beta, score = (theta + KL-UCB) / 2, argsort: no screening, no cache, no shares."""
+    """Independent check: theta ~ Beta, score = (theta + KL-UCB) / 2, argsort: no screening, no
+    cache, no shares.
+    """
     view, _ = board_of()
     voices = voices_of(view, dict(view.config.objectives), view.facts)
     shares = np.zeros((K, 120))
@@ -29,13 +31,17 @@ def test_shares_over_many_boards_are_those_of_plain_draws_of_all_items():
     for seed in range(boards):
         board = make_board(view, voices, np.arange(120), K, np.random.default_rng(seed))
         for place in range(K):
-            shares[place] += np.bincount(board.items[board.columns[:, place]], minlength=120) / len(board.columns)
+            shares[place] += np.bincount(board.items[board.columns[:, place]], minlength=120) / len(
+                board.columns
+            )
     shares /= boards
     alpha, beta = posterior(view.arms)
     rng = np.random.default_rng(99)
     score = (rng.beta(alpha, beta, (40_000, 120)) + kl_ucb().score(view.arms, rng)) / 2
     plain = np.argsort(-score, axis=1)[:, :K]
-    expected = np.stack([np.bincount(plain[:, place], minlength=120) / 40_000 for place in range(K)])
+    expected = np.stack(
+        [np.bincount(plain[:, place], minlength=120) / 40_000 for place in range(K)]
+    )
     error = np.sqrt(expected * (1 - expected) * (1 / 40_000 + 1 / (512 * boards))) + 1e-4
     assert (np.abs(shares - expected) < 5 * error).all()
 
@@ -47,7 +53,9 @@ def test_columns_point_into_the_items_that_the_board_holds():
     assert board.columns.max() < board.items.size
     assert {"mean", "impressions", "prior", "ucb"} == set(board.fixed)
     assert all(part.shape == board.items.shape for part in board.fixed.values())
-    assert {name: part.shape for name, part in board.placed.items()} == {"thompson": board.columns.shape}
+    assert {name: part.shape for name, part in board.placed.items()} == {
+        "thompson": board.columns.shape
+    }
 
 
 def test_fixed_scores_need_no_draws():
@@ -57,7 +65,9 @@ def test_fixed_scores_need_no_draws():
 
 
 def test_drafts_of_fixed_signals_are_drawn_all_the_same():
-    _, board = board_of('combiner = "team_draft"\n[policies.greedy]\n[objectives]\nclick = 1\nfreshness = 1')
+    _, board = board_of(
+        'combiner = "team_draft"\n[policies.greedy]\n[objectives]\nclick = 1\nfreshness = 1'
+    )
     assert len(np.unique(board.columns, axis=0)) > 1
     assert board.columns.shape[0] > 1
 

@@ -42,7 +42,9 @@ def check(name: str, n: int) -> None:
     assert_calibrated(*observe(snapshot, ask(5), n, np.random.default_rng(11)))
 
 
-@pytest.mark.parametrize("more", [{"exclude": np.array([3, 17, 28])}, {"candidates": np.arange(4, 20)}])
+@pytest.mark.parametrize(
+    "more", [{"exclude": np.array([3, 17, 28])}, {"candidates": np.arange(4, 20)}]
+)
 @pytest.mark.parametrize("name", ["default", "mmr", "random"])
 def test_propensities_are_calibrated_within_the_eligible_set_of_the_request(name: str, more: dict):
     snapshot = make_snapshot(FILES[name])
@@ -61,7 +63,9 @@ def test_ties_on_paper():
     got = draw_ties(np.array([3.0, 1.0, 1.0, 1.0]), 3, 500, np.random.default_rng(0))
     np.testing.assert_allclose(got.propensity, np.tile([1, 1 / 3, 1 / 3], (500, 1)))
     assert (got.columns[:, 0] == 0).all()
-    assert {tuple(row) for row in got.columns[:, 1:].tolist()} == {(a, b) for a in (1, 2, 3) for b in (1, 2, 3) if a != b}
+    assert {tuple(row) for row in got.columns[:, 1:].tolist()} == {
+        (a, b) for a in (1, 2, 3) for b in (1, 2, 3) if a != b
+    }
 
 
 @given(st.integers(0, 2**31), st.integers(1, 12), st.integers(1, 14))

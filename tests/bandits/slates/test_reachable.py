@@ -31,11 +31,15 @@ def world(text: str):
     ],
 )
 def test_screening_leaves_the_slates_as_they_are(text: str, monkeypatch: pytest.MonkeyPatch):
-    """Fixed signals have no error at all: with the draw replaced by its mean both ways give the same slates."""
+    """Fixed signals have no error at all: with the draw replaced by its mean both ways give the
+    same slates.
+    """
     from bandits.slates.pool import make_board
 
     view, voices = world(text)
-    fixed = tuple(v if v.policy is None else v._replace(policy=None, fixed=view.mean) for v in voices)
+    fixed = tuple(
+        v if v.policy is None else v._replace(policy=None, fixed=view.mean) for v in voices
+    )
     eligible = np.arange(N)
     keep = reachable(view, fixed, eligible, 8, 8)
     screened = make_board(view, fixed, eligible, 8, np.random.default_rng(3))
@@ -65,13 +69,23 @@ def test_without_bounds_nothing_is_left_out():
 def test_bounds_of_the_weighted_sum_hold_for_its_draws():
     view, voices = world("")
     low, high = weighted_bounds(voices, np.arange(N))
-    draws = sum(v.weight * (v.fixed if v.policy is None else v.policy.draws(view.arms, np.random.default_rng(0), 2000)) for v in voices)
+    draws = sum(
+        v.weight
+        * (
+            v.fixed
+            if v.policy is None
+            else v.policy.draws(view.arms, np.random.default_rng(0), 2000)
+        )
+        for v in voices
+    )
     assert (draws >= low).all()
     assert (draws <= high).all()
 
 
 def test_sure_dominators_on_paper(monkeypatch: pytest.MonkeyPatch):
-    """Item 0 at [0.8, 0.9] x [0.8, 0.9] surely beats item 1 at [0.1, 0.2]^2, but not item 2, whose first reaches 0.85."""
+    """Item 0 at [0.8, 0.9] x [0.8, 0.9] surely beats item 1 at [0.1, 0.2]^2, but not item 2, whose
+    first reaches 0.85.
+    """
     pairs = [
         (np.array([0.8, 0.1, 0.1]), np.array([0.9, 0.2, 0.85])),
         (np.array([0.8, 0.1, 0.1]), np.array([0.9, 0.2, 0.2])),

@@ -35,7 +35,9 @@ def test_counts_and_catalogue_must_have_the_same_items():
     with pytest.raises(ValueError, match=r"30 items.*29"):
         check_catalogue(make_counts(), 1, make_catalogue(29))
     with pytest.raises(ValueError, match="30 items"):
-        check_catalogue(make_counts(), 1, make_catalogue()._replace(vectors=np.zeros((3, 2), dtype=np.float32)))
+        check_catalogue(
+            make_counts(), 1, make_catalogue()._replace(vectors=np.zeros((3, 2), dtype=np.float32))
+        )
 
 
 @pytest.mark.parametrize("segment", [-1, 3])

@@ -39,7 +39,9 @@ def test_kept_draws_have_the_law_of_fresh_ones():
 def test_a_catalogue_too_large_to_keep_is_drawn_anew(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(module, "MOST_KEPT", 100)
     kept: dict[str, Kept] = {}
-    got = kept_draws(kept, THOMPSON, make_arms(), np.array([1, 2, 3]), 7, 50, np.random.default_rng(0))
+    got = kept_draws(
+        kept, THOMPSON, make_arms(), np.array([1, 2, 3]), 7, 50, np.random.default_rng(0)
+    )
     assert got.shape == (7, 3)
     assert kept == {}
 

@@ -29,7 +29,9 @@ def test_narrowing_keeps_the_law_of_every_place():
     for place in range(5):
         assert ks_2samp(best_wide[:, place], best_narrow[:, place]).pvalue > 1e-4
     share_wide = np.bincount(wide.argmax(axis=1), minlength=N) / 4000
-    share_narrow = np.bincount(narrow.items[weighted_sum(narrow.signals).argmax(axis=1)], minlength=N) / 4000
+    share_narrow = (
+        np.bincount(narrow.items[weighted_sum(narrow.signals).argmax(axis=1)], minlength=N) / 4000
+    )
     np.testing.assert_allclose(share_wide, share_narrow, atol=5 * np.sqrt(0.25 / 4000))
 
 
@@ -68,4 +70,5 @@ def test_draws_follow_the_budget_between_the_fewest_and_the_file():
     finer = world("draws = 2048")[0]
     assert n_draws(finer, voices, 1000, 20, single=False) == 4 * DRAW_BUDGET // 1000
     view, voices = world("[policies.epsilon_greedy]")
-    assert n_draws(view, voices, 20, 20, single=False) == DRAW_BUDGET // N  # drawn for all items whatever is looked at
+    # drawn for all items whatever is looked at
+    assert n_draws(view, voices, 20, 20, single=False) == DRAW_BUDGET // N

@@ -28,7 +28,9 @@ SHAPE = st.floats(1e-3, 1e6)
 
 
 @given(SHAPE, SHAPE, st.floats(1e-14, 0.5))
-def test_beta_leaves_its_bounds_with_at_most_delta_on_each_side(alpha: float, beta: float, delta: float):
+def test_beta_leaves_its_bounds_with_at_most_delta_on_each_side(
+    alpha: float, beta: float, delta: float
+):
     bounds = beta_tail_bounds(np.array([alpha]), np.array([beta]), delta)
     law = beta_distribution(alpha, beta)
     room = 1e-9 * delta + 1e-300
@@ -39,7 +41,9 @@ def test_beta_leaves_its_bounds_with_at_most_delta_on_each_side(alpha: float, be
 
 
 def test_bounds_on_paper():
-    """alpha 10, beta 90, delta e^-2: c = 0.02; high 0.1 + 0.02 + sqrt(0.0004 + 0.004) = 0.18633; low 0.1 - sqrt(0.004)."""
+    """alpha 10, beta 90, delta e^-2: c = 0.02; high 0.1 + 0.02 + sqrt(0.0004 + 0.004) = 0.18633;
+    low 0.1 - sqrt(0.004).
+    """
     bounds = beta_tail_bounds(np.array([10.0]), np.array([90.0]), float(np.exp(-2)))
     np.testing.assert_allclose(bounds.high, 0.1 + 0.02 + np.sqrt(0.0044))
     np.testing.assert_allclose(bounds.low, 0.1 - np.sqrt(0.004))
@@ -54,7 +58,9 @@ def test_a_delta_that_is_no_probability_is_refused(delta: float):
 @pytest.mark.parametrize("looks", [3.0, 100.0, 3000.0])
 @pytest.mark.parametrize("k", [1, 10])
 def test_the_stated_error_covers_every_item_left_out(looks: float, k: int):
-    """P(differs) <= P(one of the k best lows is undercut) + P(one left out exceeds the floor), by SciPy's tails."""
+    """P(differs) <= P(one of the k best lows is undercut) + P(one left out exceeds the floor), by
+    SciPy's tails.
+    """
     arms = make_arms(counts=make_counts(1000, looks=looks))
     low, high = beta_bounds(arms, per_side(1000, k))
     keep = survivors(low, high, k)
@@ -101,7 +107,9 @@ def test_survivors_of_equal_items_are_all():
 
 
 @given(st.integers(0, 2**31), st.integers(1, 3), st.integers(1, 6))
-def test_screening_by_category_keeps_every_greedy_choice_under_the_cap(seed: int, most: int, k: int):
+def test_screening_by_category_keeps_every_greedy_choice_under_the_cap(
+    seed: int, most: int, k: int
+):
     rng = np.random.default_rng(seed)
     n = 25
     low = rng.random(n)

@@ -21,7 +21,9 @@ def voices(text: str, objectives: dict[str, float] | None = None, **more):
 
 def test_weights_of_policies_share_the_click_weight():
     """Thompson 3, KL-UCB 1 of click 1, beside freshness 1: 3/8, 1/8 and 1/2."""
-    _, found = voices("[policies.thompson]\nweight = 3\n[policies.kl_ucb]\n[objectives]\nclick = 1\nfreshness = 1")
+    _, found = voices(
+        "[policies.thompson]\nweight = 3\n[policies.kl_ucb]\n[objectives]\nclick = 1\nfreshness = 1"
+    )
     assert {v.name: v.weight for v in found} == {"thompson": 0.375, "ucb": 0.125, "freshness": 0.5}
 
 
@@ -63,7 +65,11 @@ def test_every_policy_has_a_voice_in_a_cold_and_in_a_warm_segment(name: str):
     for more in ({}, {"counts": make_counts(looks=0.0)}, {"segment": None}):
         view, found = voices(f"[policies.{name}]", **more)
         (voice,) = found
-        value = voice.fixed if voice.policy is None else voice.policy.draws(view.arms, np.random.default_rng(0), 3)
+        value = (
+            voice.fixed
+            if voice.policy is None
+            else voice.policy.draws(view.arms, np.random.default_rng(0), 3)
+        )
         assert np.isfinite(value).all()
 
 

@@ -46,7 +46,9 @@ def redo(config, why: dict[str, float], objectives: dict[str, float]) -> float:
     weights = {}
     for name, weight in normalised(objectives, "objectives").items():
         if name == "click":
-            weights |= {WHY_NAMES.get(policy, policy): weight * share for policy, share in mix.items()}
+            weights |= {
+                WHY_NAMES.get(policy, policy): weight * share for policy, share in mix.items()
+            }
         else:
             weights[name] = weight
     total = sum(weight * why[name] for name, weight in weights.items())
@@ -98,7 +100,11 @@ def test_more_places_than_items_give_them_all_and_no_items_give_an_empty_slate(t
     snapshot = make_snapshot(text)
     assert len(one(snapshot, ask(100)).items) == 30
     assert len(one(snapshot, ask(100, exclude=np.arange(10))).items) == 20
-    for request in (ask(5, candidates=np.zeros(0, dtype=np.int64)), ask(5, exclude=np.arange(30)), ask(0)):
+    for request in (
+        ask(5, candidates=np.zeros(0, dtype=np.int64)),
+        ask(5, exclude=np.arange(30)),
+        ask(0),
+    ):
         empty = one(snapshot, request)
         assert empty.items.shape == empty.scores.shape == empty.propensities.shape == (0,)
         assert empty.why == []
@@ -118,7 +124,9 @@ def test_the_same_seed_gives_the_same_slates_and_inputs_stay_as_they_were(text: 
     for _ in range(2):
         snapshot = make_snapshot(text, counts=counts, catalogue=catalogue)
         results = compose(snapshot, list(ASKED.values()) * 3, np.random.default_rng(3))
-        slates.append([(r.items.tolist(), r.scores.tolist(), r.propensities.tolist(), r.why) for r in results])
+        slates.append(
+            [(r.items.tolist(), r.scores.tolist(), r.propensities.tolist(), r.why) for r in results]
+        )
     assert slates[0] == slates[1]
     for old, new in zip(before, (*counts[:6], *catalogue), strict=True):
         np.testing.assert_array_equal(old, new)
@@ -133,7 +141,9 @@ def test_results_come_in_the_order_of_the_requests():
 
 
 @given(st.lists(st.integers(0, 29), max_size=29), st.integers(1, 30), st.integers(0, 50))
-def test_an_excluded_item_never_shows_and_the_slate_is_as_long_as_it_can_be(excluded: list[int], k: int, seed: int):
+def test_an_excluded_item_never_shows_and_the_slate_is_as_long_as_it_can_be(
+    excluded: list[int], k: int, seed: int
+):
     result = one(SHARED, ask(k, exclude=np.array(excluded, dtype=np.int64)), seed)
     assert not set(result.items.tolist()) & set(excluded)
     assert len(result.items) == min(k, 30 - len(set(excluded)))
@@ -143,7 +153,9 @@ SHARED = make_snapshot()
 
 
 def test_excluding_an_item_gives_the_law_of_a_catalogue_without_it():
-    """The first place without item b, filtered from shared draws, against a snapshot where b is not available."""
+    """The first place without item b, filtered from shared draws, against a snapshot where b is not
+    available.
+    """
     counts = make_counts(looks=2000)
     best = one(make_snapshot(counts=counts), ask(1)).items
     catalogue = make_catalogue()
@@ -204,7 +216,12 @@ def test_a_cold_start_shows_every_item_sooner_or_later():
     shown: set[int] = set()
     for seed in range(40):
         snapshot = make_snapshot(counts=make_counts(looks=0.0), seed=seed)
-        shown.update(*(r.items.tolist() for r in compose(snapshot, [ask(3)] * 20, np.random.default_rng(seed))))
+        shown.update(
+            *(
+                r.items.tolist()
+                for r in compose(snapshot, [ask(3)] * 20, np.random.default_rng(seed))
+            )
+        )
     assert shown == set(range(30))
 
 

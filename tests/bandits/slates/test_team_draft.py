@@ -19,7 +19,9 @@ def draft(n: int, weights: tuple[float, float] = (0.5, 0.5), depth: int = 4):
 
 
 def test_each_team_gets_its_own_best_items_still_free():
-    """Both want 0. If a takes it, b takes 3, then the coin again: {1, 3 or ...}; all four of 0, 1, 3 and 2 or 4."""
+    """Both want 0. If a takes it, b takes 3, then the coin again: {1, 3 or ...}; all four of 0, 1,
+    3 and 2 or 4.
+    """
     got, order = draft(2000)
     slates = {tuple(sorted(row)) for row in order.tolist()}
     assert slates == {(0, 1, 2, 3), (0, 1, 3, 4)}
@@ -47,7 +49,9 @@ def test_tags_tell_the_team_of_drafted_items_and_of_no_others():
 
 def test_score_is_one_over_the_place_of_the_pick():
     got, order = draft(3)
-    np.testing.assert_allclose(np.take_along_axis(got.score, order, axis=1), np.tile([1, 1 / 2, 1 / 3, 1 / 4], (3, 1)))
+    np.testing.assert_allclose(
+        np.take_along_axis(got.score, order, axis=1), np.tile([1, 1 / 2, 1 / 3, 1 / 4], (3, 1))
+    )
 
 
 def test_a_heavier_team_picks_in_proportion_and_first():

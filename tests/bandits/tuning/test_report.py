@@ -5,20 +5,53 @@ import pytest
 from bandits.ope.evaluate import Estimate, Refusal
 from bandits.slates.config import DEFAULT, load_config
 from bandits.tuning.parameters import SearchError, turned
-from bandits.tuning.report import bounds_of, describe, plot_front, point_file, value_of, write_csv, write_front
+from bandits.tuning.report import (
+    bounds_of,
+    describe,
+    plot_front,
+    point_file,
+    value_of,
+    write_csv,
+    write_front,
+)
 from bandits.tuning.search import Point
 
 
 def estimate(value: float) -> Estimate:
-    return Estimate("candidate", "snips", "click", value, value - 0.01, value + 0.02, 0.95, "bootstrap", "row", 1000, 1000, 500.0, 1.0)
+    return Estimate(
+        "candidate",
+        "snips",
+        "click",
+        value,
+        value - 0.01,
+        value + 0.02,
+        0.95,
+        "bootstrap",
+        "row",
+        1000,
+        1000,
+        500.0,
+        1.0,
+    )
 
 
 def front() -> list[Point]:
     refused = Refusal("candidate", "snips", "click", "too small", 10, 100)
-    judged = [{"click": estimate(0.2), "variety": 0.3}, {"click": estimate(0.1), "variety": 0.6}, {"click": refused, "variety": 0.9}]
+    judged = [
+        {"click": estimate(0.2), "variety": 0.3},
+        {"click": estimate(0.1), "variety": 0.6},
+        {"click": refused, "variety": 0.9},
+    ]
     settings = [{"exploration": 0.1}, {"exploration": 0.5}, {"exploration": 1.0}]
-    searched = [{"click": 0.21, "variety": 0.3}, {"click": 0.12, "variety": 0.6}, {"click": 0.05, "variety": 0.9}]
-    return [Point(s, turned(DEFAULT, s), found, j) for s, found, j in zip(settings, searched, judged, strict=True)]
+    searched = [
+        {"click": 0.21, "variety": 0.3},
+        {"click": 0.12, "variety": 0.6},
+        {"click": 0.05, "variety": 0.9},
+    ]
+    return [
+        Point(s, turned(DEFAULT, s), found, j)
+        for s, found, j in zip(settings, searched, judged, strict=True)
+    ]
 
 
 def test_the_folder_holds_the_table_the_picture_and_a_policy_file_per_point(tmp_path):
@@ -35,7 +68,10 @@ def test_the_folder_holds_the_table_the_picture_and_a_policy_file_per_point(tmp_
     with (folder / "front.csv").open(newline="") as lines:
         rows = list(csv.DictReader(lines))
     assert [row["point"] for row in rows] == ["0", "1", "2", "base"]
-    assert {name: float(rows[1][name]) for name in ("knob_exploration", "click", "click_low", "click_high", "click_searched")} == {
+    assert {
+        name: float(rows[1][name])
+        for name in ("knob_exploration", "click", "click_low", "click_high", "click_searched")
+    } == {
         "knob_exploration": 0.5,
         "click": 0.1,
         "click_low": pytest.approx(0.09),
@@ -48,7 +84,10 @@ def test_the_folder_holds_the_table_the_picture_and_a_policy_file_per_point(tmp_
 
 
 def test_a_policy_file_says_what_point_it_is():
-    assert describe(1, front()[1]) == ("Point 1 of a Pareto search: exploration 0.5\nclick: 0.1, interval 0.09 to 0.12\nvariety: 0.6")
+    assert describe(1, front()[1]) == (
+        "Point 1 of a Pareto search: exploration 0.5\nclick: 0.1, interval 0.09 to "
+        "0.12\nvariety: 0.6"
+    )
     assert "click: not judged, too small" in describe(2, front()[2])
 
 

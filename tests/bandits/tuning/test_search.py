@@ -1,4 +1,6 @@
-"""The search against fronts that are known: a formula, and a shop where clicks and sales pull apart."""
+"""The search against fronts that are known: a formula, and a shop where clicks and sales pull
+apart.
+"""
 
 import itertools
 from dataclasses import replace
@@ -12,7 +14,16 @@ from bandits.ope.log import Log, Shape, split
 from bandits.ope.served import served
 from bandits.slates.config import DEFAULT, PolicyChoice
 from bandits.tuning.parameters import SearchError
-from bandits.tuning.search import Parts, Search, check_search, make_bench, make_point, nsga2, pareto_search, traffic
+from bandits.tuning.search import (
+    Parts,
+    Search,
+    check_search,
+    make_bench,
+    make_point,
+    nsga2,
+    pareto_search,
+    traffic,
+)
 from tests.bandits.ope.making import rows
 
 SHAPE = Shape(1, 2, 8)
@@ -49,7 +60,9 @@ def dominates(a: np.ndarray, b: np.ndarray) -> bool:
 
 
 def test_nsga2_finds_the_front_of_schaffers_problem():
-    """Maximise -x^2 and -(x - 2)^2 over [-10, 10]: the front is x from 0 to 2, and sqrt(f1) + sqrt(f2) = 2 along it."""
+    """Maximise -x^2 and -(x - 2)^2 over [-10, 10]: the front is x from 0 to 2, and sqrt(f1) +
+    sqrt(f2) = 2 along it.
+    """
 
     def goals(x: np.ndarray) -> tuple[np.ndarray, float]:
         return np.array([-(x[0] ** 2), -((x[0] - 2) ** 2)]), 0.0
@@ -59,7 +72,9 @@ def test_nsga2_finds_the_front_of_schaffers_problem():
     assert found.min() >= -0.05
     assert found.max() <= 2.05
     assert np.diff(np.sort(found)).max() < 0.4  # spread over all of it
-    np.testing.assert_array_equal(found, nsga2(goals, 2, np.array([[-10.0, 10.0]]), 20, 40, 0)[:, 0])
+    np.testing.assert_array_equal(
+        found, nsga2(goals, 2, np.array([[-10.0, 10.0]]), 20, 40, 0)[:, 0]
+    )
 
 
 def test_nsga2_leaves_out_what_is_infeasible():
@@ -71,10 +86,13 @@ def test_nsga2_leaves_out_what_is_infeasible():
 
 
 def test_the_front_of_a_shop_is_as_good_as_a_grid_of_its_weights_and_true():
-    """Weights on a fine grid, all tried: none is better in both goals than every point found. Each judged interval (99.9%) holds
-    what the policy really earns, worked out from the shop's own rates.
+    """Weights on a fine grid, all tried: none is better in both goals than every point found. Each
+    judged interval (99.9%) holds what the policy really earns, worked out from the shop's own
+    rates.
     """
-    search = Search(goals=("click", "conversion"), knobs=("click", "conversion"), size=12, generations=5)
+    search = Search(
+        goals=("click", "conversion"), knobs=("click", "conversion"), size=12, generations=5
+    )
     base = replace(DEFAULT, policies=(PolicyChoice("thompson"),))
     search = search._replace(question=search.question._replace(confidence=0.999))
     bench = make_bench(cut(shop(20_000)), base, search)
@@ -93,11 +111,21 @@ def test_the_front_of_a_shop_is_as_good_as_a_grid_of_its_weights_and_true():
     assert points[0].searched["click"] > 1.3 * points[-1].searched["click"]
     assert points[-1].searched["conversion"] > 2 * points[0].searched["conversion"]
     for point in points:
-        table = served("x", point.config, bench.parts.fit, SHAPE, np.random.default_rng(search.seed), n_snapshots=4).table[0]
+        table = served(
+            "x",
+            point.config,
+            bench.parts.fit,
+            SHAPE,
+            np.random.default_rng(search.seed),
+            n_snapshots=4,
+        ).table[0]
         for goal, rate in (("click", CLICK), ("conversion", SALE)):
             judged = point.judged[goal]
             assert isinstance(judged, Estimate)
-            assert judged.low <= 0.5 * (LOOKED[:, None] * table * rate).sum() <= judged.high, (point.settings, goal)
+            assert judged.low <= 0.5 * (LOOKED[:, None] * table * rate).sum() <= judged.high, (
+                point.settings,
+                goal,
+            )
 
 
 def test_the_same_seed_finds_the_same_front_and_variety_needs_no_estimate():
@@ -116,14 +144,23 @@ def test_a_log_too_small_for_any_candidate_says_how_many_rows_it_takes():
 
 
 def test_traffic_is_the_share_of_impressions():
-    log = rows(slate=[0, 0, 1, 2], item=[0, 1, 0, 0], position=[0, 1, 0, 0], segment=[0, 0, 0, 1], propensity=[0.5] * 4)
+    log = rows(
+        slate=[0, 0, 1, 2],
+        item=[0, 1, 0, 0],
+        position=[0, 1, 0, 0],
+        segment=[0, 0, 0, 1],
+        propensity=[0.5] * 4,
+    )
     np.testing.assert_allclose(traffic(log, Shape(2, 2, 2)), [[0.5, 0.25], [0.25, 0.0]])
 
 
 @pytest.mark.parametrize(
     ("search", "message"),
     [
-        (Search(goals=("click", "fame")), "goals out of click, conversion, value, variety, found fame"),
+        (
+            Search(goals=("click", "fame")),
+            "goals out of click, conversion, value, variety, found fame",
+        ),
         (Search(goals=("click", "click")), "at least two goals"),
         (Search(knobs=()), "knobs out of .*, found none"),
         (Search(knobs=("volume",)), "knobs out of .*, found volume"),

@@ -37,7 +37,10 @@ def whole(tmp_path_factory):
 
 
 def digest(folder):
-    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(folder.iterdir())}
+    return {
+        path.name: hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.iterdir())
+    }
 
 
 def test_every_step_has_options_here():
@@ -59,7 +62,10 @@ def test_a_step_makes_a_smaller_complete_artifact_and_leaves_its_input(whole, tm
 @pytest.mark.parametrize("name", STEPS)
 def test_the_same_step_makes_the_same_artifact(whole, tmp_path, name):
     step = [{"step": name, **OPTIONS[name]}]
-    assert compress(whole, step, tmp_path / "a", TEXTS).version == compress(whole, step, tmp_path / "b", TEXTS).version
+    assert (
+        compress(whole, step, tmp_path / "a", TEXTS).version
+        == compress(whole, step, tmp_path / "b", TEXTS).version
+    )
 
 
 def test_a_chain_reports_every_step_and_serves(whole, tmp_path):
@@ -67,7 +73,9 @@ def test_a_chain_reports_every_step_and_serves(whole, tmp_path):
     made = compress(whole, chain, tmp_path / "out", TEXTS)
     assert [report["step"] for report in made.card.steps] == [*NETWORK_STEPS, "quantize"]
     for report in made.card.steps:
-        assert report["bytes_after"] < report["bytes_before"] + (100 if report["step"] in FASTER_ONLY else 0)
+        assert report["bytes_after"] < report["bytes_before"] + (
+            100 if report["step"] in FASTER_ONLY else 0
+        )
         assert report["seconds"] >= 0
     rows = Embedder(made).embed(TEXTS[:20])
     assert rows.shape == (20, 12)

@@ -25,7 +25,9 @@ def counts(model):
 
 def test_a_table_of_low_rank_loses_nothing(model):
     low = copy(model)
-    low.student.tokens.weight.data = low.student.tokens.weight.data[:, :5] @ torch.randn(5, 32, generator=torch.Generator().manual_seed(0))
+    low.student.tokens.weight.data = low.student.tokens.weight.data[:, :5] @ torch.randn(
+        5, 32, generator=torch.Generator().manual_seed(0)
+    )
     narrow = factorize(low, TEXTS, 5)
     assert narrow.student.tokens.weight.shape[1] == 5
     assert torch.allclose(unit_vectors(narrow, TEXTS), unit_vectors(low, TEXTS), atol=1e-4)
@@ -34,13 +36,23 @@ def test_a_table_of_low_rank_loses_nothing(model):
 def test_the_product_is_the_best_of_its_rank_for_tokens_as_often_as_texts_have_them(model):
     table = (model.student.tokens.weight + model.student.positions[0]).detach().numpy()
     often = counts(model)[:, None]
-    sizes = np.linalg.svd(np.sqrt(often) * (table - (often * table).sum(0) / often.sum()), compute_uv=False)
+    sizes = np.linalg.svd(
+        np.sqrt(often) * (table - (often * table).sum(0) / often.sum()), compute_uv=False
+    )
     left_over = (often * (product(factorize(model, TEXTS, 10).student).numpy() - table) ** 2).sum()
     assert left_over == pytest.approx((sizes[10:] ** 2).sum(), rel=1e-3)
 
 
 def test_frequent_tokens_lose_less_than_rare_ones(model):
-    lost = (product(factorize(model, TEXTS * 50, 10).student) - model.student.tokens.weight - model.student.positions[0]).square().sum(1)
+    lost = (
+        (
+            product(factorize(model, TEXTS * 50, 10).student)
+            - model.student.tokens.weight
+            - model.student.positions[0]
+        )
+        .square()
+        .sum(1)
+    )
     seen = torch.from_numpy(counts(model)) > 1
     assert lost[seen].mean() < lost[~seen].mean() / 2
 

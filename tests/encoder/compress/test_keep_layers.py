@@ -12,7 +12,9 @@ TEXTS = ["adalin 1. drama.", "bomor, cynor."]
 
 
 def test_all_layers_are_the_model(model):
-    assert torch.equal(unit_vectors(keep_layers(model, TEXTS, [0, 1, 2]), TEXTS), unit_vectors(model, TEXTS))
+    assert torch.equal(
+        unit_vectors(keep_layers(model, TEXTS, [0, 1, 2]), TEXTS), unit_vectors(model, TEXTS)
+    )
 
 
 def test_kept_layers_are_those_named_and_in_that_order(model):

@@ -41,7 +41,9 @@ def test_merged_again_the_spans_multiply(model):
 
 def test_what_texts_say_stays_near(model):
     texts = corpus().texts
-    assert (unit_vectors(merge(model, (), 1), texts) * unit_vectors(model, texts)).sum(1).mean() > 0.95
+    assert (unit_vectors(merge(model, (), 1), texts) * unit_vectors(model, texts)).sum(
+        1
+    ).mean() > 0.95
 
 
 def test_pruning_keeps_the_merge(model):
@@ -58,7 +60,11 @@ def test_in_front_of_all_layers_tokens_are_joined_by_maps_that_start_as_a_mean(m
     turned = joined.embed(torch.tensor([[9, 3, 7, 4, 5]]), mask)
     assert torch.allclose(turned.x, stream.x, atol=1e-6)
     joined.widen.weight.data[:, :8] *= 2  # as training would: the first of two counts for more
-    assert not torch.allclose(joined.embed(torch.tensor([[9, 3, 7, 4, 5]]), mask).x[:, :2], joined.embed(ids, mask).x[:, :2], atol=0.1)
+    assert not torch.allclose(
+        joined.embed(torch.tensor([[9, 3, 7, 4, 5]]), mask).x[:, :2],
+        joined.embed(ids, mask).x[:, :2],
+        atol=0.1,
+    )
 
 
 def test_joined_again_is_joined_at_once(model):

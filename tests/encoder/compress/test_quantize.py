@@ -1,4 +1,6 @@
-"""The ONNX model says what the network says: exactly in float32, nearly in 8 bits, and however it is batched."""
+"""The ONNX model says what the network says: exactly in float32, nearly in 8 bits, and however it
+is batched.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,9 @@ TEXTS = corpus(40).texts
 
 
 def run(model, bits, texts=TEXTS, token_bits=8):
-    session = onnxruntime.InferenceSession(to_onnx(model.student, bits, token_bits), providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(
+        to_onnx(model.student, bits, token_bits), providers=["CPUExecutionProvider"]
+    )
     ids, mask = padded([encoding.ids for encoding in model.tokenizer.encode_batch(list(texts))])
     return session.run(None, {"input_ids": ids.numpy(), "attention_mask": mask.numpy()})[0]
 
@@ -36,16 +40,22 @@ VARIANTS = {
     "merged": lambda model: merge(model, TEXTS, 1),
     "merged twice": lambda model: merge(merge(model, TEXTS, 1), TEXTS, 2, 3),
     "joined": lambda model: merge(model, TEXTS, 0),
-    "narrow, joined by three and merged": lambda model: merge(merge(factorize(model, TEXTS, 8), TEXTS, 0, 3), TEXTS, 1),
+    "narrow, joined by three and merged": lambda model: merge(
+        merge(factorize(model, TEXTS, 8), TEXTS, 0, 3), TEXTS, 1
+    ),
 }
 
 
 @pytest.fixture(params=VARIANTS)
 def variant(request, model):
-    """Each shape that a graph can have; maps of joined tokens as if training had moved them apart."""
+    """Each shape that a graph can have; maps of joined tokens as if training had moved
+    them apart.
+    """
     made = VARIANTS[request.param](model)
     if made.student.shape.join > 1:
-        noise = torch.randn(made.student.widen.weight.shape, generator=torch.Generator().manual_seed(0))
+        noise = torch.randn(
+            made.student.widen.weight.shape, generator=torch.Generator().manual_seed(0)
+        )
         made.student.widen.weight.data += noise * made.student.widen.weight.std()
     return made
 
@@ -59,7 +69,9 @@ def test_8_bits_are_near(variant):
 
 
 def test_token_vectors_of_4_bits_are_near(variant):
-    assert (run(variant, 8, token_bits=4) * unit_vectors(variant, TEXTS).numpy()).sum(1).min() > 0.96
+    assert (run(variant, 8, token_bits=4) * unit_vectors(variant, TEXTS).numpy()).sum(
+        1
+    ).min() > 0.96
 
 
 def test_4_bits_of_an_odd_width_are_refused():
@@ -90,7 +102,11 @@ def test_other_bits_are_refused(model, tmp_path, bits):
         quantize(artifact, (), tmp_path / "b", token_bits=bits)
 
 
-@given(st.lists(st.lists(st.floats(-1e3, 1e3, width=32), min_size=3, max_size=3), min_size=1, max_size=6))
+@given(
+    st.lists(
+        st.lists(st.floats(-1e3, 1e3, width=32), min_size=3, max_size=3), min_size=1, max_size=6
+    )
+)
 def test_rows_are_right_to_half_a_step(rows):
     table = np.array(rows, np.float32)
     whole, scale = by_row(table)
@@ -110,7 +126,9 @@ def test_blocks_of_4_bits_are_no_worse_than_with_the_scale_of_their_largest_numb
         own = table[0, block]
         step = np.float32(np.float16(own[np.abs(own).argmax()] / -8)) or np.float32(1)
         simple = np.clip(np.round(own / step), -8, 7) * step
-        assert np.square(numbers * scale - table)[0, block].sum() <= np.square(simple - own).sum() * (1 + 1e-5)
+        assert np.square(numbers * scale - table)[0, block].sum() <= np.square(
+            simple - own
+        ).sum() * (1 + 1e-5)
 
 
 def test_a_row_of_zeros_stays_zero():

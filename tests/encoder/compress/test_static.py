@@ -21,7 +21,9 @@ def test_a_table_that_can_be_found_is_found():
     generator = torch.Generator().manual_seed(0)
     hidden = torch.randn(12, 6, generator=generator)
     tokens = [torch.randint(0, 12, (5,), generator=generator).tolist() for _ in range(400)]
-    targets = torch.nn.functional.normalize(torch.stack([hidden[ids].sum(0) for ids in tokens]), dim=1)
+    targets = torch.nn.functional.normalize(
+        torch.stack([hidden[ids].sum(0) for ids in tokens]), dim=1
+    )
     found = fit(torch.randn(12, 6, generator=generator), tokens, targets, passes=1000, seed=0)
     said = torch.nn.functional.normalize(torch.stack([found[ids].sum(0) for ids in tokens]), dim=1)
     assert (said * targets).sum(1).mean() > 0.99
@@ -47,7 +49,9 @@ def test_the_fit_brings_it_nearer_to_the_network(model, tmp_path):
 
 def test_8_bits_cost_little(model, tmp_path):
     artifact = save_model(model, tmp_path / "a", Card())
-    small, large = (static(artifact, TEXTS, tmp_path / str(bits), 3, eight_bits=bits) for bits in (True, False))
+    small, large = (
+        static(artifact, TEXTS, tmp_path / str(bits), 3, eight_bits=bits) for bits in (True, False)
+    )
     assert (Embedder(small).embed(TEXTS) * Embedder(large).embed(TEXTS)).sum(1).min() > 0.999
     assert small.model_bytes < large.model_bytes
 

@@ -6,7 +6,14 @@ import msgspec
 import pytest
 import torch
 
-from encoder.compress.student import LayerShape, Model, Student, StudentShape, load_model, save_model
+from encoder.compress.student import (
+    LayerShape,
+    Model,
+    Student,
+    StudentShape,
+    load_model,
+    save_model,
+)
 from encoder.serving.artifact import ArtifactConfig, ArtifactError, Card, writing
 from tests.encoder.making import static_artifact
 from tests.encoder.tiny import wordpiece
@@ -25,7 +32,9 @@ def test_padding_changes_nothing():
     padded = torch.tensor([[3, 4, 5, 9, 9]])
     mask = torch.tensor([[1, 1, 1, 0, 0]])
     with torch.inference_mode():
-        assert torch.allclose(network(ids, torch.ones_like(ids)).vectors, network(padded, mask).vectors, atol=1e-6)
+        assert torch.allclose(
+            network(ids, torch.ones_like(ids)).vectors, network(padded, mask).vectors, atol=1e-6
+        )
 
 
 def test_layers_may_differ_in_shape():
@@ -35,12 +44,19 @@ def test_layers_may_differ_in_shape():
 
 
 def test_saved_and_loaded_it_says_the_same(tmp_path):
-    model = Model(student(msgspec.structs.replace(SHAPE, vocabulary=wordpiece().get_vocab_size())), wordpiece(), 20)
+    model = Model(
+        student(msgspec.structs.replace(SHAPE, vocabulary=wordpiece().get_vocab_size())),
+        wordpiece(),
+        20,
+    )
     artifact = save_model(model, tmp_path / "a", Card(teacher="t"))
     loaded = load_model(artifact)
     ids = torch.arange(10)[None]
     with torch.inference_mode():
-        expected, found = (network(ids, torch.ones_like(ids)).vectors for network in (model.student, loaded.student))
+        expected, found = (
+            network(ids, torch.ones_like(ids)).vectors
+            for network in (model.student, loaded.student)
+        )
     assert torch.equal(expected, found)
     assert loaded.tokenizer.encode("adalin bomor").ids == model.tokenizer.encode("adalin bomor").ids
     assert artifact.card.teacher == "t"
@@ -49,7 +65,10 @@ def test_saved_and_loaded_it_says_the_same(tmp_path):
 
 def test_same_model_has_the_same_version(tmp_path):
     model = Model(student(), wordpiece(), 20)
-    assert save_model(model, tmp_path / "a", Card()).version == save_model(model, tmp_path / "b", Card()).version
+    assert (
+        save_model(model, tmp_path / "a", Card()).version
+        == save_model(model, tmp_path / "b", Card()).version
+    )
 
 
 def test_another_kind_is_refused(tmp_path):
@@ -60,7 +79,9 @@ def test_another_kind_is_refused(tmp_path):
 def test_weights_that_do_not_fit_are_refused(tmp_path):
     artifact = save_model(Model(student(), wordpiece(), 20), tmp_path / "a", Card())
     shape = msgspec.to_builtins(msgspec.structs.replace(SHAPE, hidden=24))
-    with writing(tmp_path / "b", ArtifactConfig("transformer", 8, 20, options={"shape": shape}), Card()) as folder:
+    with writing(
+        tmp_path / "b", ArtifactConfig("transformer", 8, 20, options={"shape": shape}), Card()
+    ) as folder:
         for name in ("model.safetensors", "tokenizer.json"):
             (folder / name).write_bytes((artifact.path / name).read_bytes())
     from encoder.serving.artifact import load

@@ -1,4 +1,6 @@
-"""Vocabulary trimming: what stays reads as before, what went is spelt, and every number in the tokenizer still fits."""
+"""Vocabulary trimming: what stays reads as before, what went is spelt, and every number in the
+tokenizer still fits.
+"""
 
 from __future__ import annotations
 
@@ -18,12 +20,20 @@ TEXTS = ["adalin bomor, drama.", "adalin (comedy).", "adalin 7"]
 
 def test_known_words_read_as_before_without_punctuation(model):
     trimmed = trim_vocabulary(model, TEXTS)
-    assert trimmed.tokenizer.encode("adalin, bomor (drama).").tokens == ["[CLS]", "adalin", "bomor", "drama", "[SEP]"]
+    assert trimmed.tokenizer.encode("adalin, bomor (drama).").tokens == [
+        "[CLS]",
+        "adalin",
+        "bomor",
+        "drama",
+        "[SEP]",
+    ]
 
 
 def test_vectors_of_texts_without_punctuation_stay(model):
     plain = ["adalin bomor drama", "adalin comedy"]
-    assert torch.allclose(unit_vectors(trim_vocabulary(model, TEXTS), plain), unit_vectors(model, plain), atol=1e-6)
+    assert torch.allclose(
+        unit_vectors(trim_vocabulary(model, TEXTS), plain), unit_vectors(model, plain), atol=1e-6
+    )
 
 
 def test_a_word_that_went_is_spelt_and_never_unknown(model):
@@ -34,17 +44,40 @@ def test_a_word_that_went_is_spelt_and_never_unknown(model):
 
 
 def test_with_a_minimum_of_0_only_what_no_such_text_can_have_goes():
-    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[unused7]", "red", "##der", "deer", "mist", "鹿", "##é"]
-    tokenizer = Tokenizer(models.WordPiece({word: number for number, word in enumerate(words)}, unk_token="[UNK]"))
+    words = [
+        "[PAD]",
+        "[UNK]",
+        "[CLS]",
+        "[SEP]",
+        "[unused7]",
+        "red",
+        "##der",
+        "deer",
+        "mist",
+        "鹿",
+        "##é",
+    ]
+    tokenizer = Tokenizer(
+        models.WordPiece({word: number for number, word in enumerate(words)}, unk_token="[UNK]")
+    )
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     tokenizer.add_special_tokens(words[:4])
-    kept = trim_vocabulary(of(tokenizer), ["redder", "red [7]"], minimum=0, drop_punctuation=False).tokenizer.get_vocab()
+    kept = trim_vocabulary(
+        of(tokenizer), ["redder", "red [7]"], minimum=0, drop_punctuation=False
+    ).tokenizer.get_vocab()
     assert set(kept) == {*words[:4], "red", "##der", "deer"}
 
 
 def test_punctuation_stays_on_request(model):
     kept = trim_vocabulary(model, TEXTS, drop_punctuation=False)
-    assert kept.tokenizer.encode("adalin, bomor.").tokens == ["[CLS]", "adalin", ",", "bomor", ".", "[SEP]"]
+    assert kept.tokenizer.encode("adalin, bomor.").tokens == [
+        "[CLS]",
+        "adalin",
+        ",",
+        "bomor",
+        ".",
+        "[SEP]",
+    ]
 
 
 def test_numbers_are_dense_and_fit_the_table(model):
@@ -67,7 +100,16 @@ def of(tokenizer: Tokenizer) -> Model:
 
 
 def test_unigram_vocabularies_are_trimmed_too():
-    pieces = [("<unk>", 0.0), ("<s>", 0.0), ("</s>", 0.0), ("▁red", -1.0), ("▁blue", -1.0), ("▁never", -1.0), ("▁", -3.0), ("r", -4.0)]
+    pieces = [
+        ("<unk>", 0.0),
+        ("<s>", 0.0),
+        ("</s>", 0.0),
+        ("▁red", -1.0),
+        ("▁blue", -1.0),
+        ("▁never", -1.0),
+        ("▁", -3.0),
+        ("r", -4.0),
+    ]
     tokenizer = Tokenizer(models.Unigram(pieces, unk_id=0))
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
     tokenizer.post_processor = processors.BertProcessing(("</s>", 2), ("<s>", 1))

@@ -8,7 +8,10 @@ from tokenizers import Tokenizer, models
 from encoder.corpus.augment import Strange, augment, strange
 from tests.encoder.tiny import wordpiece
 
-TEXTS = ["Blue (1990). Drama, Comedy, War. Ada Lin. Bo Mor, Cy Nor, Di Ros, Eve Tam.", "Red (1991). War. Fay Lin, Ada Mor, Bo Nor."]
+TEXTS = [
+    "Blue (1990). Drama, Comedy, War. Ada Lin. Bo Mor, Cy Nor, Di Ros, Eve Tam.",
+    "Red (1991). War. Fay Lin, Ada Mor, Bo Nor.",
+]
 
 
 def words(texts):
@@ -26,8 +29,13 @@ def test_texts_differ_and_end_as_items_do():
 
 
 def test_some_texts_are_mixed_of_two_and_a_sorted_list_stays_sorted():
-    one, other = ["Ann Bee", "Cat Doe", "Eve Fox", "Gil Hay"], ["Art Boe", "Cox Dan", "Eli Fin", "Gus Hut"]
-    made = augment(2 * [f"One. {', '.join(one)}.", f"Two. {', '.join(other)}."], 400, np.random.default_rng(0))
+    one, other = (
+        ["Ann Bee", "Cat Doe", "Eve Fox", "Gil Hay"],
+        ["Art Boe", "Cox Dan", "Eli Fin", "Gus Hut"],
+    )
+    made = augment(
+        2 * [f"One. {', '.join(one)}.", f"Two. {', '.join(other)}."], 400, np.random.default_rng(0)
+    )
     casts = [text.removesuffix(".").split(". ")[-1].split(", ") for text in made]
     mixed = [cast for cast in casts if set(cast) & set(one) and set(cast) & set(other)]
     assert len(mixed) > 20
@@ -37,7 +45,9 @@ def test_some_texts_are_mixed_of_two_and_a_sorted_list_stays_sorted():
 
 def test_parts_are_as_new_as_the_next_text_will_bring_them():
     seldom, common = [f"Ann{n} Bee{n}" for n in range(20)], "United Kingdom"
-    made = augment([f"{name}. {common}, New Zealand." for name in seldom], 400, np.random.default_rng(0))
+    made = augment(
+        [f"{name}. {common}, New Zealand." for name in seldom], 400, np.random.default_rng(0)
+    )
     texts = [text.removesuffix(".").split(". ") for text in made]
     names, countries = zip(*(text for text in texts if len(text) == 2), strict=True)
     assert set(countries) == {f"{common}, New Zealand"}
@@ -47,7 +57,9 @@ def test_parts_are_as_new_as_the_next_text_will_bring_them():
 
 
 def test_same_seed_makes_the_same():
-    assert augment(TEXTS, 20, np.random.default_rng(3)) == augment(TEXTS, 20, np.random.default_rng(3))
+    assert augment(TEXTS, 20, np.random.default_rng(3)) == augment(
+        TEXTS, 20, np.random.default_rng(3)
+    )
 
 
 def test_texts_without_fields_stay_themselves():
@@ -68,7 +80,11 @@ def test_strange_words_stand_in_some_texts_and_leave_the_form():
     assert new - halves == {"zork", "quib", "zorkly", "quibly"}
     own = sorted(word for word in words(TEXTS) if word.isalpha())
     assert halves
-    assert halves <= {front[: (len(front) + 1) // 2] + back[len(back) // 2 :].lower() for front in own for back in own}
+    assert halves <= {
+        front[: (len(front) + 1) // 2] + back[len(back) // 2 :].lower()
+        for front in own
+        for back in own
+    }
     assert 0.3 < np.mean([bool(new & words([text])) for text in made]) < 0.6
     assert all(text.endswith(".") for text in made)
 

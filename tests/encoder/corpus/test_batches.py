@@ -1,4 +1,6 @@
-"""Batches: every text once in an epoch, pairs in the order of time, and all of it from seed and step alone."""
+"""Batches: every text once in an epoch, pairs in the order of time, and all of it from seed and
+step alone.
+"""
 
 from __future__ import annotations
 
@@ -46,8 +48,14 @@ def test_fewer_texts_than_a_batch_are_one_batch():
 
 def test_pairs_are_of_one_user_in_the_order_of_time():
     """User 0 chose 1, 2, 3 and user 1 chose 4, 5: the only pairs are these."""
-    behaviour = Behaviour(events([1, 0, 0, 1, 0], [4, 1, 2, 5, 3], [1, 2, 3, 4, 5]), n_items=6, seed=0)
-    pairs = {pair for update in range(50) for pair in zip(*(c.tolist() for c in behaviour.pairs(update, 8)[:2]), strict=True)}
+    behaviour = Behaviour(
+        events([1, 0, 0, 1, 0], [4, 1, 2, 5, 3], [1, 2, 3, 4, 5]), n_items=6, seed=0
+    )
+    pairs = {
+        pair
+        for update in range(50)
+        for pair in zip(*(c.tolist() for c in behaviour.pairs(update, 8)[:2]), strict=True)
+    }
     assert pairs == {(1, 2), (1, 3), (2, 3), (4, 5)}
 
 

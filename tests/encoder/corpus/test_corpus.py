@@ -15,7 +15,10 @@ ITEMS = [{"item_id": f"i{number}", "title": f"title {number}"} for number in ran
 def feedback(n: int = 400) -> list[Feedback]:
     rng = np.random.default_rng(0)
     kinds = ("click", "conversion")
-    return [Feedback(f"u{rng.integers(20)}", f"i{rng.integers(200)}", kinds[rng.integers(2)], float(t)) for t in range(n)]
+    return [
+        Feedback(f"u{rng.integers(20)}", f"i{rng.integers(200)}", kinds[rng.integers(2)], float(t))
+        for t in range(n)
+    ]
 
 
 def test_share_of_items_is_held_out():
@@ -34,11 +37,16 @@ def test_no_text_is_on_both_sides():
 def test_held_out_items_stay_held_out_when_the_catalogue_grows():
     before, after = build(ITEMS[:100], []), build(ITEMS, [])
     side = dict(zip(after.item_ids, after.held_out, strict=True))
-    assert all(side[item_id] == held for item_id, held in zip(before.item_ids, before.held_out, strict=True))
+    assert all(
+        side[item_id] == held
+        for item_id, held in zip(before.item_ids, before.held_out, strict=True)
+    )
 
 
 def test_another_salt_holds_out_others():
-    assert (build(ITEMS, [], Split(salt="a")).held_out != build(ITEMS, [], Split(salt="b")).held_out).any()
+    assert (
+        build(ITEMS, [], Split(salt="a")).held_out != build(ITEMS, [], Split(salt="b")).held_out
+    ).any()
 
 
 def test_training_events_are_before_the_cutoff_and_on_training_items():
@@ -68,7 +76,11 @@ def test_order_of_arrival_does_not_matter(random):
 
 
 def test_feedback_sent_twice_counts_once_and_unknown_items_do_not_count():
-    sent = [Feedback("u", "i1", "click", 2.0), Feedback("u", "i1", "click", 1.0), Feedback("u", "gone", "click", 1.0)]
+    sent = [
+        Feedback("u", "i1", "click", 2.0),
+        Feedback("u", "i1", "click", 1.0),
+        Feedback("u", "gone", "click", 1.0),
+    ]
     corpus = build(ITEMS, [*sent, Feedback("u", "i1", "conversion", 3.0)])
     assert corpus.events.kinds.tolist() == [CLICK, CONVERSION]
     assert corpus.events.times_s.tolist() == [1.0, 3.0]

@@ -20,7 +20,9 @@ def records(topic: str, n: int, value: bytes = b"v") -> list[Record]:
 def test_what_was_written_is_read_from_the_beginning(shelf: Shelf) -> None:
     topic = shelf.topics.item_embeddings
     assert write_transaction(shelf.client, "w", records(topic, 5_000)) == 5_000
-    assert sorted(read_topic(shelf.client, topic)) == sorted((f"key-{i}".encode(), b"v") for i in range(5_000))
+    assert sorted(read_topic(shelf.client, topic)) == sorted(
+        (f"key-{i}".encode(), b"v") for i in range(5_000)
+    )
 
 
 def test_empty_topic_ends_at_once(shelf: Shelf) -> None:
@@ -31,7 +33,10 @@ def test_order_of_one_key_is_kept(shelf: Shelf) -> None:
     topic = shelf.topics.items
     write_transaction(shelf.client, "w", [Record(topic, "a", str(i).encode()) for i in range(50)])
     write_transaction(shelf.client, "w", [Record(topic, "a", b"last")])
-    assert [value for _, value in read_topic(shelf.client, topic)] == [*(str(i).encode() for i in range(50)), b"last"]
+    assert [value for _, value in read_topic(shelf.client, topic)] == [
+        *(str(i).encode() for i in range(50)),
+        b"last",
+    ]
 
 
 def test_failure_between_two_records_leaves_nothing(shelf: Shelf) -> None:
@@ -49,7 +54,9 @@ def test_failure_between_two_records_leaves_nothing(shelf: Shelf) -> None:
 
 
 def read_while_undecided(shelf: Shelf, decide: Callable[[Producer], None]) -> list[bytes | None]:
-    """What is read from before the moment when the transaction on the topic is decided; asserts that it was waited for."""
+    """What is read from before the moment when the transaction on the topic is decided; asserts
+    that it was waited for.
+    """
     topic = shelf.topics.items
     write_transaction(shelf.client, "before", records(topic, 10))
     other = Producer({**shelf.client, "transactional.id": f"{topic}-other"})
@@ -67,7 +74,10 @@ def read_while_undecided(shelf: Shelf, decide: Callable[[Producer], None]) -> li
 
 
 def test_reader_waits_for_what_is_about_to_be_committed(shelf: Shelf) -> None:
-    assert sorted(map(str, read_while_undecided(shelf, Producer.commit_transaction))) == ["b'late'"] * 100 + ["b'v'"] * 10
+    assert (
+        sorted(map(str, read_while_undecided(shelf, Producer.commit_transaction)))
+        == ["b'late'"] * 100 + ["b'v'"] * 10
+    )
 
 
 @pytest.mark.kafka

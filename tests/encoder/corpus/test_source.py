@@ -1,4 +1,6 @@
-"""Items and clicks from topics and files: the last word on an item counts, what cannot be used is counted."""
+"""Items and clicks from topics and files: the last word on an item counts, what cannot be used is
+counted.
+"""
 
 from __future__ import annotations
 
@@ -64,13 +66,22 @@ def test_unusable_click_is_left_out_and_counted(bad: bytes | None) -> None:
 
 
 def test_unusable_item_is_left_out_and_counted() -> None:
-    source = read([(b"a", value(title="no id")), (b"b", value(item_id="b", price="dear")), (b"c", value(item_id="c"))], [])
+    source = read(
+        [
+            (b"a", value(title="no id")),
+            (b"b", value(item_id="b", price="dear")),
+            (b"c", value(item_id="c")),
+        ],
+        [],
+    )
     assert source.left_out == {"items": 2}
     assert [item["item_id"] for item in source.items] == ["c"]
 
 
 def test_files_hold_the_same_events(tmp_path: Path) -> None:
-    (tmp_path / "items").write_bytes(value(item_id="b") + b"\n\n" + value(item_id="a", tags=["x"]) + b"\n")
+    (tmp_path / "items").write_bytes(
+        value(item_id="b") + b"\n\n" + value(item_id="a", tags=["x"]) + b"\n"
+    )
     (tmp_path / "clicks").write_bytes(value(user_id="u", item_id="a", ts=1) + b"\n")
     source = from_files(tmp_path / "items", tmp_path / "clicks")
     assert [item["item_id"] for item in source.items] == ["a", "b"]
@@ -80,8 +91,14 @@ def test_files_hold_the_same_events(tmp_path: Path) -> None:
 
 
 def test_topics_are_read_to_their_end(shelf: Shelf) -> None:
-    items = [Record(shelf.topics.items, f"i{n}", value(item_id=f"i{n}", title=str(n))) for n in range(300)]
-    clicks = [Record(shelf.topics.clicks, "u", value(user_id="u", item_id=f"i{n}", ts=n)) for n in range(200)]
+    items = [
+        Record(shelf.topics.items, f"i{n}", value(item_id=f"i{n}", title=str(n)))
+        for n in range(300)
+    ]
+    clicks = [
+        Record(shelf.topics.clicks, "u", value(user_id="u", item_id=f"i{n}", ts=n))
+        for n in range(200)
+    ]
     write_transaction(shelf.client, "users", [*items, *clicks])
     source = from_topics(shelf.client, shelf.topics)
     assert len(source.items) == 300

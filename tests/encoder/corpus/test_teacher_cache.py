@@ -32,12 +32,16 @@ def test_vectors_and_states_are_the_teachers(teacher, tmp_path):
     for row, ids in enumerate(teacher.tokens(TEXTS)):
         states = found.states[found.starts[row] : found.starts[row + 1]].astype(np.float32)
         mean = states.mean(0)
-        np.testing.assert_allclose(mean / np.linalg.norm(mean), found.vectors[row], atol=1e-2)  # states are float16
+        # states are float16
+        np.testing.assert_allclose(mean / np.linalg.norm(mean), found.vectors[row], atol=1e-2)
         assert found.tokens[found.starts[row] : found.starts[row + 1]].tolist() == ids
 
 
 def test_half_precision_is_near(teacher, tmp_path):
-    exact, near = label(teacher, TEXTS, tmp_path, half=False), label(teacher, TEXTS, tmp_path, half=True)
+    exact, near = (
+        label(teacher, TEXTS, tmp_path, half=False),
+        label(teacher, TEXTS, tmp_path, half=True),
+    )
     assert (exact.vectors * near.vectors).sum(1).min() > 0.999
 
 
@@ -49,12 +53,20 @@ def test_nothing_is_computed_twice(teacher, tmp_path, monkeypatch):
 
 
 def test_known_labels_are_copied_and_the_others_computed(teacher, tmp_path):
-    known, through = label(teacher, TEXTS[:20], tmp_path), label(teacher, TEXTS, tmp_path / "through")
+    known, through = (
+        label(teacher, TEXTS[:20], tmp_path),
+        label(teacher, TEXTS, tmp_path / "through"),
+    )
     calls = []
-    found = label(teacher, TEXTS, tmp_path, known=known, progress=lambda done, all_of: calls.append(all_of))
+    found = label(
+        teacher, TEXTS, tmp_path, known=known, progress=lambda done, all_of: calls.append(all_of)
+    )
     assert calls == 4 * [4]  # batches of 8 for 30 texts
-    np.testing.assert_allclose(found.vectors, through.vectors, atol=1e-3)  # padded to other lengths in other batches, in half precision
-    np.testing.assert_allclose(found.states[:].astype(np.float32), through.states[:].astype(np.float32), atol=0.05)
+    # padded to other lengths in other batches, in half precision
+    np.testing.assert_allclose(found.vectors, through.vectors, atol=1e-3)
+    np.testing.assert_allclose(
+        found.states[:].astype(np.float32), through.states[:].astype(np.float32), atol=0.05
+    )
 
 
 def test_other_texts_have_labels_of_their_own(teacher, tmp_path):
@@ -72,7 +84,9 @@ def test_interrupted_work_goes_on_and_ends_the_same(teacher, tmp_path):
         label(teacher, TEXTS, tmp_path / "a", progress=stop)
     assert json.loads(next((tmp_path / "a").glob("*/done.json")).read_text()) == 4
     calls = []
-    resumed = label(teacher, TEXTS, tmp_path / "a", progress=lambda done, all_of: calls.append(done))
+    resumed = label(
+        teacher, TEXTS, tmp_path / "a", progress=lambda done, all_of: calls.append(done)
+    )
     assert calls[0] == 5  # the fifth again, and on
     through = label(teacher, TEXTS, tmp_path / "b")
     assert (resumed.vectors == through.vectors).all()

@@ -50,7 +50,10 @@ def start(arguments: Sequence[object], shelf: Shelf) -> int:
 def files(tmp_path: Path) -> list[object]:
     """A catalogue and its clicks as files: the arguments that name them."""
     items = catalogue(60)
-    events = [dict(zip(("user_id", "item_id", "kind", "ts"), click, strict=True)) for click in clicks(items)]
+    events = [
+        dict(zip(("user_id", "item_id", "kind", "ts"), click, strict=True))
+        for click in clicks(items)
+    ]
     (tmp_path / "items.jsonl").write_text("".join(json.dumps(item) + "\n" for item in items))
     (tmp_path / "clicks.jsonl").write_text("".join(json.dumps(event) + "\n" for event in events))
     return ["--items", tmp_path / "items.jsonl", "--clicks", tmp_path / "clicks.jsonl"]
@@ -59,7 +62,9 @@ def files(tmp_path: Path) -> list[object]:
 @pytest.fixture
 def plan(tmp_path: Path) -> list[object]:
     """A plan with a tiny teacher: the arguments that name it."""
-    (tmp_path / "plan.toml").write_text(f'teacher = "{tiny_teacher(tmp_path / "teacher")}"\n{TRAIN}')
+    (tmp_path / "plan.toml").write_text(
+        f'teacher = "{tiny_teacher(tmp_path / "teacher")}"\n{TRAIN}'
+    )
     return ["--plan", tmp_path / "plan.toml"]
 
 
@@ -68,7 +73,11 @@ def answer(capsys: pytest.CaptureFixture[str]) -> dict[str, object]:
 
 
 def test_step_by_step_from_items_to_a_release(
-    shelf: Shelf, files: list[object], plan: list[object], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    shelf: Shelf,
+    files: list[object],
+    plan: list[object],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     trained, small = tmp_path / "trained", tmp_path / "small"
     assert start(["train", *plan, *files, "--out", trained, "--json"], shelf) == 0
@@ -79,7 +88,9 @@ def test_step_by_step_from_items_to_a_release(
     figures = answer(capsys)
     assert {"recall@10", "ndcg@10", "items_per_s"} <= figures.keys()
     assert load(small).card.metrics["recall@10"] == figures["recall@10"]
-    assert start(["publish", small, *plan, *files, "--releases", shelf.folder, "--json"], shelf) == 0
+    assert (
+        start(["publish", small, *plan, *files, "--releases", shelf.folder, "--json"], shelf) == 0
+    )
     said = answer(capsys)
     assert said["published"] is True
     current = worker(shelf).current()
@@ -87,14 +98,32 @@ def test_step_by_step_from_items_to_a_release(
     assert current.version == said["version"]
 
 
-def test_refresh_reads_the_topics_and_publishes(shelf: Shelf, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_refresh_reads_the_topics_and_publishes(
+    shelf: Shelf, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     items = catalogue(60)
-    events = [dict(zip(("user_id", "item_id", "kind", "ts"), click, strict=True)) for click in clicks(items)]
+    events = [
+        dict(zip(("user_id", "item_id", "kind", "ts"), click, strict=True))
+        for click in clicks(items)
+    ]
     records = [Record(shelf.topics.items, str(i["item_id"]), json.dumps(i).encode()) for i in items]
-    records += [Record(shelf.topics.clicks, str(e["user_id"]), json.dumps(e).encode()) for e in events]
+    records += [
+        Record(shelf.topics.clicks, str(e["user_id"]), json.dumps(e).encode()) for e in events
+    ]
     write_transaction(shelf.client, "users", records)
-    (tmp_path / "plan.toml").write_text(f'teacher = "{tiny_teacher(tmp_path / "teacher")}"\nmethod = "quick"\nquick = {{dim = 8}}\n')
-    arguments = ["refresh", "--plan", tmp_path / "plan.toml", "--work", tmp_path / "work", "--releases", shelf.folder, "--json"]
+    (tmp_path / "plan.toml").write_text(
+        f'teacher = "{tiny_teacher(tmp_path / "teacher")}"\nmethod = "quick"\nquick = {{dim = 8}}\n'
+    )
+    arguments = [
+        "refresh",
+        "--plan",
+        tmp_path / "plan.toml",
+        "--work",
+        tmp_path / "work",
+        "--releases",
+        shelf.folder,
+        "--json",
+    ]
     assert start(arguments, shelf) == 0
     out, err = capsys.readouterr()
     assert json.loads(out)["items"] == 60
@@ -108,7 +137,16 @@ def test_refused_publication_is_status_1_with_the_reasons(
     before = published(static_artifact(tmp_path / "old", seed=1), shelf)
     (tmp_path / "plan.toml").write_text('[gate.minimum]\n"ndcg@10" = 0.99\n')
     new = static_artifact(tmp_path / "new", seed=2)
-    arguments = ["publish", new.path, "--plan", tmp_path / "plan.toml", *files, "--releases", shelf.folder, "--json"]
+    arguments = [
+        "publish",
+        new.path,
+        "--plan",
+        tmp_path / "plan.toml",
+        *files,
+        "--releases",
+        shelf.folder,
+        "--json",
+    ]
     assert start(arguments, shelf) == 1
     out, err = capsys.readouterr()
     assert json.loads(out)["published"] is False
@@ -126,7 +164,10 @@ def test_rollback_by_name(shelf: Shelf, tmp_path: Path, capsys: pytest.CaptureFi
 
 
 def test_folder_of_releases_comes_from_the_environment(
-    shelf: Shelf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    shelf: Shelf,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     first = published(static_artifact(tmp_path / "one", seed=1), shelf, 1000.0)
     published(static_artifact(tmp_path / "two", seed=2), shelf, 2000.0)
@@ -137,9 +178,17 @@ def test_folder_of_releases_comes_from_the_environment(
 @pytest.mark.parametrize(
     ("arguments", "status", "said"),
     [
-        (["evaluate", "nowhere", "--items", "items"], 1, "expected an encoder artifact, found no manifest.json"),
+        (
+            ["evaluate", "nowhere", "--items", "items"],
+            1,
+            "expected an encoder artifact, found no manifest.json",
+        ),
         (["evaluate", "encoder", "--items", "no-items"], 1, "no-items"),
-        (["evaluate", "encoder", "--items", "empty"], 1, "expected at least one item in the corpus"),
+        (
+            ["evaluate", "encoder", "--items", "empty"],
+            1,
+            "expected at least one item in the corpus",
+        ),
         (["evaluate", "encoder", "--clicks", "items"], 2, "--clicks: expected --items beside it"),
         (["evaluate", "encoder", "--items", "items", "--plan", "plan"], 2, "`techer`"),
         (["train", "--items", "items", "--plan", "plan", "--out", "x"], 2, "`techer`"),
@@ -174,18 +223,23 @@ def test_wrong_usage_is_status_2(capsys: pytest.CaptureFixture[str]) -> None:
 WITHOUT = """
 import sys
 for name in ("torch", "transformers"):
-    sys.modules[name] = None  # importing it raises ModuleNotFoundError, as where it is not installed
+    # importing it raises ModuleNotFoundError, as where it is not installed
+    sys.modules[name] = None
 from streams.cli import main
 sys.exit(main(sys.argv[1:]))
 """
 
 
-def test_without_the_extra_serving_steps_work_and_training_says_what_to_install(files: list[object], tmp_path: Path) -> None:
+def test_without_the_extra_serving_steps_work_and_training_says_what_to_install(
+    files: list[object], tmp_path: Path
+) -> None:
     static_artifact(tmp_path / "encoder")
 
     def started(*arguments: object) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-c", WITHOUT, "encoder", *map(str, arguments)]
-        return subprocess.run(command, capture_output=True, text=True, check=False, env=dict(os.environ), timeout=60)
+        return subprocess.run(
+            command, capture_output=True, text=True, check=False, env=dict(os.environ), timeout=60
+        )
 
     done = started("evaluate", tmp_path / "encoder", *files, "--json")
     assert done.returncode == 0, done.stderr

@@ -1,4 +1,6 @@
-"""The baseline is the release in force, measured on the same items and events as the new encoder."""
+"""The baseline is the release in force, measured on the same items and events as the
+new encoder.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +47,9 @@ def test_release_in_force_is_measured_again_and_not_believed(shelf: Shelf, tmp_p
     assert release.version in compared.baseline
 
 
-def test_release_whose_folder_is_gone_is_believed_where_it_was_measured(shelf: Shelf, tmp_path: Path) -> None:
+def test_release_whose_folder_is_gone_is_believed_where_it_was_measured(
+    shelf: Shelf, tmp_path: Path
+) -> None:
     release = published(static_artifact(tmp_path / "old", seed=1), shelf)
     shutil.rmtree(shelf.folder / release.version)
     compared = compare(static_artifact(tmp_path / "new", seed=2), corpus(), shelf, GATE)

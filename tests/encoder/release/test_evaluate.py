@@ -15,13 +15,17 @@ from tests.encoder.tiny import corpus
 
 def line(*angles):
     """Unit vectors in the plane at these angles (degrees)."""
-    return np.array([[math.cos(math.radians(a)), math.sin(math.radians(a))] for a in angles], np.float32)
+    return np.array(
+        [[math.cos(math.radians(a)), math.sin(math.radians(a))] for a in angles], np.float32
+    )
 
 
 def test_nearest_leaves_the_query_out_and_agrees_with_sorting():
     vectors = unit_rows(50)
     rows = np.arange(0, 50, 3)
-    expected = np.argsort(-(vectors[rows] @ vectors.T) + 9 * (rows[:, None] == np.arange(50)), axis=1)[:, :5]
+    expected = np.argsort(
+        -(vectors[rows] @ vectors.T) + 9 * (rows[:, None] == np.arange(50)), axis=1
+    )[:, :5]
     assert (np.sort(nearest(vectors, rows, np.arange(50), 5)) == np.sort(expected)).all()
 
 
@@ -57,12 +61,28 @@ def test_nobody_to_ask_gives_no_figure():
 
 def events(rows):
     columns = np.array(sorted(rows, key=lambda row: row[2]), np.float64)
-    return Events(columns[:, 0].astype(np.int64), columns[:, 1].astype(np.int64), np.zeros(len(rows), np.int64), columns[:, 2])
+    return Events(
+        columns[:, 0].astype(np.int64),
+        columns[:, 1].astype(np.int64),
+        np.zeros(len(rows), np.int64),
+        columns[:, 2],
+    )
 
 
 def test_history_is_before_the_cutoff_and_the_first_half_for_those_who_came_later():
     """User 0 has two events on each side of 100, user 1 four after it, user 2 only one after it."""
-    rows = [(0, 1, 1), (0, 2, 2), (0, 3, 101), (0, 4, 102), (1, 5, 103), (1, 6, 104), (1, 7, 105), (1, 8, 106), (2, 1, 3), (2, 2, 107)]
+    rows = [
+        (0, 1, 1),
+        (0, 2, 2),
+        (0, 3, 101),
+        (0, 4, 102),
+        (1, 5, 103),
+        (1, 6, 104),
+        (1, 7, 105),
+        (1, 8, 106),
+        (2, 1, 3),
+        (2, 2, 107),
+    ]
     made = Corpus(tuple("abcdefghi"), tuple("abcdefghi"), np.zeros(9, bool), events(rows), 100.0)
     found = [(case.history.tolist(), case.future.tolist()) for case in cases(made)]
     assert found == [([1, 2], [3, 4]), ([5, 6], [7, 8])]
@@ -71,7 +91,13 @@ def test_history_is_before_the_cutoff_and_the_first_half_for_those_who_came_late
 def test_figures_of_a_corpus_have_warm_and_cold_apart():
     made = corpus()
     figures = judge(unit_rows(len(made)), made, unit_rows(len(made), seed=5))
-    assert figures.keys() == {"recall@10", "recall_catalogue@10", "ndcg@10", "ndcg_warm@10", "ndcg_cold@10"}
+    assert figures.keys() == {
+        "recall@10",
+        "recall_catalogue@10",
+        "ndcg@10",
+        "ndcg_warm@10",
+        "ndcg_cold@10",
+    }
     assert all(0 <= value <= 1 for value in figures.values())
 
 
@@ -80,7 +106,9 @@ def test_better_vectors_have_better_figures():
     made = corpus()
     teacher = unit_rows(len(made))
     noise = unit_rows(len(made), seed=6)
-    values = [judge(teacher + share * noise, made, teacher)["recall@10"] for share in (0.0, 0.3, 3.0)]
+    values = [
+        judge(teacher + share * noise, made, teacher)["recall@10"] for share in (0.0, 0.3, 3.0)
+    ]
     assert values[0] == 1.0
     assert values[0] > values[1] > values[2]
 

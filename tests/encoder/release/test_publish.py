@@ -9,7 +9,16 @@ import pytest
 
 from encoder.corpus.kafka_log import read_topic
 from encoder.release import publish as module
-from encoder.release.publish import Judged, Shelf, embed_catalogue, in_force, publish, releases, store, stored_artifact
+from encoder.release.publish import (
+    Judged,
+    Shelf,
+    embed_catalogue,
+    in_force,
+    publish,
+    releases,
+    store,
+    stored_artifact,
+)
 from encoder.serving.artifact import Artifact, ArtifactError, load
 from encoder.serving.embed import Embedder
 from encoder.serving.stored_embeddings import Stored, read_embeddings
@@ -46,13 +55,20 @@ def published(artifact: Artifact, shelf: Shelf, now_s: float = 1000.0, n: int = 
 def test_published_release_is_what_a_worker_ends_up_with(shelf: Shelf, tmp_path: Path) -> None:
     artifact = static_artifact(tmp_path / "model")
     release = published(artifact, shelf)
-    assert (release.items, release.dim, release.previous, release.created_s) == (30, 8, None, 1000.0)
+    assert (release.items, release.dim, release.previous, release.created_s) == (
+        30,
+        8,
+        None,
+        1000.0,
+    )
     current = worker(shelf).current()
     assert current is not None
     assert current.version == release.version
     vectors, known = current.take(sorted(texts()))
     assert known.all()
-    np.testing.assert_array_equal(vectors, Embedder(artifact).embed([texts()[i] for i in sorted(texts())]))
+    np.testing.assert_array_equal(
+        vectors, Embedder(artifact).embed([texts()[i] for i in sorted(texts())])
+    )
 
 
 def test_embeddings_carry_the_hash_of_their_text(shelf: Shelf, tmp_path: Path) -> None:
@@ -95,12 +111,17 @@ def test_publishing_the_same_again_is_harmless(shelf: Shelf, tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("judged", "said"),
     [
-        (Judged({"ndcg@10": 0.2}, {"ndcg@10": 0.3}, GOOD.gate), "ndcg@10: expected at least 0.2700"),
+        (
+            Judged({"ndcg@10": 0.2}, {"ndcg@10": 0.3}, GOOD.gate),
+            "ndcg@10: expected at least 0.2700",
+        ),
         (Judged({"ndcg@10": float("nan")}, {}, GOOD.gate), "expected a finite figure"),
         (Judged({}, {}, Thresholds({"recall@10": 0.5})), "recall@10: not measured"),
     ],
 )
-def test_release_that_fails_the_gate_leaves_no_trace(shelf: Shelf, tmp_path: Path, judged: Judged, said: str) -> None:
+def test_release_that_fails_the_gate_leaves_no_trace(
+    shelf: Shelf, tmp_path: Path, judged: Judged, said: str
+) -> None:
     before = published(static_artifact(tmp_path / "one", seed=1), shelf)
     outcome = publish(static_artifact(tmp_path / "two", seed=2), texts(), judged, shelf, 2000.0)
     assert outcome.release is None
@@ -111,7 +132,9 @@ def test_release_that_fails_the_gate_leaves_no_trace(shelf: Shelf, tmp_path: Pat
 
 
 POISON = {
-    "NaN": lambda s: Stored(s.ids, np.where(np.arange(8) == 3, np.float32(np.nan), s.matrix), s.hashes),
+    "NaN": lambda s: Stored(
+        s.ids, np.where(np.arange(8) == 3, np.float32(np.nan), s.matrix), s.hashes
+    ),
     "dimension": lambda s: Stored(s.ids, s.matrix[:, :5], s.hashes),
     "missing": lambda s: Stored(s.ids[1:], s.matrix[1:], s.hashes[1:]),
     "collapsed": lambda s: Stored(s.ids, np.repeat(s.matrix[:1], len(s.ids), axis=0), s.hashes),
@@ -119,7 +142,9 @@ POISON = {
 
 
 @pytest.mark.parametrize("poison", POISON)
-def test_poisoned_vectors_never_leave_the_house(shelf: Shelf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, poison: str) -> None:
+def test_poisoned_vectors_never_leave_the_house(
+    shelf: Shelf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, poison: str
+) -> None:
     before = published(static_artifact(tmp_path / "one", seed=1), shelf)
     monkeypatch.setattr(module, "embed_catalogue", lambda *a: POISON[poison](embed_catalogue(*a)))
     outcome = publish(static_artifact(tmp_path / "two", seed=2), texts(), GOOD, shelf, 2000.0)
@@ -156,7 +181,11 @@ def test_release_record_cannot_point_outside_the_folder(tmp_path: Path) -> None:
 
 def test_progress_counts_every_item(tmp_path: Path) -> None:
     seen: list[tuple[int, int]] = []
-    embed_catalogue(static_artifact(tmp_path / "model"), texts(1_500), progress=lambda done, of: seen.append((done, of)))
+    embed_catalogue(
+        static_artifact(tmp_path / "model"),
+        texts(1_500),
+        progress=lambda done, of: seen.append((done, of)),
+    )
     assert seen == [(1_024, 1_500), (1_500, 1_500)]
 
 

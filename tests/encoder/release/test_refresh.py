@@ -1,4 +1,6 @@
-"""A refresh from raw events to a release that a worker accepts; cut off anywhere, it goes on there."""
+"""A refresh from raw events to a release that a worker accepts; cut off anywhere, it
+goes on there.
+"""
 
 from __future__ import annotations
 
@@ -54,7 +56,12 @@ def plan(teacher: Path) -> Plan:
 
 @pytest.fixture
 def quick_plan(teacher: Path) -> Plan:
-    return Plan(teacher=str(teacher), method="quick", quick={"dim": 8}, gate=Thresholds(drop={"ndcg@10": 1.0}))
+    return Plan(
+        teacher=str(teacher),
+        method="quick",
+        quick={"dim": 8},
+        gate=Thresholds(drop={"ndcg@10": 1.0}),
+    )
 
 
 def test_trained_release_reaches_a_worker(shelf: Shelf, plan: Plan, tmp_path: Path) -> None:
@@ -80,7 +87,9 @@ def test_trained_release_reaches_a_worker(shelf: Shelf, plan: Plan, tmp_path: Pa
     assert not (tmp_path / "work" / "run").exists()
 
 
-def test_second_refresh_is_compared_with_the_first(shelf: Shelf, quick_plan: Plan, tmp_path: Path) -> None:
+def test_second_refresh_is_compared_with_the_first(
+    shelf: Shelf, quick_plan: Plan, tmp_path: Path
+) -> None:
     first = refresh(source, quick_plan, shelf, tmp_path / "work", 1000.0).release
     assert first is not None
     other = msgspec.structs.replace(quick_plan, quick={"dim": 6})
@@ -90,7 +99,9 @@ def test_second_refresh_is_compared_with_the_first(shelf: Shelf, quick_plan: Pla
     assert second.baseline.keys() >= {"ndcg@10"}
 
 
-def test_refused_refresh_keeps_the_release_and_the_refused_encoder(shelf: Shelf, quick_plan: Plan, tmp_path: Path) -> None:
+def test_refused_refresh_keeps_the_release_and_the_refused_encoder(
+    shelf: Shelf, quick_plan: Plan, tmp_path: Path
+) -> None:
     first = refresh(source, quick_plan, shelf, tmp_path / "work", 1000.0).release
     strict = msgspec.structs.replace(quick_plan, gate=Thresholds(minimum={"ndcg@10": 0.99}))
     outcome = refresh(source, strict, shelf, tmp_path / "work", 2000.0)
@@ -112,7 +123,12 @@ def test_run_that_was_cut_off_goes_on_where_it_was(
     import encoder.compress
     import encoder.training.train
 
-    home = {"train": encoder.training.train, "compress": encoder.compress, "compare": module, "publish": module}[where]
+    home = {
+        "train": encoder.training.train,
+        "compress": encoder.compress,
+        "compare": module,
+        "publish": module,
+    }[where]
     called: list[str] = []
 
     def counted(name: str, inner: object) -> object:
@@ -130,12 +146,23 @@ def test_run_that_was_cut_off_goes_on_where_it_was(
         with pytest.raises(CutOff):
             refresh(source, plan, shelf, tmp_path / "work", 1000.0)
     assert in_force(shelf) is None
-    monkeypatch.setattr(encoder.training.train, "train", counted("train", encoder.training.train.train))
-    monkeypatch.setattr(encoder.compress, "compress", counted("compress", encoder.compress.compress))
-    outcome = refresh(lambda: pytest.fail("the corpus was read twice"), plan, shelf, tmp_path / "work", 2000.0)
+    monkeypatch.setattr(
+        encoder.training.train, "train", counted("train", encoder.training.train.train)
+    )
+    monkeypatch.setattr(
+        encoder.compress, "compress", counted("compress", encoder.compress.compress)
+    )
+    outcome = refresh(
+        lambda: pytest.fail("the corpus was read twice"), plan, shelf, tmp_path / "work", 2000.0
+    )
     assert outcome.release is not None
     assert in_force(shelf) == outcome.release
-    assert called == {"train": ["train", "compress"], "compress": ["compress"], "compare": [], "publish": []}[where]
+    assert (
+        called
+        == {"train": ["train", "compress"], "compress": ["compress"], "compare": [], "publish": []}[
+            where
+        ]
+    )
 
 
 @pytest.mark.parametrize("change", ["plan", "age", "damage"])
@@ -160,7 +187,9 @@ def test_run_that_does_not_fit_starts_anew(
     assert outcome.release.dim == (6 if change == "plan" else 8)
 
 
-def test_half_written_encoder_is_made_again(shelf: Shelf, quick_plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_half_written_encoder_is_made_again(
+    shelf: Shelf, quick_plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def dies(*args: object, **options: object) -> None:
         raise CutOff
 
@@ -185,10 +214,15 @@ def test_two_refreshes_at_once_are_refused(quick_plan: Plan, tmp_path: Path) -> 
     [
         ({"train": {"upates": 3}}, "train: expected .*found upates"),
         ({"train": {"updates": "many"}}, r"\$\.updates"),
-        ({"method": "quick", "quick": {"size": 3}}, "quick: expected dim, threads, tokens, found size"),
+        (
+            {"method": "quick", "quick": {"size": 3}},
+            "quick: expected dim, threads, tokens, found size",
+        ),
     ],
 )
-def test_plan_that_does_not_fit_is_named(plan: Plan, tmp_path: Path, change: dict[str, object], said: str) -> None:
+def test_plan_that_does_not_fit_is_named(
+    plan: Plan, tmp_path: Path, change: dict[str, object], said: str
+) -> None:
     bad = msgspec.structs.replace(plan, **change)
     with pytest.raises(PlanError, match=said):
         refresh(source, bad, Shelf({}, None, tmp_path), tmp_path / "work", 1.0)  # type: ignore[arg-type]
@@ -202,6 +236,8 @@ def test_teacher_that_is_not_there_is_named(plan: Plan, tmp_path: Path) -> None:
 
 def test_quick_reads_the_same_texts_as_the_catalogue(quick_plan: Plan, tmp_path: Path) -> None:
     corpus = corpus_of(source(), quick_plan)
-    artifact = module.make_encoder(corpus, quick_plan, tmp_path, tmp_path, lambda what, done, all_of: None)
+    artifact = module.make_encoder(
+        corpus, quick_plan, tmp_path, tmp_path, lambda what, done, all_of: None
+    )
     assert artifact.card.steps[0]["items"] == len(set(corpus.texts))
     assert np.isfinite(artifact.card.metrics["cosine"])

@@ -17,7 +17,9 @@ from tests.encoder.making import static_artifact
 from tests.encoder.release.test_publish import published, texts, worker
 
 
-def test_earlier_release_is_in_force_again_with_its_own_vectors(shelf: Shelf, tmp_path: Path) -> None:
+def test_earlier_release_is_in_force_again_with_its_own_vectors(
+    shelf: Shelf, tmp_path: Path
+) -> None:
     one, two = static_artifact(tmp_path / "one", seed=1), static_artifact(tmp_path / "two", seed=2)
     first, second = published(one, shelf, 1000.0), published(two, shelf, 2000.0)
     outcome = rollback(first.version, shelf, 3000.0)
@@ -31,7 +33,9 @@ def test_earlier_release_is_in_force_again_with_its_own_vectors(shelf: Shelf, tm
     current = worker(shelf).current()
     assert current is not None
     assert current.version == first.version
-    np.testing.assert_array_equal(current.take(["item-3"])[0], Embedder(one).embed([texts()["item-3"]]))
+    np.testing.assert_array_equal(
+        current.take(["item-3"])[0], Embedder(one).embed([texts()["item-3"]])
+    )
 
 
 def test_release_after_a_rollback_takes_over_again(shelf: Shelf, tmp_path: Path) -> None:
@@ -44,7 +48,9 @@ def test_release_after_a_rollback_takes_over_again(shelf: Shelf, tmp_path: Path)
     assert (current.version, third.previous) == (third.version, first.version)
 
 
-def test_rollback_to_a_release_with_lower_figures_is_let_through(shelf: Shelf, tmp_path: Path) -> None:
+def test_rollback_to_a_release_with_lower_figures_is_let_through(
+    shelf: Shelf, tmp_path: Path
+) -> None:
     low = Judged({"ndcg@10": 0.1}, {}, Thresholds(drop={"ndcg@10": 0.01}))
     first = publish(static_artifact(tmp_path / "one", seed=1), texts(), low, shelf, 1000.0).release
     assert first is not None
@@ -56,14 +62,18 @@ def test_rollback_to_a_release_with_lower_figures_is_let_through(shelf: Shelf, t
 
 
 def test_unknown_version_lists_the_known(shelf: Shelf, tmp_path: Path) -> None:
-    assert rollback("v9", shelf, 1.0).reasons == ["version: expected one of the releases on the topic (none), found 'v9'"]
+    assert rollback("v9", shelf, 1.0).reasons == [
+        "version: expected one of the releases on the topic (none), found 'v9'"
+    ]
     first = published(static_artifact(tmp_path / "one"), shelf)
     assert first.version in rollback("v9", shelf, 1.0).reasons[0]
 
 
 def test_release_in_force_is_not_rolled_back_to(shelf: Shelf, tmp_path: Path) -> None:
     first = published(static_artifact(tmp_path / "one"), shelf)
-    assert rollback(first.version, shelf, 2000.0).reasons == [f"version: {first.version} is in force already"]
+    assert rollback(first.version, shelf, 2000.0).reasons == [
+        f"version: {first.version} is in force already"
+    ]
 
 
 def test_missing_folder_changes_nothing(shelf: Shelf, tmp_path: Path) -> None:

@@ -24,10 +24,23 @@ def test_json_result_is_one_line_on_stdout(capsys: pytest.CaptureFixture[str]) -
 
 def test_table_shows_every_field(capsys: pytest.CaptureFixture[str]) -> None:
     with Terminal(as_json=False) as terminal:
-        terminal.steps([{"step": "quantize", "bytes_before": 2_000, "bytes_after": 500, "seconds": 1.5}])
-        terminal.result({"metrics": {"ndcg@10": 0.25, "bytes": 1234.0}, "published": True, "items": 1_700})
+        terminal.steps(
+            [{"step": "quantize", "bytes_before": 2_000, "bytes_after": 500, "seconds": 1.5}]
+        )
+        terminal.result(
+            {"metrics": {"ndcg@10": 0.25, "bytes": 1234.0}, "published": True, "items": 1_700}
+        )
     out = capsys.readouterr().out
-    for said in ("quantize", "2,000", "500", "1.5000", "ndcg@10 0.2500", "bytes 1,234", "True", "1,700"):
+    for said in (
+        "quantize",
+        "2,000",
+        "500",
+        "1.5000",
+        "ndcg@10 0.2500",
+        "bytes 1,234",
+        "True",
+        "1,700",
+    ):
         assert said in out
 
 

@@ -13,7 +13,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from encoder.serving.artifact import Artifact, ArtifactConfig, ArtifactError, Card, link_files, load, with_card, writing
+from encoder.serving.artifact import (
+    Artifact,
+    ArtifactConfig,
+    ArtifactError,
+    Card,
+    link_files,
+    load,
+    with_card,
+    writing,
+)
 from tests.encoder.making import static_artifact, tokenizer_of
 
 
@@ -71,7 +80,10 @@ def test_unknown_format_is_refused(tmp_path: Path) -> None:
 
 def test_failure_while_writing_leaves_what_was_there(tmp_path: Path) -> None:
     before = static_artifact(tmp_path / "a")
-    with pytest.raises(RuntimeError, match="disk full"), writing(tmp_path / "a", before.config, Card()) as folder:
+    with (
+        pytest.raises(RuntimeError, match="disk full"),
+        writing(tmp_path / "a", before.config, Card()) as folder,
+    ):
         np.save(folder / "table.npy", np.zeros((1, 1)))
         raise RuntimeError("disk full")
     assert load(tmp_path / "a") == before
@@ -122,7 +134,9 @@ with writing(out, ArtifactConfig("static", 4), Card()) as folder:
 
 def test_process_killed_while_writing_leaves_the_old_artifact(tmp_path: Path) -> None:
     before: Artifact = static_artifact(tmp_path / "a")
-    with subprocess.Popen([sys.executable, "-c", KILLED, str(tmp_path / "a")], stdout=subprocess.PIPE, cwd=os.getcwd()) as process:
+    with subprocess.Popen(
+        [sys.executable, "-c", KILLED, str(tmp_path / "a")], stdout=subprocess.PIPE, cwd=os.getcwd()
+    ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"half\n"
         process.send_signal(signal.SIGKILL)

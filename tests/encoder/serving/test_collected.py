@@ -73,7 +73,9 @@ def test_sound_vector_mends_the_items_fault() -> None:
 
 def test_second_dimension_is_a_fault() -> None:
     collected = filled()
-    assert "expected dimension 8, found 5" in str(collected.add("item-7", encode_vector(unit_rows(1, dim=5)[0])))
+    assert "expected dimension 8, found 5" in str(
+        collected.add("item-7", encode_vector(unit_rows(1, dim=5)[0]))
+    )
     assert collected.faults(5)[0] == "vectors: expected dimension 5, found 8"
 
 
@@ -83,7 +85,9 @@ def test_removed_item_is_unknown_and_can_come_back() -> None:
     collected.remove("nobody")
     assert not collected.snapshot("v1").take(["item-1"])[1].any()
     collected.add("item-1", encode_vector(unit_rows(1, seed=9)[0]))
-    np.testing.assert_array_equal(collected.snapshot("v1").take(["item-1"])[0], unit_rows(1, seed=9))
+    np.testing.assert_array_equal(
+        collected.snapshot("v1").take(["item-1"])[0], unit_rows(1, seed=9)
+    )
 
 
 def test_stored_vectors_fill_gaps_only() -> None:

@@ -32,7 +32,9 @@ def test_one_value_that_is_not_finite_is_found(value: float) -> None:
 
 
 def test_wrong_dimension_is_found() -> None:
-    assert vector_reasons(IDS, unit_rows(30, dim=7), 8, IDS) == ["vectors: expected shape (30, 8), found (30, 7)"]
+    assert vector_reasons(IDS, unit_rows(30, dim=7), 8, IDS) == [
+        "vectors: expected shape (30, 8), found (30, 7)"
+    ]
 
 
 def test_missing_foreign_and_double_items_are_found() -> None:
@@ -64,13 +66,17 @@ def test_collapsed_vectors_are_found_unless_the_items_are_few() -> None:
 
 
 def test_empty_release_is_refused() -> None:
-    assert "items: expected at least one, found none" in vector_reasons([], np.zeros((0, 8), np.float32), 8, [])
+    assert "items: expected at least one, found none" in vector_reasons(
+        [], np.zeros((0, 8), np.float32), 8, []
+    )
 
 
 def test_floor_is_inclusive() -> None:
     gate = Thresholds(minimum={"recall@10": 0.8})
     assert metric_reasons({"recall@10": 0.8}, {}, gate) == []
-    assert metric_reasons({"recall@10": 0.79}, {}, gate) == ["recall@10: expected at least 0.8000, found 0.7900"]
+    assert metric_reasons({"recall@10": 0.79}, {}, gate) == [
+        "recall@10: expected at least 0.8000, found 0.7900"
+    ]
 
 
 def test_loss_against_the_release_in_force_is_bounded() -> None:
@@ -78,7 +84,9 @@ def test_loss_against_the_release_in_force_is_bounded() -> None:
     gate = Thresholds(drop={"ndcg@10": 0.1})
     assert metric_reasons({"ndcg@10": 0.2701}, {"ndcg@10": 0.30}, gate) == []
     (reason,) = metric_reasons({"ndcg@10": 0.26}, {"ndcg@10": 0.30}, gate)
-    assert reason == "ndcg@10: expected at least 0.2700 (0.3000 of the release in force less 10%), found 0.2600"
+    assert reason == (
+        "ndcg@10: expected at least 0.2700 (0.3000 of the release in force less 10%), found 0.2600"
+    )
 
 
 def test_first_release_has_nothing_to_lose() -> None:
@@ -94,7 +102,9 @@ def test_metric_that_was_not_measured_is_a_failure() -> None:
 
 
 def test_figure_that_is_not_a_number_is_a_failure_without_any_threshold() -> None:
-    assert metric_reasons({"a": float("nan")}, {}, Thresholds()) == ["a: expected a finite figure, found nan"]
+    assert metric_reasons({"a": float("nan")}, {}, Thresholds()) == [
+        "a: expected a finite figure, found nan"
+    ]
 
 
 def test_figure_that_is_not_a_number_never_passes_a_threshold() -> None:

@@ -1,4 +1,6 @@
-"""Embeddings beside their encoder: they come back as they were, and three files that do not fit are refused."""
+"""Embeddings beside their encoder: they come back as they were, and three files that do not fit are
+refused.
+"""
 
 from __future__ import annotations
 

@@ -37,10 +37,15 @@ def test_worker_and_batch_share_one_function() -> None:
 
 def test_absent_fields_leave_no_punctuation() -> None:
     assert item_text({"item_id": "1", "brand": "Acme", "tags": [], "text": None}) == "Acme."
-    assert item_text({"item_id": "1", "title": "  Mug\n\tblue ", "tags": ["", "x"]}) == "Mug blue. x."
+    assert (
+        item_text({"item_id": "1", "title": "  Mug\n\tblue ", "tags": ["", "x"]}) == "Mug blue. x."
+    )
 
 
-@pytest.mark.parametrize(("price", "said"), [(12.49, "12"), (1234, "1200"), (0.996, "1"), (3.21, "3.2"), (0, "0"), (1e6, "1000000")])
+@pytest.mark.parametrize(
+    ("price", "said"),
+    [(12.49, "12"), (1234, "1200"), (0.996, "1"), (3.21, "3.2"), (0, "0"), (1e6, "1000000")],
+)
 def test_price_keeps_two_digits(price: float, said: str) -> None:
     assert item_text({"item_id": "1", "price": price}) == f"price {said}."
 

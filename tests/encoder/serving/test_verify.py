@@ -1,4 +1,6 @@
-"""What a worker believes: only a whole, sound and newer release takes the place of the one in force."""
+"""What a worker believes: only a whole, sound and newer release takes the place of the one in
+force.
+"""
 
 from __future__ import annotations
 
@@ -16,9 +18,14 @@ from tests.encoder.making import embedding, release, unit_rows
 IDS = ("a", "b", "c")
 
 
-def send(assembly: ReleaseAssembly, version: str, seed: int = 2, ids: tuple[str, ...] = IDS) -> list[Decision]:
+def send(
+    assembly: ReleaseAssembly, version: str, seed: int = 2, ids: tuple[str, ...] = IDS
+) -> list[Decision]:
     """The vectors of a version; the decisions they brought about."""
-    found = [assembly.add_embedding(embedding(i, version, row)) for i, row in zip(ids, unit_rows(len(ids), seed=seed), strict=True)]
+    found = [
+        assembly.add_embedding(embedding(i, version, row))
+        for i, row in zip(ids, unit_rows(len(ids), seed=seed), strict=True)
+    ]
     return [decision for decision in found if decision is not None]
 
 
@@ -50,7 +57,9 @@ def test_release_is_accepted_when_its_vectors_are_in() -> None:
 
 def test_record_before_its_vectors_waits_and_says_for_what() -> None:
     assembly = ReleaseAssembly()
-    assert assembly.add_release(release()) == Decision("waiting", "v1", "expected 3 vectors, found 0 so far")
+    assert assembly.add_release(release()) == Decision(
+        "waiting", "v1", "expected 3 vectors, found 0 so far"
+    )
     decisions = send(assembly, "v1")
     assert [d.state for d in decisions] == ["waiting", "waiting", "accepted"]
     assert version_of(assembly) == "v1"
@@ -77,7 +86,8 @@ def test_swap_happens_in_one_step() -> None:
     assembly.add_embedding(embedding("c", "v2", unit_rows(1)[0]))
     assert version_of(assembly) == "v2"
     assert before is not None
-    np.testing.assert_array_equal(before.take(IDS)[0], unit_rows(3))  # a reader that still holds it is not disturbed
+    # a reader that still holds it is not disturbed
+    np.testing.assert_array_equal(before.take(IDS)[0], unit_rows(3))
 
 
 def test_partial_release_never_takes_over() -> None:
@@ -99,7 +109,9 @@ def test_partial_release_never_takes_over() -> None:
     ],
 )
 @pytest.mark.parametrize("record_first", [True, False])
-def test_one_unsound_vector_spoils_a_release(vector: np.ndarray, said: str, record_first: bool) -> None:
+def test_one_unsound_vector_spoils_a_release(
+    vector: np.ndarray, said: str, record_first: bool
+) -> None:
     assembly = in_force()
     record = release("v2", created_s=2000)
     if record_first:
@@ -135,12 +147,20 @@ def test_all_vectors_of_another_dimension_than_promised_are_refused() -> None:
         ({"artifact": ""}, "artifact: expected the name of a folder"),
         ({"artifact": ".hidden"}, "artifact: expected the name of a folder"),
         ({"metrics": {"ndcg@10": float("nan")}}, "ndcg@10: expected a finite figure"),
-        ({"metrics": {"ndcg@10": 0.2}, "baseline": {"ndcg@10": 0.3}}, "ndcg@10: expected at least 0.2700"),
-        ({"metrics": {"ndcg@10": 0.2}, "gate": Thresholds({"ndcg@10": 0.25})}, "ndcg@10: expected at least 0.2500"),
+        (
+            {"metrics": {"ndcg@10": 0.2}, "baseline": {"ndcg@10": 0.3}},
+            "ndcg@10: expected at least 0.2700",
+        ),
+        (
+            {"metrics": {"ndcg@10": 0.2}, "gate": Thresholds({"ndcg@10": 0.25})},
+            "ndcg@10: expected at least 0.2500",
+        ),
         ({"metrics": {}, "baseline": {"ndcg@10": 0.3}}, "not measured"),
     ],
 )
-def test_unsound_record_is_refused_and_the_release_before_stays(changes: dict[str, object], said: str) -> None:
+def test_unsound_record_is_refused_and_the_release_before_stays(
+    changes: dict[str, object], said: str
+) -> None:
     assembly = in_force()
     send(assembly, "v2", seed=5)
     decision = assembly.add_release(release("v2", created_s=2000, **changes))  # type: ignore[arg-type]
@@ -157,7 +177,10 @@ def test_folder_of_another_hash_is_refused() -> None:
     assert decision.state == "refused"
     assert decision.reason.startswith("sha256: the record says aaaaaaaaaaaa...")
     assert version_of(assembly) == "v1"
-    assert assembly.add_release(release("v2", created_s=2000), found_sha256="a" * 64).state == "accepted"
+    assert (
+        assembly.add_release(release("v2", created_s=2000), found_sha256="a" * 64).state
+        == "accepted"
+    )
 
 
 def test_rollback_may_be_worse_but_not_unsound() -> None:
@@ -176,15 +199,23 @@ def test_rollback_brings_the_older_release_back() -> None:
     decision = assembly.add_release(release("v1", created_s=3000, status=ROLLBACK, previous="v2"))
     assert decision.state == "accepted"
     assert version_of(assembly) == "v1"
-    assert assembly.current_release() == release("v1", created_s=3000, status=ROLLBACK, previous="v2")
+    assert assembly.current_release() == release(
+        "v1", created_s=3000, status=ROLLBACK, previous="v2"
+    )
 
 
 def test_whole_history_read_vectors_first_ends_in_the_last_release() -> None:
-    """At start a worker may read all of item-embeddings before the first record of encoder-releases."""
+    """At start a worker may read all of item-embeddings before the first record of
+    encoder-releases.
+    """
     assembly = ReleaseAssembly()
     for version, seed in (("v1", 2), ("v2", 5), ("v1", 2)):
         send(assembly, version, seed)
-    for record in (release("v1", created_s=1000), release("v2", created_s=2000), release("v1", created_s=3000, status=ROLLBACK)):
+    for record in (
+        release("v1", created_s=1000),
+        release("v2", created_s=2000),
+        release("v1", created_s=3000, status=ROLLBACK),
+    ):
         assembly.add_release(record)
     assert version_of(assembly) == "v1"
 
@@ -192,7 +223,9 @@ def test_whole_history_read_vectors_first_ends_in_the_last_release() -> None:
 def test_older_record_changes_nothing() -> None:
     assembly = in_force("v2")
     send(assembly, "v1", seed=5)
-    assert assembly.add_release(release("v1", created_s=500)) == Decision("stale", "v1", "older than v2")
+    assert assembly.add_release(release("v1", created_s=500)) == Decision(
+        "stale", "v1", "older than v2"
+    )
     assert version_of(assembly) == "v2"
 
 
@@ -265,13 +298,19 @@ def test_every_release_is_listed_with_its_fate() -> None:
 
 
 STEPS = st.lists(
-    st.tuples(st.sampled_from(["vector", "poison", "record", "bad record"]), st.sampled_from(["v1", "v2"]), st.sampled_from(IDS)),
+    st.tuples(
+        st.sampled_from(["vector", "poison", "record", "bad record"]),
+        st.sampled_from(["v1", "v2"]),
+        st.sampled_from(IDS),
+    ),
     max_size=40,
 )
 
 
 @given(STEPS)
-def test_no_order_of_records_puts_an_unsound_vector_in_force(steps: list[tuple[str, str, str]]) -> None:
+def test_no_order_of_records_puts_an_unsound_vector_in_force(
+    steps: list[tuple[str, str, str]],
+) -> None:
     assembly = ReleaseAssembly()
     times = {"v1": 1000.0, "v2": 2000.0}
     for kind, version, item in steps:
@@ -279,7 +318,9 @@ def test_no_order_of_records_puts_an_unsound_vector_in_force(steps: list[tuple[s
             vector = unit_rows(1)[0] if kind == "vector" else np.full(8, np.nan, np.float32)
             assembly.add_embedding(embedding(item, version, vector))
         else:
-            assembly.add_release(release(version, items=3 if kind == "record" else 0, created_s=times[version]))
+            assembly.add_release(
+                release(version, items=3 if kind == "record" else 0, created_s=times[version])
+            )
         current = assembly.current()
         if current is not None:
             assert set(current.rows) == set(IDS)

@@ -1,4 +1,6 @@
-"""Records of embeddings and releases: bytes in, bytes out, and clear words about what cannot be read."""
+"""Records of embeddings and releases: bytes in, bytes out, and clear words about what cannot be
+read.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,9 @@ from encoder.serving.wire import (
 )
 from tests.encoder.making import release
 
-FLOATS = st.lists(st.floats(width=32, allow_nan=False, allow_infinity=False), min_size=1, max_size=40)
+FLOATS = st.lists(
+    st.floats(width=32, allow_nan=False, allow_infinity=False), min_size=1, max_size=40
+)
 
 
 @given(FLOATS)
@@ -34,7 +38,9 @@ def test_vector_comes_back_to_the_last_bit(values: list[float]) -> None:
 
 def test_vector_is_little_endian_float32() -> None:
     """1.0 is 00 00 80 3f and -2.0 is 00 00 00 c0 in little-endian IEEE 754."""
-    assert base64.b64decode(encode_vector(np.array([1.0, -2.0], np.float32))) == bytes.fromhex("0000803f000000c0")
+    assert base64.b64decode(encode_vector(np.array([1.0, -2.0], np.float32))) == bytes.fromhex(
+        "0000803f000000c0"
+    )
 
 
 @pytest.mark.parametrize(
@@ -44,7 +50,10 @@ def test_vector_is_little_endian_float32() -> None:
         ("", "found 0 bytes"),
         (base64.b64encode(b"abc").decode(), "found 3 bytes"),
         (base64.b64encode(struct.pack("<2f", 1.0, float("nan"))).decode(), "found 1 that are NaN"),
-        (base64.b64encode(struct.pack("<2f", float("inf"), float("nan"))).decode(), "found 2 that are NaN"),
+        (
+            base64.b64encode(struct.pack("<2f", float("inf"), float("nan"))).decode(),
+            "found 2 that are NaN",
+        ),
     ],
 )
 def test_unsound_vector_is_named(text: str, said: str) -> None:
@@ -60,16 +69,24 @@ def test_wrong_dimension_is_named() -> None:
 def test_records_come_back_equal() -> None:
     embedding = ItemEmbedding("item", "v1", encode_vector(np.ones(2, np.float32)), "00ff")
     assert decode_embedding(encode_record(embedding)) == embedding
-    record = release(baseline={"ndcg@10": 0.2}, gate=Thresholds({"a": 0.1}, {"b": 0.2}), previous="v0")
+    record = release(
+        baseline={"ndcg@10": 0.2}, gate=Thresholds({"a": 0.1}, {"b": 0.2}), previous="v0"
+    )
     assert decode_release(encode_record(record)) == record
 
 
 def test_record_of_an_older_writer_gets_the_defaults() -> None:
-    value = b'{"version":"v1","dim":8,"items":3,"artifact":"v1","sha256":"aa","created_s":1.5,"metrics":{},"new":1}'
+    value = (
+        b'{"version":"v1","dim":8,"items":3,"artifact":"v1",'
+        b'"sha256":"aa","created_s":1.5,"metrics":{},"new":1}'
+    )
     assert decode_release(value) == Release("v1", 8, 3, "v1", "aa", 1.5, {})
 
 
-@pytest.mark.parametrize("value", [b"", b"\xff", b"[]", b'{"version":1}', b'{"item_id":"a","version":"v","vector":[1.0]}'])
+@pytest.mark.parametrize(
+    "value",
+    [b"", b"\xff", b"[]", b'{"version":1}', b'{"item_id":"a","version":"v","vector":[1.0]}'],
+)
 def test_broken_record_is_a_wire_error(value: bytes) -> None:
     with pytest.raises(WireError, match="expected a JSON ItemEmbedding"):
         decode_embedding(value)

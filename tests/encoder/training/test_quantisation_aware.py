@@ -30,7 +30,8 @@ def test_vectors_have_sixteen_values_in_a_block_and_the_largest_stays() -> None:
     assert all(len(torch.unique(block)) <= 16 for block in served)
     torch.testing.assert_close(served.abs().max(1).values, blocks.abs().max(1).values)
     steps = blocks.abs().max(1, keepdim=True).values / 8
-    assert ((served - blocks).abs() <= steps * 1.001).all()  # of a number as large as the largest, with the other sign; of most half of it
+    # of a number as large as the largest, with the other sign; of most half of it
+    assert ((served - blocks).abs() <= steps * 1.001).all()
 
 
 def test_what_was_rounded_is_stored_as_it_is() -> None:
@@ -68,5 +69,8 @@ def test_zero_bits_leave_a_student_alone() -> None:
 
 @pytest.mark.parametrize(("width", "bits"), [(WIDTH, 8), (48, 4)])
 def test_other_bits_and_widths_are_refused(width: int, bits: int) -> None:
-    with pytest.raises(ValueError, match="expected token_bits among"), rounded(student(width), bits):
+    with (
+        pytest.raises(ValueError, match="expected token_bits among"),
+        rounded(student(width), bits),
+    ):
         pass

@@ -18,7 +18,9 @@ from streams.kafka.embedded_broker import ENVIRONMENT
 def test_the_printed_address_answers_and_sigterm_ends_it_with_0() -> None:
     env = {**os.environ, "KAFKA_BOOTSTRAP_SERVERS": "elsewhere:9092"}
     command = [sys.executable, "-m", "streams", "broker", "--json"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env)
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env
+    )
     assert process.stdout is not None
     assert process.stderr is not None
     try:

@@ -22,7 +22,9 @@ def local(environ: dict[str, str]) -> dict[str, Finding]:
 
 
 def test_a_sound_configuration_is_good_and_secrets_stay_unsaid(tmp_path: Path) -> None:
-    found = local({"SLATESTREAM_DATA_DIR": str(tmp_path / "new"), "SLATESTREAM_HTTP_TOKEN": "sesame"})
+    found = local(
+        {"SLATESTREAM_DATA_DIR": str(tmp_path / "new"), "SLATESTREAM_HTTP_TOKEN": "sesame"}
+    )
     assert {finding.status for finding in found.values()} == {GOOD}
     assert "SLATESTREAM_HTTP_TOKEN=(secret)" in found["settings"].found
     assert "sesame" not in str(found)
@@ -50,7 +52,9 @@ def test_a_data_directory_under_a_file_cannot_be_written(tmp_path: Path) -> None
     assert (found.status, "cannot be written" in found.found) == (BAD, True)
 
 
-def test_without_a_broker_the_rest_is_said_not_to_be_seen(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_a_broker_the_rest_is_said_not_to_be_seen(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr("streams.kafka.client.connect.__defaults__", (0.3,))
     assert cli.main(["doctor", "--json"], {"KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1"}) == 1
     found = {line["check"]: line for line in map(json.loads, capsys.readouterr().out.splitlines())}
@@ -75,19 +79,41 @@ def test_topics_partitions_group_and_releases_are_judged_on_a_broker(
 
     def statuses() -> dict[str, str]:
         cli.main(["doctor", "--json"], env)
-        return {each["check"]: each["status"] for each in map(json.loads, capsys.readouterr().out.splitlines())}
+        return {
+            each["check"]: each["status"]
+            for each in map(json.loads, capsys.readouterr().out.splitlines())
+        }
 
     before = statuses()
-    assert (before["broker"], before["topics"], before["partitions"], before["releases"]) == (GOOD, BAD, BAD, CARE)
+    assert (before["broker"], before["topics"], before["partitions"], before["releases"]) == (
+        GOOD,
+        BAD,
+        BAD,
+        CARE,
+    )
     assert cli.main(["topics", "create"], env) == 0
     capsys.readouterr()
     after = statuses()
-    assert (after["topics"], after["partitions"], after["group"], after["releases"]) == (GOOD, GOOD, CARE, GOOD)
-    release = {"version": "v", "dim": 4, "items": 1, "artifact": "v", "sha256": "0", "created_s": 1.0, "metrics": {}}
+    assert (after["topics"], after["partitions"], after["group"], after["releases"]) == (
+        GOOD,
+        GOOD,
+        CARE,
+        GOOD,
+    )
+    release = {
+        "version": "v",
+        "dim": 4,
+        "items": 1,
+        "artifact": "v",
+        "sha256": "0",
+        "created_s": 1.0,
+        "metrics": {},
+    }
     sender = EventSender({"bootstrap.servers": local_broker})
     sender.send(f"{prefix}encoder-releases", b"v", json.dumps(release).encode())
     sender.flush()
-    assert statuses()["releases"] == CARE  # published, but its artifact is not in the releases directory
+    # published, but its artifact is not in the releases directory
+    assert statuses()["releases"] == CARE
 
 
 @pytest.mark.local
@@ -95,8 +121,16 @@ def test_unequal_partitions_are_bad_even_where_that_many_were_asked_for(local_br
     prefix = f"{uuid.uuid4().hex}."
     admin = AdminClient({"bootstrap.servers": local_broker})
     counts = {f"{prefix}impressions": 2, f"{prefix}clicks": 3, f"{prefix}slate-requests": 2}
-    for future in admin.create_topics([NewTopic(name, count, 1) for name, count in counts.items()]).values():
+    for future in admin.create_topics(
+        [NewTopic(name, count, 1) for name, count in counts.items()]
+    ).values():
         future.result(10)
-    settings = load_settings({"KAFKA_BOOTSTRAP_SERVERS": local_broker, "SLATESTREAM_TOPIC_PREFIX": prefix})
+    settings = load_settings(
+        {"KAFKA_BOOTSTRAP_SERVERS": local_broker, "SLATESTREAM_TOPIC_PREFIX": prefix}
+    )
     (found,) = doctor.check_partitions(settings, admin)
-    assert (found.status, f"{prefix}clicks 3" in found.found, found.remedy[:14]) == (BAD, True, "add partitions")
+    assert (found.status, f"{prefix}clicks 3" in found.found, found.remedy[:14]) == (
+        BAD,
+        True,
+        "add partitions",
+    )

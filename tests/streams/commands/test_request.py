@@ -35,14 +35,26 @@ def answer_one(env: dict[str, str]) -> None:
     sender = EventSender(client)
     for slate_id in ("another", wanted.request_id):
         items = [SlateItem("i1", 0, 0.25, 0.5, {"mean": 0.2, "ucb": 0.05})]
-        slate = Slate(slate_id, slate_id, wanted.user_id, wanted.segment or "default", "p", "v", None, items, 1.0)
+        slate = Slate(
+            slate_id,
+            slate_id,
+            wanted.user_id,
+            wanted.segment or "default",
+            "p",
+            "v",
+            None,
+            items,
+            1.0,
+        )
         sender.send(prefix + "slates", wanted.user_id.encode(), encode(slate))
     sender.flush()
 
 
 @pytest.mark.local
 @pytest.mark.parametrize("as_json", [True, False])
-def test_the_answer_with_the_request_s_id_is_printed(env: dict[str, str], as_json: bool, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_answer_with_the_request_s_id_is_printed(
+    env: dict[str, str], as_json: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
     worker = threading.Thread(target=answer_one, args=(env,))
     worker.start()
     flags = ["--json"] if as_json else []
@@ -51,7 +63,11 @@ def test_the_answer_with_the_request_s_id_is_printed(env: dict[str, str], as_jso
     out = capsys.readouterr().out
     if as_json:
         slate = json.loads(out)
-        assert (slate["user_id"], slate["segment"], slate["items"][0]["item_id"]) == ("u9", "seg", "i1")
+        assert (slate["user_id"], slate["segment"], slate["items"][0]["item_id"]) == (
+            "u9",
+            "seg",
+            "i1",
+        )
         assert slate["slate_id"] == slate["request_id"] != "another"
     else:
         assert "segment seg, policy p (v), encoder none" in out
@@ -59,6 +75,8 @@ def test_the_answer_with_the_request_s_id_is_printed(env: dict[str, str], as_jso
 
 
 @pytest.mark.local
-def test_no_answer_in_time_is_a_failure_that_asks_for_a_worker(env: dict[str, str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_answer_in_time_is_a_failure_that_asks_for_a_worker(
+    env: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
     assert cli.main(["request", "--user", "u", "--timeout", "0.5"], env) == 1
     assert "within 0.5 s, found none; is a worker running" in capsys.readouterr().err

@@ -1,4 +1,6 @@
-"""`stats export`: JSON lines on stdout, nothing else there; what a worker counted is tested with the docs' walkthrough."""
+"""`stats export`: JSON lines on stdout, nothing else there; what a worker counted is tested with
+the docs' walkthrough.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,9 @@ from streams.serving import counts_view as view
 
 
 @pytest.mark.local
-def test_before_the_first_worker_there_are_no_counts_and_that_is_no_failure(local_broker: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_before_the_first_worker_there_are_no_counts_and_that_is_no_failure(
+    local_broker: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     env = {"KAFKA_BOOTSTRAP_SERVERS": local_broker, "SLATESTREAM_GROUP": uuid.uuid4().hex}
     assert cli.main(["stats", "export"], env) == 0
     shown = capsys.readouterr()
@@ -25,7 +29,14 @@ def test_before_the_first_worker_there_are_no_counts_and_that_is_no_failure(loca
 def test_each_row_is_a_line_and_the_segment_is_handed_on(
     local_broker: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    row = {"segment": "s", "item_id": "i", "impressions": 3, "clicks": 1, "conversions": 0, "value": 1.0}
+    row = {
+        "segment": "s",
+        "item_id": "i",
+        "impressions": 3,
+        "clicks": 1,
+        "conversions": 0,
+        "value": 1.0,
+    }
     asked: list[str | None] = []
 
     def read_counts(settings: object, segment: str | None = None) -> Iterator[dict[str, object]]:
@@ -33,6 +44,12 @@ def test_each_row_is_a_line_and_the_segment_is_handed_on(
         yield row
 
     monkeypatch.setattr(view, "read_counts", read_counts)
-    assert cli.main(["stats", "export", "--segment", "s", "--json"], {"KAFKA_BOOTSTRAP_SERVERS": local_broker}) == 0
+    assert (
+        cli.main(
+            ["stats", "export", "--segment", "s", "--json"],
+            {"KAFKA_BOOTSTRAP_SERVERS": local_broker},
+        )
+        == 0
+    )
     assert [json.loads(line) for line in capsys.readouterr().out.splitlines()] == [row]
     assert asked == ["s"]

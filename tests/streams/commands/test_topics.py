@@ -23,7 +23,9 @@ def environ(bootstrap: str, **more: str) -> dict[str, str]:
     }
 
 
-def test_check_fails_until_create_has_run(local_broker: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_check_fails_until_create_has_run(
+    local_broker: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     env = environ(local_broker)
     assert cli.main(["topics", "check", "--json"], env) == 1
     before = json.loads(capsys.readouterr().out)
@@ -36,7 +38,9 @@ def test_check_fails_until_create_has_run(local_broker: str, capsys: pytest.Capt
     assert capsys.readouterr().out == "all topics are as declared, 2 partitions\n"
 
 
-def test_a_topic_with_other_partitions_is_reported_and_left_alone(local_broker: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_topic_with_other_partitions_is_reported_and_left_alone(
+    local_broker: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     env = environ(local_broker)
     name = env["SLATESTREAM_TOPIC_PREFIX"] + "clicks"
     admin = AdminClient({"bootstrap.servers": local_broker})

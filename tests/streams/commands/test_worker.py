@@ -22,11 +22,15 @@ FAUST = [sys.executable, "-m", "faust", "-A", "streams.app", "worker"]
         (["--help"], ["--help"]),
     ],
 )
-def test_arguments_go_to_faust_with_a_log_level_unless_one_is_chosen(arguments: list[str], expected: list[str]) -> None:
+def test_arguments_go_to_faust_with_a_log_level_unless_one_is_chosen(
+    arguments: list[str], expected: list[str]
+) -> None:
     assert command_line(arguments) == [*FAUST, *expected]
 
 
-def test_the_process_is_replaced_so_that_signals_reach_the_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_process_is_replaced_so_that_signals_reach_the_worker(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     class Replaced(Exception):
         pass
 

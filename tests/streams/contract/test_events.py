@@ -1,4 +1,6 @@
-"""The decoder at the boundary: what the contract allows comes through, all else is `EventError` with field, expected and found."""
+"""The decoder at the boundary: what the contract allows comes through, all else is `EventError`
+with field, expected and found.
+"""
 
 from __future__ import annotations
 
@@ -46,40 +48,114 @@ name = st.text(st.characters(codec="utf-8"), min_size=1, max_size=MAX_ID_LENGTH)
 quoted = st.text(st.characters(codec="utf-8"))
 finite = st.floats(allow_nan=False, allow_infinity=False)
 time = st.floats(0, LAST_SECOND) | st.datetimes(timezones=st.just(datetime.UTC))
-context = st.none() | st.dictionaries(st.text(max_size=5), name | finite | st.booleans(), max_size=3)
+context = st.none() | st.dictionaries(
+    st.text(max_size=5), name | finite | st.booleans(), max_size=3
+)
 EVENTS = st.one_of(
     st.builds(
-        Item, name, *[st.none() | name] * 4, st.none() | finite, st.none() | st.lists(name), st.none() | st.lists(finite), st.booleans()
+        Item,
+        name,
+        *[st.none() | name] * 4,
+        st.none() | finite,
+        st.none() | st.lists(name),
+        st.none() | st.lists(finite),
+        st.booleans(),
     ),
-    st.builds(Impression, name, name, name, st.integers(0, 10**6), time, st.none() | name, context, st.none() | st.floats(1e-9, 1)),
-    st.builds(Click, name, name, name, time, st.sampled_from(["click", "conversion"]), st.floats(-1e15, 1e15)),
-    st.builds(SlateRequest, name, name, time, st.integers(1, 100), st.none() | name, context, *[st.none() | st.lists(name)] * 2),
     st.builds(
-        Slate, name, st.none() | name, st.none() | name, name, name, name, st.none() | name,
-        st.lists(st.builds(SlateItem, name, st.integers(0, 99), finite, finite, st.dictionaries(name, finite, max_size=3)), max_size=3),
+        Impression,
+        name,
+        name,
+        name,
+        st.integers(0, 10**6),
+        time,
+        st.none() | name,
+        context,
+        st.none() | st.floats(1e-9, 1),
+    ),
+    st.builds(
+        Click,
+        name,
+        name,
+        name,
+        time,
+        st.sampled_from(["click", "conversion"]),
+        st.floats(-1e15, 1e15),
+    ),
+    st.builds(
+        SlateRequest,
+        name,
+        name,
+        time,
+        st.integers(1, 100),
+        st.none() | name,
+        context,
+        *[st.none() | st.lists(name)] * 2,
+    ),
+    st.builds(
+        Slate,
+        name,
+        st.none() | name,
+        st.none() | name,
+        name,
+        name,
+        name,
+        st.none() | name,
+        st.lists(
+            st.builds(
+                SlateItem,
+                name,
+                st.integers(0, 99),
+                finite,
+                finite,
+                st.dictionaries(name, finite, max_size=3),
+            ),
+            max_size=3,
+        ),
         finite,
     ),
-    st.builds(DeadLetter, name, st.integers(0, 99), st.integers(0, 2**63 - 1), name, st.none() | name, quoted, finite),
-)  # fmt: skip
+    st.builds(
+        DeadLetter,
+        name,
+        st.integers(0, 99),
+        st.integers(0, 2**63 - 1),
+        name,
+        st.none() | name,
+        quoted,
+        finite,
+    ),
+)
 
 
 def test_every_decoder_stands_in_the_tests() -> None:
-    assert set(map(id, DECODERS.values())) == {id(each) for each in vars(events).values() if isinstance(each, Decode)}
+    assert set(map(id, DECODERS.values())) == {
+        id(each) for each in vars(events).values() if isinstance(each, Decode)
+    }
 
 
 @given(EVENTS)
 def test_every_event_comes_back_as_it_was(event: Any) -> None:
-    decode = {Item: "item", Impression: "impression", Click: "click", SlateRequest: "request", Slate: "slate", DeadLetter: "dead letter"}
+    decode = {
+        Item: "item",
+        Impression: "impression",
+        Click: "click",
+        SlateRequest: "request",
+        Slate: "slate",
+        DeadLetter: "dead letter",
+    }
     assert DECODERS[decode[type(event)]](encode(event)) == event
 
 
 @pytest.mark.parametrize("kind", LEAST)
 def test_the_required_fields_are_enough_and_unknown_ones_are_ignored(kind: str) -> None:
     wide = {**LEAST[kind], "colour": "blue", "nested": {"a": [1]}}
-    assert DECODERS[kind](json.dumps(wide).encode()) == DECODERS[kind](json.dumps(LEAST[kind]).encode())
+    assert DECODERS[kind](json.dumps(wide).encode()) == DECODERS[kind](
+        json.dumps(LEAST[kind]).encode()
+    )
 
 
-@pytest.mark.parametrize(("kind", "field"), [(kind, field) for kind, fields in LEAST.items() for field in fields])
+@pytest.mark.parametrize(
+    ("kind", "field"), [(kind, field) for kind, fields in LEAST.items() for field in fields]
+)
 def test_a_missing_required_field_is_named(kind: str, field: str) -> None:
     rest = {key: value for key, value in LEAST[kind].items() if key != field}
     with pytest.raises(EventError, match=f"missing required field `{field}`"):
@@ -92,23 +168,61 @@ def test_a_missing_required_field_is_named(kind: str, field: str) -> None:
         ("impression", {"position": -1}, "field `position`: expected `int` >= 0, found -1"),
         ("impression", {"position": "1"}, 'field `position`: expected `int`, got `str`, found "1"'),
         ("impression", {"propensity": 0}, "field `propensity`: expected `float` > 0.0, found 0"),
-        ("impression", {"propensity": 1.5}, "field `propensity`: expected `float` <= 1.0, found 1.5"),
+        (
+            "impression",
+            {"propensity": 1.5},
+            "field `propensity`: expected `float` <= 1.0, found 1.5",
+        ),
         ("impression", {"user_id": ""}, 'field `user_id`: expected `str` of length >= 1, found ""'),
-        ("impression", {"item_id": None}, "field `item_id`: expected `str`, got `null`, found null"),
-        ("impression", {"context": {"a": None}}, 'field `context[...]`: expected `bool | float | str`, got `null`, found {"a":null}'),
-        ("impression", {"ts": "yesterday"}, 'field `ts`: invalid RFC3339 encoded datetime, found "yesterday"'),
-        ("impression", {"ts": "2026-01-01T00:00:00"}, "field `ts`: expected `datetime` with a timezone component"),
+        (
+            "impression",
+            {"item_id": None},
+            "field `item_id`: expected `str`, got `null`, found null",
+        ),
+        (
+            "impression",
+            {"context": {"a": None}},
+            'field `context[...]`: expected `bool | float | str`, got `null`, found {"a":null}',
+        ),
+        (
+            "impression",
+            {"ts": "yesterday"},
+            'field `ts`: invalid RFC3339 encoded datetime, found "yesterday"',
+        ),
+        (
+            "impression",
+            {"ts": "2026-01-01T00:00:00"},
+            "field `ts`: expected `datetime` with a timezone component",
+        ),
         ("impression", {"ts": -1}, "field `ts`: expected `float` >= 0.0, found -1"),
-        ("impression", {"ts": 1_700_000_000_000}, "field `ts`: expected `float` <= 253402300799.0, found 1700000000000"),
+        (
+            "impression",
+            {"ts": 1_700_000_000_000},
+            "field `ts`: expected `float` <= 253402300799.0, found 1700000000000",
+        ),
         ("click", {"kind": "view"}, "field `kind`: invalid enum value 'view', found \"view\""),
-        ("click", {"value": 1e300}, "field `value`: expected `float` <= 1000000000000000.0, found 1e+300"),
+        (
+            "click",
+            {"value": 1e300},
+            "field `value`: expected `float` <= 1000000000000000.0, found 1e+300",
+        ),
         ("click", {"slate_id": "x" * 513}, "field `slate_id`: expected `str` of length <= 512"),
         ("request", {"k": 101}, "field `k`: expected `int` <= 100, found 101"),
-        ("request", {"candidates": ["a", 7]}, "field `candidates[1]`: expected `str`, got `int`, found 7"),
-        ("item", {"vector": [0.5, "x"]}, 'field `vector[1]`: expected `float`, got `str`, found "x"'),
+        (
+            "request",
+            {"candidates": ["a", 7]},
+            "field `candidates[1]`: expected `str`, got `int`, found 7",
+        ),
+        (
+            "item",
+            {"vector": [0.5, "x"]},
+            'field `vector[1]`: expected `float`, got `str`, found "x"',
+        ),
     ],
 )
-def test_the_reason_names_field_expected_and_found(kind: str, change: dict[str, Any], reason: str) -> None:
+def test_the_reason_names_field_expected_and_found(
+    kind: str, change: dict[str, Any], reason: str
+) -> None:
     with pytest.raises(EventError) as refused:
         DECODERS[kind](json.dumps(LEAST[kind] | change).encode())
     assert str(refused.value).startswith(reason)
@@ -122,9 +236,13 @@ def test_the_reason_names_field_expected_and_found(kind: str, change: dict[str, 
         (b"{", "expected a JSON object in UTF-8, found broken JSON"),
         (b"[1]", "Expected `object`, got `array`"),
         (b'{"slate_id":"\xff"}', "expected a JSON object in UTF-8, found broken JSON"),
-        (b'{"slate_id": 1', "field `slate_id`: expected `str`, got `int`"),  # and what follows is broken
+        # and what follows is broken
+        (b'{"slate_id": 1', "field `slate_id`: expected `str`, got `int`"),
         (b'{"slate_id": 1, "x": "\xff"}', "field `slate_id`: expected `str`, got `int`"),
-        (b'{"slate_id":' + b"[" * 400 + b"]" * 400 + b"}", "field `slate_id`: expected `str`, got `array`"),
+        (
+            b'{"slate_id":' + b"[" * 400 + b"]" * 400 + b"}",
+            "field `slate_id`: expected `str`, got `array`",
+        ),
     ],
 )
 def test_what_is_no_json_object_in_utf_8_is_refused(value: bytes | None, reason: str) -> None:
@@ -135,30 +253,46 @@ def test_what_is_no_json_object_in_utf_8_is_refused(value: bytes | None, reason:
 
 def test_a_field_that_stands_there_twice_is_no_trap() -> None:
     with pytest.raises(EventError, match="field `candidates"):
-        events.decode_slate_request(b'{"request_id":"r","user_id":"u","ts":1,"candidates":[1],"candidates":[]}')
+        events.decode_slate_request(
+            b'{"request_id":"r","user_id":"u","ts":1,"candidates":[1],"candidates":[]}'
+        )
 
 
 def test_the_same_time_in_three_ways_is_the_same_second() -> None:
     times = ["1700000000.25", '"2023-11-14T22:13:20.25Z"', '"2023-11-15T00:13:20.25+02:00"']
-    found = [events.decode_click(f'{{"slate_id":"s","user_id":"u","item_id":"i","ts":{time}}}'.encode()).ts for time in times]
+    found = [
+        events.decode_click(
+            f'{{"slate_id":"s","user_id":"u","item_id":"i","ts":{time}}}'.encode()
+        ).ts
+        for time in times
+    ]
     assert [seconds(ts) for ts in found] == [1_700_000_000.25] * 3
 
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3)
+    ),
     max_leaves=8,
 )
 FIELDS = sorted(
-    {field for fields in LEAST.values() for field in fields} | {"k", "context", "candidates", "value", "kind", "tags", "vector"}
+    {field for fields in LEAST.values() for field in fields}
+    | {"k", "context", "candidates", "value", "kind", "tags", "vector"}
 )
 
 
 @st.composite
 def nearly_events(draw: st.DrawFn) -> bytes:
-    """An event with a few fields replaced, as JSON, then perhaps cut short or with a byte changed."""
-    fields = draw(st.sampled_from(list(LEAST.values()))) | draw(st.dictionaries(st.sampled_from(FIELDS), json_values, max_size=3))
-    value = bytearray(json.dumps(fields, ensure_ascii=draw(st.booleans())).encode(errors="surrogatepass"))
+    """An event with a few fields replaced, as JSON, then perhaps cut short or with a
+    byte changed.
+    """
+    fields = draw(st.sampled_from(list(LEAST.values()))) | draw(
+        st.dictionaries(st.sampled_from(FIELDS), json_values, max_size=3)
+    )
+    value = bytearray(
+        json.dumps(fields, ensure_ascii=draw(st.booleans())).encode(errors="surrogatepass")
+    )
     if draw(st.booleans()):
         value = value[: draw(st.integers(0, len(value)))]
     if value and draw(st.booleans()):

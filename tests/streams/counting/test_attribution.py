@@ -37,11 +37,15 @@ def partition(tmp_path: Path) -> Partition:
     return partition_on(tmp_path)
 
 
-def count(partition: Partition, *events: Impression | Click, rules: Rules = RULES, now_s: float = NOW_S) -> None:
+def count(
+    partition: Partition, *events: Impression | Click, rules: Rules = RULES, now_s: float = NOW_S
+) -> None:
     """Each event in a run of its own, in order."""
     for event in events:
         run: Sequence[Any] = [event]
-        (count_impressions if isinstance(event, Impression) else count_clicks)(partition, run, rules, now_s)
+        (count_impressions if isinstance(event, Impression) else count_clicks)(
+            partition, run, rules, now_s
+        )
 
 
 def outcome(partition: Partition, name: str) -> int:
@@ -52,21 +56,35 @@ def conversion(at_s: float, value: float = 1.0, item: str = "i") -> Click:
     return click("s", item, at_s, "conversion", value)
 
 
-def test_an_impression_and_its_click_are_counted_with_the_clicks_value(partition: Partition) -> None:
+def test_an_impression_and_its_click_are_counted_with_the_clicks_value(
+    partition: Partition,
+) -> None:
     count(partition, impression(), click(at_s=5, value=2.5))
     assert totals(partition) == {("default", "i"): (1, 1, 0, 2.5)}
 
 
 def test_whatever_is_sent_twice_counts_once(partition: Partition) -> None:
-    count(partition, impression(), impression(at_s=1), click(at_s=5), click(at_s=6), conversion(7), conversion(8))
+    count(
+        partition,
+        impression(),
+        impression(at_s=1),
+        click(at_s=5),
+        click(at_s=6),
+        conversion(7),
+        conversion(8),
+    )
     assert outcome(partition, "duplicate") == 3
     assert totals(partition) == {("default", "i"): (1, 1, 1, 2)}
 
 
 def test_a_slate_sent_twice_changes_no_counts(tmp_path: Path) -> None:
-    """Impressions are added up before it is known whether they were seen: what was is taken back."""
+    """Impressions are added up before it is known whether they were seen: what was is
+    taken back.
+    """
     partition = partition_on(tmp_path)
-    slate = [impression("s", item, segment=segment) for segment in ("x", None) for item in ("i", "j")]
+    slate = [
+        impression("s", item, segment=segment) for segment in ("x", None) for item in ("i", "j")
+    ]
     count_impressions(partition, slate, RULES, NOW_S)
     flush(partition)
     count_impressions(partition, [*slate, impression("s", "k", segment="x")], RULES, NOW_S)
@@ -77,7 +95,13 @@ def test_a_slate_sent_twice_changes_no_counts(tmp_path: Path) -> None:
 
 
 def test_items_of_one_slate_and_slates_of_one_item_count_apart(partition: Partition) -> None:
-    count(partition, impression("a", "i"), impression("a", "j"), impression("b", "i"), click("b", "i", 1))
+    count(
+        partition,
+        impression("a", "i"),
+        impression("a", "j"),
+        impression("b", "i"),
+        click("b", "i", 1),
+    )
     assert totals(partition) == {("default", "i"): (2, 1, 0, 1), ("default", "j"): (1, 0, 0, 0)}
 
 
@@ -89,14 +113,28 @@ def test_a_click_that_comes_before_its_impression_waits_for_it(partition: Partit
     assert totals(partition) == {("default", "i"): (1, 1, 0, 1)}
 
 
-def test_a_waiting_click_sent_twice_is_a_duplicate_and_the_earliest_counts(partition: Partition) -> None:
+def test_a_waiting_click_sent_twice_is_a_duplicate_and_the_earliest_counts(
+    partition: Partition,
+) -> None:
     count(partition, click(at_s=LATE_S, value=9), click(at_s=5, value=2), impression())
-    assert (outcome(partition, "waiting"), outcome(partition, "duplicate"), outcome(partition, "late")) == (1, 1, 0)
+    assert (
+        outcome(partition, "waiting"),
+        outcome(partition, "duplicate"),
+        outcome(partition, "late"),
+    ) == (1, 1, 0)
     assert totals(partition) == {("default", "i"): (1, 1, 0, 2)}
 
 
-def test_a_click_in_the_last_instant_of_the_window_counts_and_one_after_it_earns_nothing(partition: Partition) -> None:
-    count(partition, impression("a"), click("a", at_s=WINDOW_S), impression("b"), click("b", at_s=LATE_S))
+def test_a_click_in_the_last_instant_of_the_window_counts_and_one_after_it_earns_nothing(
+    partition: Partition,
+) -> None:
+    count(
+        partition,
+        impression("a"),
+        click("a", at_s=WINDOW_S),
+        impression("b"),
+        click("b", at_s=LATE_S),
+    )
     assert outcome(partition, "late") == 1
     assert totals(partition) == {("default", "i"): (2, 1, 0, 1)}
 
@@ -141,7 +179,9 @@ def test_a_conversion_after_its_own_window_earns_nothing(partition: Partition) -
     assert totals(partition) == {("default", "i"): (1, 1, 0, 1)}
 
 
-def test_a_conversion_that_waits_for_a_click_does_not_count_beside_one_that_did_not_wait(partition: Partition) -> None:
+def test_a_conversion_that_waits_for_a_click_does_not_count_beside_one_that_did_not_wait(
+    partition: Partition,
+) -> None:
     count(partition, impression(), conversion(LATE_S), conversion(5), click(at_s=6))
     assert totals(partition) == {("default", "i"): (1, 1, 1, 2)}
 
@@ -157,7 +197,9 @@ def test_waiting_feedback_of_all_kinds_is_settled_by_the_impression(partition: P
     assert totals(partition) == {("default", "i"): (1, 1, 1, 8)}
 
 
-def test_the_segment_is_the_impressions_own_then_the_slates_then_the_contexts_then_default(partition: Partition) -> None:
+def test_the_segment_is_the_impressions_own_then_the_slates_then_the_contexts_then_default(
+    partition: Partition,
+) -> None:
     rules = RULES._replace(segment_fields=("age", "vip"))
     serve(partition, "ours", "by-the-slate", "v1", START_S, rules, NOW_S)
     context = {"age": "30", "vip": True, "n": 1.0}
@@ -180,19 +222,38 @@ def test_the_segment_is_the_impressions_own_then_the_slates_then_the_contexts_th
 
 
 def test_feedback_goes_to_the_segment_of_its_impression(partition: Partition) -> None:
-    count(partition, impression(item="a", segment="x"), impression(item="b", segment="y"), click(item="a"), click(item="b"))
+    count(
+        partition,
+        impression(item="a", segment="x"),
+        impression(item="b", segment="y"),
+        click(item="a"),
+        click(item="b"),
+    )
     assert totals(partition) == {("x", "a"): (1, 1, 0, 1), ("y", "b"): (1, 1, 0, 1)}
     assert partition.tally == {}
 
 
 def test_outcomes_are_tallied_by_segment(partition: Partition) -> None:
-    count(partition, impression(segment="x"), impression(segment="x"), click(at_s=LATE_S), click(item="unseen"))
+    count(
+        partition,
+        impression(segment="x"),
+        impression(segment="x"),
+        click(at_s=LATE_S),
+        click(item="unseen"),
+    )
     partition.add_shown()
-    assert partition.tally == {("impression", "x"): 1, ("duplicate", "x"): 1, ("late", "x"): 1, ("waiting", "x"): 1}
+    assert partition.tally == {
+        ("impression", "x"): 1,
+        ("duplicate", "x"): 1,
+        ("late", "x"): 1,
+        ("waiting", "x"): 1,
+    }
 
 
 def test_an_impression_is_worth_the_examination_of_its_position(partition: Partition) -> None:
-    """Weights 1, 0.5, 0.25 and the last one beyond: 1 + 0.5 + 0.25 + 0.25 = 2 looks in 4 impressions."""
+    """Weights 1, 0.5, 0.25 and the last one beyond: 1 + 0.5 + 0.25 + 0.25 = 2 looks in 4
+    impressions.
+    """
     rules = RULES._replace(examination=(1.0, 0.5, 0.25))
     for position in (0, 1, 2, 9):
         count(partition, impression(f"s{position}", position=position), rules=rules)
@@ -201,7 +262,9 @@ def test_an_impression_is_worth_the_examination_of_its_position(partition: Parti
 
 
 def test_with_a_half_life_what_is_old_counts_for_less(tmp_path: Path) -> None:
-    """Half-life 10 s. Impressions at 0, 10 and 20: 1/4 + 1/2 + 1 = 1.75. A click at 10: 1/2. The totals stay whole."""
+    """Half-life 10 s. Impressions at 0, 10 and 20: 1/4 + 1/2 + 1 = 1.75. A click at 10: 1/2. The
+    totals stay whole.
+    """
     partition = partition_on(tmp_path, discounted=True)
     rules = RULES._replace(half_life_s=10.0)
     for at_s in (0.0, 10.0, 20.0):
@@ -225,24 +288,41 @@ def test_with_a_half_life_the_order_of_events_does_not_matter(tmp_path: Path) ->
         assert row.fresh() == pytest.approx((1.75, 0.0, 0.0, 0.0, 1.75))
 
 
-def test_an_event_from_a_clock_that_runs_ahead_does_not_discount_the_others_to_nothing(tmp_path: Path) -> None:
+def test_an_event_from_a_clock_that_runs_ahead_does_not_discount_the_others_to_nothing(
+    tmp_path: Path,
+) -> None:
     partition = partition_on(tmp_path, discounted=True)
     rules = RULES._replace(half_life_s=10.0)
     now_s = START_S + 10
-    count(partition, impression("a"), impression("b", at_s=10**9), click("b", at_s=10**9), rules=rules, now_s=now_s)
+    count(
+        partition,
+        impression("a"),
+        impression("b", at_s=10**9),
+        click("b", at_s=10**9),
+        rules=rules,
+        now_s=now_s,
+    )
     row = partition.count(("default", "i"))
     assert row.reference_s == now_s
     assert row.fresh() == pytest.approx((1.5, 1.0, 0.0, 1.0, 1.5))
 
 
 def test_stream_time_is_the_largest_event_time_but_never_the_future(partition: Partition) -> None:
-    count(partition, impression("a", at_s=7), impression("b", at_s=3), click("a", at_s=11), now_s=NOW_S)
+    count(
+        partition,
+        impression("a", at_s=7),
+        impression("b", at_s=3),
+        click("a", at_s=11),
+        now_s=NOW_S,
+    )
     assert partition.stream_s == {"impressions": START_S + 7, "clicks": START_S + 11}
     count(partition, impression("c", at_s=10**9), click("c", at_s=10**9), now_s=START_S + 50)
     assert partition.stream_s == {"impressions": START_S + 50, "clicks": START_S + 50}
 
 
-def test_a_request_moves_stream_time_and_the_first_slate_of_an_id_stays(partition: Partition) -> None:
+def test_a_request_moves_stream_time_and_the_first_slate_of_an_id_stays(
+    partition: Partition,
+) -> None:
     serve(partition, "s", "x", "v1", START_S, RULES, NOW_S)
     serve(partition, "s", "y", "v2", START_S + 1, RULES, NOW_S)
     row = partition.slate("s")
@@ -252,14 +332,21 @@ def test_a_request_moves_stream_time_and_the_first_slate_of_an_id_stays(partitio
 
 
 def test_times_as_text_and_as_numbers_are_the_same_time(partition: Partition) -> None:
-    written = decode_impression(b'{"slate_id":"s","user_id":"u","item_id":"i","position":0,"ts":"1970-01-01T00:10:00Z"}')
-    in_time = decode_click(b'{"slate_id":"s","user_id":"u","item_id":"i","ts":"1970-01-01T01:11:40+01:00"}')  # 100 s later
+    written = decode_impression(
+        b'{"slate_id":"s","user_id":"u","item_id":"i","position":0,"ts":"1970-01-01T00:10:00Z"}'
+    )
+    # 100 s later
+    in_time = decode_click(
+        b'{"slate_id":"s","user_id":"u","item_id":"i","ts":"1970-01-01T01:11:40+01:00"}'
+    )
     count(partition, written, in_time)
     assert partition.stream_s == {"impressions": 600.0, "clicks": 700.0}
     assert totals(partition) == {("default", "i"): (1, 1, 0, 1)}
 
 
-def test_one_slate_id_for_everything_is_refused_beyond_the_limit_and_the_row_stays_bounded(partition: Partition) -> None:
+def test_one_slate_id_for_everything_is_refused_beyond_the_limit_and_the_row_stays_bounded(
+    partition: Partition,
+) -> None:
     refused: list[tuple[int, str]] = []
     partition.refuse = lambda at, reason: refused.append((at, reason))
     events = [impression("same", f"item-{number}") for number in range(MAX_SLATE_ITEMS + 2)]

@@ -1,6 +1,8 @@
-"""Counts do not depend on the order of events, on chunk boundaries, on flushes between them, or on how many rows memory holds.
+"""Counts do not depend on the order of events, on chunk boundaries, on flushes between them, or on
+how many rows memory holds.
 
-The recount is brute force over the whole history at once: it knows the rules of `streams.counting.attribution` and none of its state.
+The recount is brute force over the whole history at once: it knows the rules of
+`streams.counting.attribution` and none of its state.
 """
 
 from __future__ import annotations
@@ -16,10 +18,30 @@ from hypothesis import strategies as st
 from streams.contract.events import Click, Impression
 from streams.counting.partition import Partition
 from streams.counting.rocksdb import Disk
-from tests.streams.making import CONVERSION_WINDOW_S, NOW_S, RULES, START_S, WINDOW_S, count_clicks, count_impressions, empty, flush, totals
+from tests.streams.making import (
+    CONVERSION_WINDOW_S,
+    NOW_S,
+    RULES,
+    START_S,
+    WINDOW_S,
+    count_clicks,
+    count_impressions,
+    empty,
+    flush,
+    totals,
+)
 
 SLATES, ITEMS = ("s1", "s2", "s3"), ("a", "b", "c")
-AGES_S = (-5.0, 0.0, 50.0, WINDOW_S, WINDOW_S + 1, 500.0, CONVERSION_WINDOW_S, CONVERSION_WINDOW_S + 1)
+AGES_S = (
+    -5.0,
+    0.0,
+    50.0,
+    WINDOW_S,
+    WINDOW_S + 1,
+    500.0,
+    CONVERSION_WINDOW_S,
+    CONVERSION_WINDOW_S + 1,
+)
 VALUE = {"click": 1.0, "conversion": 10.0}
 
 Place = tuple[str, str]  # (slate, item)
@@ -32,14 +54,30 @@ class History(NamedTuple):
 
 @st.composite
 def histories(draw: st.DrawFn) -> History:
-    """Impressions and feedback of a few slates, each possibly several times, in any order, feedback without impressions too."""
+    """Impressions and feedback of a few slates, each possibly several times, in any order, feedback
+    without impressions too.
+    """
     places = list(itertools.product(SLATES, ITEMS))
-    segments = draw(st.fixed_dictionaries({place: st.sampled_from([None, "x", "y"]) for place in places}))
+    segments = draw(
+        st.fixed_dictionaries({place: st.sampled_from([None, "x", "y"]) for place in places})
+    )
     shown_s = draw(st.fixed_dictionaries({place: st.sampled_from([0.0, 20.0]) for place in places}))
     shown = draw(st.lists(st.sampled_from(places), max_size=14))
-    fed_back = draw(st.lists(st.tuples(st.sampled_from(places), st.sampled_from(AGES_S), st.sampled_from(list(VALUE))), max_size=14))
-    impressions = [Impression(s, "u", i, 0, START_S + shown_s[s, i], segments[s, i]) for s, i in shown]
-    clicks = [Click(s, "u", i, START_S + shown_s[s, i] + age, kind, VALUE[kind]) for (s, i), age, kind in fed_back]  # type: ignore[arg-type]
+    fed_back = draw(
+        st.lists(
+            st.tuples(
+                st.sampled_from(places), st.sampled_from(AGES_S), st.sampled_from(list(VALUE))
+            ),
+            max_size=14,
+        )
+    )
+    impressions = [
+        Impression(s, "u", i, 0, START_S + shown_s[s, i], segments[s, i]) for s, i in shown
+    ]
+    clicks = [
+        Click(s, "u", i, START_S + shown_s[s, i] + age, kind, VALUE[kind])
+        for (s, i), age, kind in fed_back
+    ]  # type: ignore[arg-type]
     return History(impressions, clicks)
 
 
@@ -51,7 +89,9 @@ def recount(history: History) -> dict[tuple[str, str], tuple[float, float, float
         place = event.slate_id, event.item_id
         if place in seen:
             ages[(*place, event.kind)].append(event.ts - seen[place].ts)  # type: ignore[operator]
-    clicked = {(s, i) for (s, i, kind), of in ages.items() if kind == "click" and min(of) <= WINDOW_S}
+    clicked = {
+        (s, i) for (s, i, kind), of in ages.items() if kind == "click" and min(of) <= WINDOW_S
+    }
     clicked_slates = {slate for slate, _item in clicked}
     sums: dict[tuple[str, str], list[float]] = defaultdict(lambda: [0.0] * 4)
     for (slate, item), event in seen.items():
@@ -72,7 +112,9 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Disk:
 
 @settings(max_examples=100)
 @given(history=histories(), data=st.data())
-def test_any_order_any_chunks_and_any_flushes_give_the_recount(shared: Disk, history: History, data: st.DataObject) -> None:
+def test_any_order_any_chunks_and_any_flushes_give_the_recount(
+    shared: Disk, history: History, data: st.DataObject
+) -> None:
     shown = data.draw(st.permutations(history.impressions))
     fed_back = data.draw(st.permutations(history.clicks))
     rows_in_memory = data.draw(st.sampled_from([0, 1, 3, 1000]))

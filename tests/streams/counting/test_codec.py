@@ -6,7 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.counting.chunk import CLICKS, IMPRESSIONS, Chunk, Feedback, Original, Refused, Shown, Shows
+from streams.counting.chunk import (
+    CLICKS,
+    IMPRESSIONS,
+    Chunk,
+    Feedback,
+    Original,
+    Refused,
+    Shown,
+    Shows,
+)
 from streams.counting.codec import FetchError, pack, unpack
 from streams.counting.consumer import Fetched
 
@@ -16,7 +25,9 @@ runs = st.builds(Shown, st.text(), st.none() | st.text(), st.text(), counts, flo
 totals = st.dictionaries(st.text(), st.dictionaries(st.text(), counts))
 shows = st.builds(Shows, st.lists(runs), totals, st.lists(counts))
 clicks = st.builds(Feedback, st.text(), st.text(), st.text(), floats, floats, st.booleans())
-originals = st.builds(Original, st.integers(0, 2**62), st.none() | st.binary(), st.none() | st.binary())
+originals = st.builds(
+    Original, st.integers(0, 2**62), st.none() | st.binary(), st.none() | st.binary()
+)
 refused = st.lists(st.builds(Refused, originals, st.text()))
 numbers = st.integers(0, 2**62)
 places = st.dictionaries(st.tuples(st.text(), st.integers(0, 1000)), st.integers(-1001, 2**62))
@@ -26,14 +37,24 @@ def nothing(at: int) -> Original:
     raise AssertionError(at)
 
 
-def chunks(source: str, events: st.SearchStrategy[Shows] | st.SearchStrategy[list[Feedback]]) -> st.SearchStrategy[Chunk]:
+def chunks(
+    source: str, events: st.SearchStrategy[Shows] | st.SearchStrategy[list[Feedback]]
+) -> st.SearchStrategy[Chunk]:
     heads = st.tuples(st.just(source), st.text(), numbers, numbers, numbers, numbers, numbers)
     return st.builds(lambda head, own, bad: Chunk(*head, own, nothing, bad), heads, events, refused)
 
 
-@given(st.lists(chunks(IMPRESSIONS, shows) | chunks(CLICKS, st.lists(clicks)), max_size=4), places, places, st.booleans())
+@given(
+    st.lists(chunks(IMPRESSIONS, shows) | chunks(CLICKS, st.lists(clicks)), max_size=4),
+    places,
+    places,
+    st.booleans(),
+)
 def test_what_was_fetched_comes_back(
-    found: list[Chunk], reached: dict[tuple[str, int], int], ends: dict[tuple[str, int], int], busy: bool
+    found: list[Chunk],
+    reached: dict[tuple[str, int], int],
+    ends: dict[tuple[str, int], int],
+    busy: bool,
 ) -> None:
     fetched = Fetched(found, reached, ends, busy)
     assert unpack(memoryview(b"".join(pack(fetched))), lambda: nothing) == fetched

@@ -1,4 +1,6 @@
-"""The process that reads counts: it ends with its worker, its end is an error of the worker, and it keeps no more than is waited for."""
+"""The process that reads counts: it ends with its worker, its end is an error of the worker, and it
+keeps no more than is waited for.
+"""
 
 from __future__ import annotations
 
@@ -58,7 +60,7 @@ def test_one_that_was_never_started_is_closed_without_ado() -> None:
     asyncio.run(InProcess(PLAN, pytest.fail).close())
 
 
-def test_the_process_leaves_when_it_is_closed_and_ignores_the_signals_that_are_meant_for_its_worker() -> None:
+def test_the_process_leaves_when_closed_and_ignores_signals_meant_for_its_worker() -> None:
     async def run() -> int:
         made = InProcess(PLAN, pytest.fail)
         made.start()
@@ -83,7 +85,8 @@ def test_the_process_ends_with_a_worker_that_was_killed(tmp_path: Path) -> None:
         "from streams.counting.consumer_process import InProcess\n"
         "from streams.counting.rules import Rules\n"
         "async def run():\n"
-        "    made = InProcess(Plan({'bootstrap.servers': '127.0.0.1:1'}, 50, False, 10_000, 1000, Rules(1.0, 1.0)), print)\n"
+        "    made = InProcess(Plan({'bootstrap.servers': '127.0.0.1:1'}, 50, False, 10_000, "
+        "1000, Rules(1.0, 1.0)), print)\n"
         "    made.start()\n"
         "    await made.call('assign', 1, {}, {}, {})\n"
         "    print(made._process.pid, flush=True)\n"
@@ -92,7 +95,11 @@ def test_the_process_ends_with_a_worker_that_was_killed(tmp_path: Path) -> None:
         "asyncio.run(run())\n"
     )
     root = str(Path(__file__).parents[3])
-    with subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": root}) as worker:
+    with subprocess.Popen(
+        [sys.executable, str(script)],
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": root},
+    ) as worker:
         assert worker.stdout is not None
         pid = int(worker.stdout.readline())
         worker.kill()

@@ -1,4 +1,6 @@
-"""Forgetting: a row lives as long as its feedback may come, and not longer, on a quiet partition too."""
+"""Forgetting: a row lives as long as its feedback may come, and not longer, on a quiet partition
+too.
+"""
 
 from __future__ import annotations
 
@@ -58,7 +60,9 @@ def test_a_slate_without_a_click_is_forgotten_after_two_windows(partition: Parti
     assert not remembers(partition, "s")
 
 
-def test_a_slate_with_a_click_lives_for_the_conversion_window_and_one_more(partition: Partition) -> None:
+def test_a_slate_with_a_click_lives_for_the_conversion_window_and_one_more(
+    partition: Partition,
+) -> None:
     show(partition, "s")
     count_clicks(partition, [click()], RULES, NOW_S)
     forget_at(partition, CONVERSION_WINDOW_S + WINDOW_S - 1)
@@ -85,8 +89,12 @@ def test_a_row_made_by_an_old_event_lives_from_the_watermark_on(partition: Parti
     assert remembers(partition, "old")
 
 
-def test_an_old_impression_and_its_click_meet_where_requests_of_today_came_first(partition: Partition) -> None:
-    """A quiet partition's clock is the newest source's: what the oldest source writes must outlive it."""
+def test_an_old_impression_and_its_click_meet_where_requests_of_today_came_first(
+    partition: Partition,
+) -> None:
+    """A quiet partition's clock is the newest source's: what the oldest source writes must outlive
+    it.
+    """
     serve(partition, "today", "default", "p", START_S, RULES, NOW_S)
     show(partition, "old", at_s=-300 * WINDOW_S)
     forget_at(partition, 2 * WINDOW_S - 1)
@@ -95,7 +103,9 @@ def test_an_old_impression_and_its_click_meet_where_requests_of_today_came_first
 
 
 def test_a_click_that_waits_keeps_the_slate_it_waits_in(partition: Partition) -> None:
-    """The slate was served long before: its row would go while the impression is still on its way."""
+    """The slate was served long before: its row would go while the impression is still
+    on its way.
+    """
     serve(partition, "s", "shop", "p", START_S, RULES, NOW_S)
     count_clicks(partition, [click(at_s=1.5 * WINDOW_S)], RULES, NOW_S)
     forget_at(partition, 2 * WINDOW_S + ROUNDING_S + 1)
@@ -111,7 +121,9 @@ def test_what_still_waits_is_an_orphan_when_its_slate_goes(partition: Partition)
     assert partition.tally == {("orphan", ""): 3, ("forgotten", ""): 1}
 
 
-def test_forgetting_leaves_a_tombstone_and_neither_row_nor_index_on_disk(partition: Partition) -> None:
+def test_forgetting_leaves_a_tombstone_and_neither_row_nor_index_on_disk(
+    partition: Partition,
+) -> None:
     show(partition, "a", "b")
     flush(partition)
     count_clicks(partition, [click("a")], RULES, NOW_S)
@@ -127,7 +139,9 @@ def test_forgetting_leaves_a_tombstone_and_neither_row_nor_index_on_disk(partiti
     assert totals(partition)["default", "i"] == (2, 1, 0, 1)
 
 
-def test_forgetting_goes_on_where_it_stopped_before_the_next_flush(partition: Partition, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_forgetting_goes_on_where_it_stopped_before_the_next_flush(
+    partition: Partition, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(disk_module, "SLATES_PER_ENTRY", 3)
     show(partition, *(f"s{number}" for number in range(10)))
     flush(partition)
@@ -156,7 +170,9 @@ def test_stream_time_is_held_back_by_the_source_that_has_records_left(partition:
     assert watermark(partition, [IMPRESSIONS], idle_s=7.0) == 100.0
 
 
-def test_a_source_with_records_that_were_never_read_holds_stream_time_at_the_beginning(partition: Partition) -> None:
+def test_a_source_with_records_that_were_never_read_holds_stream_time_at_the_beginning(
+    partition: Partition,
+) -> None:
     partition.stream_s[IMPRESSIONS] = 100.0
     assert watermark(partition, [CLICKS], idle_s=7.0) == 0.0
 

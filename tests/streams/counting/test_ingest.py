@@ -1,4 +1,6 @@
-"""Ingest: bad records become dead letters, one each, and the events around them come through in order."""
+"""Ingest: bad records become dead letters, one each, and the events around them come through in
+order.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.contract.events import MAX_QUOTED_BYTES, DeadLetter, decode_click, decode_dead_letter, encode
+from streams.contract.events import (
+    MAX_QUOTED_BYTES,
+    DeadLetter,
+    decode_click,
+    decode_dead_letter,
+    encode,
+)
 from streams.counting.attribution import MAX_SLATE_ITEMS
 from streams.counting.chunk import Chunk
 from streams.counting.impressions import count_impressions
@@ -16,7 +24,17 @@ from streams.counting.ingest import Place, dead_letter, item_fault, open_chunk
 from streams.counting.parse import feedback
 from streams.counting.partition import Partition
 from streams.counting.rocksdb import Disk
-from tests.streams.making import NOW_S, RULES, chunk_from, chunk_of, empty, impression, looks, partition_on, record
+from tests.streams.making import (
+    NOW_S,
+    RULES,
+    chunk_from,
+    chunk_of,
+    empty,
+    impression,
+    looks,
+    partition_on,
+    record,
+)
 
 MAX_BYTES = 1000
 GOOD = encode(impression())
@@ -47,8 +65,14 @@ def test_good_events_come_in_order_and_nothing_is_rejected(partition: Partition)
     [
         (b"{", "expected a JSON object in UTF-8, found broken JSON"),
         (b'{"slate_id": "s"}', "Object missing required field `user_id`"),
-        (GOOD.replace(b'"position":0', b'"position":"0"'), "field `position`: expected `int`, got `str`"),
-        (GOOD.replace(b'"position":0', b'"position":-2'), "field `position`: expected `int` >= 0, found -2"),
+        (
+            GOOD.replace(b'"position":0', b'"position":"0"'),
+            "field `position`: expected `int`, got `str`",
+        ),
+        (
+            GOOD.replace(b'"position":0', b'"position":-2'),
+            "field `position`: expected `int` >= 0, found -2",
+        ),
         (None, "expected a JSON object, found no value"),
         (GOOD[:-1] + b" " * MAX_BYTES + b"}", "expected at most 1000 bytes, found 1"),
     ],
@@ -59,7 +83,13 @@ def test_one_bad_value_is_one_dead_letter_with_its_place_and_the_others_come_thr
     events = opened(partition, chunk_of([GOOD, value, GOOD], start=40))
     assert len(events) == 2
     (letter,) = letters(partition)
-    assert (letter.topic, letter.partition, letter.offset, letter.key, letter.ts) == ("impressions", 0, 41, "user", NOW_S)
+    assert (letter.topic, letter.partition, letter.offset, letter.key, letter.ts) == (
+        "impressions",
+        0,
+        41,
+        "user",
+        NOW_S,
+    )
     assert letter.reason.startswith(reason)
     assert letter.value == ("" if value is None else value.decode())
     assert partition.tally == {("rejected", ""): 1}
@@ -73,7 +103,9 @@ def test_an_event_without_a_key_is_a_dead_letter(partition: Partition, key: byte
     assert partition.rejected[0].key == key
 
 
-def test_an_event_that_is_refused_while_it_is_counted_is_a_dead_letter_with_its_own_place(partition: Partition) -> None:
+def test_an_event_that_is_refused_while_it_is_counted_is_a_dead_letter_with_its_own_place(
+    partition: Partition,
+) -> None:
     """Also where the chunk had bad values before it."""
     fill = [encode(impression("same", f"i{number}")) for number in range(MAX_SLATE_ITEMS)]
     chunk = chunk_of([b"{", *fill, encode(impression("same", "one too many")), GOOD], start=100)
@@ -104,15 +136,26 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Disk:
     return Disk(tmp_path_factory.mktemp("ingest") / "disk")
 
 
-@given(st.lists(st.tuples(st.sampled_from([GOOD, encode(impression("t", "j"))]) | st.binary(max_size=30), st.binary(max_size=3))))
-def test_every_record_is_an_event_or_a_dead_letter(shared: Disk, content: list[tuple[bytes, bytes]]) -> None:
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from([GOOD, encode(impression("t", "j"))]) | st.binary(max_size=30),
+            st.binary(max_size=3),
+        )
+    )
+)
+def test_every_record_is_an_event_or_a_dead_letter(
+    shared: Disk, content: list[tuple[bytes, bytes]]
+) -> None:
     partition = Partition(0, empty(shared), 10)
     records = [record(value, key, "clicks", 0, at) for at, (value, key) in enumerate(content)]
     events = open_chunk(partition, chunk_from(list(records), "clicks"), NOW_S)
     offsets = [letter.offset for letter in letters(partition)]
     assert len(events) + len(offsets) == len(records)
     assert offsets == sorted(set(offsets))
-    good = [decode_click(value) for value, key in content if key and value.startswith(b'{"slate_id"')]
+    good = [
+        decode_click(value) for value, key in content if key and value.startswith(b'{"slate_id"')
+    ]
     assert events == feedback(good, RULES)
 
 
@@ -126,7 +169,11 @@ def test_a_good_item_and_a_withdrawal_have_no_fault() -> None:
     [
         (None, b'{"item_id":"i"}', "expected the item's id as key, found none"),
         (b"other", b'{"item_id":"i"}', "expected the key to be the item's id 'i', found b'other'"),
-        (b"i", b'{"item_id":"i","title":3}', "field `title`: expected `str | null`, got `int`, found 3"),
+        (
+            b"i",
+            b'{"item_id":"i","title":3}',
+            "field `title`: expected `str | null`, got `int`, found 3",
+        ),
         (b"i", b'{"item_id":"i"}' + b" " * MAX_BYTES, "expected at most 1000 bytes"),
     ],
 )

@@ -1,4 +1,6 @@
-"""A partition against a plain dict: no row is lost or stale, however small the memory and whenever flushes begin and end."""
+"""A partition against a plain dict: no row is lost or stale, however small the memory and whenever
+flushes begin and end.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,15 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from streams.counting.partition import Changes, Partition, Rejected
 from streams.counting.rocksdb import Disk
-from streams.counting.rows import POSITIONS_KEY, Seen, SlateRow, decode_count, decode_count_key, decode_positions, decode_slate
+from streams.counting.rows import (
+    POSITIONS_KEY,
+    Seen,
+    SlateRow,
+    decode_count,
+    decode_count_key,
+    decode_positions,
+    decode_slate,
+)
 from tests.streams.making import flush, partition_on, write
 
 KEYS = st.sampled_from([("x", "a"), ("x", "b"), ("y", "a"), ("", "ü"), ("xa", "")])
@@ -20,7 +30,9 @@ SLATES = st.sampled_from(["s1", "s2", "s3", "s4"])
 
 
 class AgainstADict(RuleBasedStateMachine):
-    """Counts and slates of a partition with room for `rows_in_memory` rows; a flush is taken, later it lands or is lost with the memory."""
+    """Counts and slates of a partition with room for `rows_in_memory` rows; a flush is taken, later
+    it lands or is lost with the memory.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -29,7 +41,9 @@ class AgainstADict(RuleBasedStateMachine):
         self.counts: dict[tuple[str, str], float] = {}  # the model
         self.slates: dict[str, float] = {}
         self.durable: tuple[dict[tuple[str, str], float], dict[str, float]] = ({}, {})
-        self.taken: tuple[Changes | None, tuple[dict[tuple[str, str], float], dict[str, float]]] | None = None
+        self.taken: (
+            tuple[Changes | None, tuple[dict[tuple[str, str], float], dict[str, float]]] | None
+        ) = None
 
     @initialize(rows_in_memory=st.integers(0, 3))
     def begin(self, rows_in_memory: int) -> None:
@@ -42,7 +56,9 @@ class AgainstADict(RuleBasedStateMachine):
 
     @rule(key=KEYS, through_changes=st.booleans())
     def count(self, key: tuple[str, str], through_changes: bool) -> None:
-        row = (self.partition.dirty_counts.get(key) if through_changes else None) or self.partition.count(key)
+        row = (
+            self.partition.dirty_counts.get(key) if through_changes else None
+        ) or self.partition.count(key)
         row.impressions += 1
         self.counts[key] = self.counts.get(key, 0) + 1
 
@@ -153,10 +169,18 @@ def test_a_partition_goes_on_from_its_disk(tmp_path: Path) -> None:
     partition = partition_on(tmp_path, discounted=True)
     row = partition.count(("x", "a"))
     row.impressions, row.fresh_impressions, row.reference_s = 5, 2.5, 60.0
-    partition.offsets["clicks"], partition.stream_s["clicks"], partition.topic_ids["clicks"] = 7, 8.5, "id"
+    partition.offsets["clicks"], partition.stream_s["clicks"], partition.topic_ids["clicks"] = (
+        7,
+        8.5,
+        "id",
+    )
     flush(partition)
     again = Partition(0, partition.disk, 10, discounted=True)
-    assert (again.offsets, again.stream_s, again.topic_ids) == ({"clicks": 7}, {"clicks": 8.5}, {"clicks": "id"})
+    assert (again.offsets, again.stream_s, again.topic_ids) == (
+        {"clicks": 7},
+        {"clicks": 8.5},
+        {"clicks": "id"},
+    )
     assert (again.count(("x", "a")).fresh()[0], again.count(("x", "a")).reference_s) == (2.5, 60.0)
 
 

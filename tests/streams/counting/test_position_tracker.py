@@ -1,4 +1,6 @@
-"""Readers: chunks of one partition each, without gaps, from the positions that were given; what an earlier session read is dropped."""
+"""Readers: chunks of one partition each, without gaps, from the positions that were given; what an
+earlier session read is dropped.
+"""
 
 from __future__ import annotations
 
@@ -25,11 +27,16 @@ from tests.streams.topics_on import make_topic, produce
 
 @given(st.lists(st.tuples(st.sampled_from(["t", "u"]), st.integers(0, 2))))
 def test_records_are_split_by_place_in_their_order(places: list[tuple[str, int]]) -> None:
-    records = [making.record(b"", b"", topic, partition, offset) for offset, (topic, partition) in enumerate(places)]
+    records = [
+        making.record(b"", b"", topic, partition, offset)
+        for offset, (topic, partition) in enumerate(places)
+    ]
     found = by_place(list(records))
     assert found.keys() == set(places)
     for place, own in found.items():
-        assert own == [record for record in records if (record.topic(), record.partition()) == place]
+        assert own == [
+            record for record in records if (record.topic(), record.partition()) == place
+        ]
 
 
 local = pytest.mark.local
@@ -50,7 +57,12 @@ def fetching(bootstrap: str, where: str, prompt: bool) -> Fetching:
     return made
 
 
-def with_reader(bootstrap: str, where: str, body: Callable[[Reader, Read], Awaitable[None]], prompt: bool = False) -> None:
+def with_reader(
+    bootstrap: str,
+    where: str,
+    body: Callable[[Reader, Read], Awaitable[None]],
+    prompt: bool = False,
+) -> None:
     async def run() -> None:
         reader = Reader(fetching(bootstrap, where, prompt))
 
@@ -76,14 +88,18 @@ def numbers(chunks: list[Chunk]) -> list[int]:
 @local
 @both
 @pytest.mark.parametrize("prompt", [False, True])
-def test_chunks_are_bounded_follow_each_other_without_a_gap_and_carry_their_session(local_broker: str, where: str, prompt: bool) -> None:
+def test_chunks_are_bounded_follow_each_other_without_a_gap_and_carry_their_session(
+    local_broker: str, where: str, prompt: bool
+) -> None:
     topic = make_topic(local_broker, partitions=2)
     produce(local_broker, topic, [(number % 2, b"k", value(number)) for number in range(300)])
 
     async def body(reader: Reader, read: Read) -> None:
         await reader.assign(4, {topic: "clicks"}, {(topic, 0): 0, (topic, 1): 10})
         chunks = await read(290)
-        assert {(chunk.source, chunk.topic, chunk.session) for chunk in chunks} == {("clicks", topic, 4)}
+        assert {(chunk.source, chunk.topic, chunk.session) for chunk in chunks} == {
+            ("clicks", topic, 4)
+        }
         assert max(len(chunk.events) for chunk in chunks) <= 50
         for number, start in ((0, 0), (1, 10)):
             own = [chunk for chunk in chunks if chunk.partition == number]
@@ -98,7 +114,9 @@ def test_chunks_are_bounded_follow_each_other_without_a_gap_and_carry_their_sess
 
 @local
 @both
-def test_a_new_session_starts_at_its_own_positions_and_drops_what_the_old_one_read(local_broker: str, where: str) -> None:
+def test_a_new_session_starts_at_its_own_positions_and_drops_what_the_old_one_read(
+    local_broker: str, where: str
+) -> None:
     topic = make_topic(local_broker)
     produce(local_broker, topic, [(0, b"k", value(number)) for number in range(20)])
 
@@ -117,7 +135,9 @@ def test_a_new_session_starts_at_its_own_positions_and_drops_what_the_old_one_re
 
 @local
 @both
-def test_behind_names_topics_until_what_was_read_is_applied_too(local_broker: str, where: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_behind_names_topics_until_what_was_read_is_applied_too(
+    local_broker: str, where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     topic = make_topic(local_broker)
     produce(local_broker, topic, [(0, b"k", value(1))] * 5)
 
@@ -128,7 +148,8 @@ def test_behind_names_topics_until_what_was_read_is_applied_too(local_broker: st
         assert reader.behind(0, {topic: 3}, {topic: 5}) == [topic]  # read, and waits in a queue
         assert reader.behind(0, {topic: 5}, {topic: 5}) == []
         monkeypatch.setattr(reader_module, "SILENCE_S", -1.0)
-        assert reader.behind(0, {topic: 5}, {topic: 5}) == [topic]  # who knows what came since the last answer
+        # who knows what came since the last answer
+        assert reader.behind(0, {topic: 5}, {topic: 5}) == [topic]
 
     with_reader(local_broker, where, body)
 
@@ -143,7 +164,9 @@ def test_a_prompt_reader_does_not_hold_a_single_record_back(local_broker: str, w
         await reader.assign(1, {topic: "clicks"}, {(topic, 0): 0})
         reading = asyncio.create_task(read(1))
         await asyncio.sleep(0.3)
-        await asyncio.get_running_loop().run_in_executor(None, produce, local_broker, topic, [(0, b"k", value(7))])
+        await asyncio.get_running_loop().run_in_executor(
+            None, produce, local_broker, topic, [(0, b"k", value(7))]
+        )
         assert numbers(await reading) == [7]
 
     with_reader(local_broker, where, body, prompt=True)
@@ -151,9 +174,15 @@ def test_a_prompt_reader_does_not_hold_a_single_record_back(local_broker: str, w
 
 @local
 @both
-def test_records_can_be_asked_for_while_their_chunk_lives_also_in_the_midst_of_reading(local_broker: str, where: str) -> None:
+def test_records_can_be_asked_for_while_their_chunk_lives_also_in_the_midst_of_reading(
+    local_broker: str, where: str
+) -> None:
     topic = make_topic(local_broker)
-    produce(local_broker, topic, [(0, b"k%d" % number, value(number) if number != 3 else b"{") for number in range(60)])
+    produce(
+        local_broker,
+        topic,
+        [(0, b"k%d" % number, value(number) if number != 3 else b"{") for number in range(60)],
+    )
 
     async def body(reader: Reader, read: Read) -> None:
         await reader.assign(1, {topic: "clicks"}, {(topic, 0): 0})
@@ -161,7 +190,9 @@ def test_records_can_be_asked_for_while_their_chunk_lives_also_in_the_midst_of_r
         reading = asyncio.create_task(reader.read())
         await asyncio.sleep(0)
         assert first.original(4) == (5, b"k5", value(5))  # the fifth of the good ones
-        assert [(each.original.offset, each.original.value) for each in first.refused] == [(3, b"{")]
+        assert [(each.original.offset, each.original.value) for each in first.refused] == [
+            (3, b"{")
+        ]
         assert chunks[-1].original(len(chunks[-1].events) - 1) == (59, b"k59", value(59))
         assert await reading == []
 

@@ -1,4 +1,6 @@
-"""Restore: the disk holds what the log holds, from wherever it stood; what does not fit is wiped and read again."""
+"""Restore: the disk holds what the log holds, from wherever it stood; what does not fit is wiped
+and read again.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +39,10 @@ class Log:
     def __init__(self, bootstrap: str, tmp_path: Path) -> None:
         self.client = {"bootstrap.servers": bootstrap}
         self.bootstrap = bootstrap
-        self.counts, self.slates = make_topic(bootstrap, "counts", 2), make_topic(bootstrap, "slates", 2)
+        self.counts, self.slates = (
+            make_topic(bootstrap, "counts", 2),
+            make_topic(bootstrap, "slates", 2),
+        )
         identity = topic_ids(self.client, [self.counts, self.slates])
         self.changelogs = Changelogs(self.counts, self.slates, identity)
         self.disks = {number: Disk(tmp_path / f"p{number}") for number in (0, 1)}
@@ -61,7 +66,9 @@ def log(local_broker: str, tmp_path: Path) -> Log:
 
 
 def test_the_identity_of_a_topic_that_the_broker_does_not_know_yet_is_waited_for(log: Log) -> None:
-    """Its name, or nothing, in its place would make it another topic, which is read again from its start."""
+    """Its name, or nothing, in its place would make it another topic, which is read again from its
+    start.
+    """
     name = f"late-{uuid.uuid4().hex}"
     with ThreadPoolExecutor(1) as thread:
         asked = thread.submit(topic_ids, log.client, [name, log.counts])
@@ -82,7 +89,10 @@ def test_a_topic_without_identity_is_an_error(log: Log, monkeypatch: pytest.Monk
 
 def test_empty_changelogs_are_restored_at_once(log: Log) -> None:
     assert log.restore() == []
-    assert [log.disks[number].offset(log.changelogs.identity[log.counts]) for number in (0, 1)] == [0, 0]
+    assert [log.disks[number].offset(log.changelogs.identity[log.counts]) for number in (0, 1)] == [
+        0,
+        0,
+    ]
 
 
 def test_each_disk_gets_the_last_value_of_its_partition(log: Log) -> None:
@@ -111,17 +121,25 @@ def test_rows_of_a_transaction_are_read_with_its_marker_passed(log: Log) -> None
     transactions = Transactions(log.client, f"t-{uuid.uuid4().hex}")
     transactions.start()
     owner = Owner(f"g-{uuid.uuid4().hex}", -1, "")
-    transactions.commit([Rows(log.counts, 0, [(KEY, count(9))]), Rows(log.slates, BY_KEY, [(b"s", SLATE)])], {}, owner)
+    transactions.commit(
+        [Rows(log.counts, 0, [(KEY, count(9))]), Rows(log.slates, BY_KEY, [(b"s", SLATE)])],
+        {},
+        owner,
+    )
     assert log.restore() == []
     assert log.disks[0].get(KEY) == count(9)
 
 
 @pytest.mark.parametrize("offset", [999, -1])
-def test_a_disk_that_is_ahead_of_the_log_or_of_another_log_is_wiped_and_read_again(log: Log, offset: int) -> None:
+def test_a_disk_that_is_ahead_of_the_log_or_of_another_log_is_wiped_and_read_again(
+    log: Log, offset: int
+) -> None:
     log.write(log.counts, [(0, KEY, count(3))])
     batch = log.disks[0].batch()
     batch.put_count(encode_count_key("x", "stale"), count(1))
-    identity = log.changelogs.identity if offset == 999 else {log.counts: "another", log.slates: "topic"}
+    identity = (
+        log.changelogs.identity if offset == 999 else {log.counts: "another", log.slates: "topic"}
+    )
     for name in log.changelogs.names():
         batch.put_offset(identity[name], offset)
     batch.write()
@@ -141,7 +159,10 @@ def test_no_progress_is_stuck_and_says_where(log: Log, monkeypatch: pytest.Monke
     """The end lies beyond what can ever be read, as with a transaction that is left open."""
     log.write(log.counts, [(0, KEY, count(3))])
     monkeypatch.setattr(
-        "streams.counting.restore.measure_range", lambda _meter, name, number: (0, 5 if (name, number) == (log.counts, 0) else 0)
+        "streams.counting.restore.measure_range",
+        lambda _meter, name, number: (0, 5 if (name, number) == (log.counts, 0) else 0),
     )
-    with pytest.raises(Stuck, match=rf"no progress for 0.5 s restoring {log.counts}\[0\] at 1 of 5"):
+    with pytest.raises(
+        Stuck, match=rf"no progress for 0.5 s restoring {log.counts}\[0\] at 1 of 5"
+    ):
         log.restore(timeout_s=0.5)

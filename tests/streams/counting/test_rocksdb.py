@@ -1,4 +1,6 @@
-"""RocksDB behind a partition: batches are whole, the index finds what has expired, and a broken database is set aside."""
+"""RocksDB behind a partition: batches are whole, the index finds what has expired, and a broken
+database is set aside.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,9 @@ def names(disk: Disk, watermark_s: float, most: int = 100, after: bytes | None =
     return [name for _key, names in disk.expired(watermark_s, most, after) for name in names]
 
 
-def test_nothing_of_a_batch_is_there_before_it_is_written_and_all_of_it_after(tmp_path: Path) -> None:
+def test_nothing_of_a_batch_is_there_before_it_is_written_and_all_of_it_after(
+    tmp_path: Path,
+) -> None:
     disk = Disk(tmp_path / "d")
     batch = disk.batch()
     batch.put_count(b"Ca", b"1")
@@ -58,7 +62,9 @@ def test_no_value_removes_a_row(tmp_path: Path) -> None:
     assert (disk.get(b"Ca"), disk.get(b"Ss")) == (None, None)
 
 
-def test_expired_gives_the_oldest_first_up_to_the_watermark_and_no_more_than_asked(tmp_path: Path) -> None:
+def test_expired_gives_the_oldest_first_up_to_the_watermark_and_no_more_than_asked(
+    tmp_path: Path,
+) -> None:
     disk = Disk(tmp_path / "d")
     put(disk, late=300.0, soon=2.5, now=10.0, future=1e11)
     assert names(disk, 300.0) == ["soon", "now"]  # before the watermark, not at it
@@ -76,7 +82,9 @@ def test_expired_goes_on_beyond_a_key(tmp_path: Path) -> None:
     assert names(disk, 10.0, most=1, after=key) == ["b"]
 
 
-def test_a_row_that_lives_longer_has_both_entries_until_the_old_one_is_dropped(tmp_path: Path) -> None:
+def test_a_row_that_lives_longer_has_both_entries_until_the_old_one_is_dropped(
+    tmp_path: Path,
+) -> None:
     disk = Disk(tmp_path / "d")
     put(disk, s=1.0)
     put(disk, s=5.0)
@@ -89,7 +97,9 @@ def test_a_row_that_lives_longer_has_both_entries_until_the_old_one_is_dropped(t
     assert names(disk, 5.0) == []
 
 
-def test_an_offset_that_is_so_old_that_tombstones_may_be_gone_counts_as_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_offset_that_is_so_old_that_tombstones_may_be_gone_counts_as_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     disk = Disk(tmp_path / "d")
     batch = disk.batch()
     batch.put_offset("log", 7)

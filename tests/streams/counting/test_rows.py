@@ -1,4 +1,6 @@
-"""Rows as bytes: what is written comes back, and whatever else stands there is `RowError` and nothing else."""
+"""Rows as bytes: what is written comes back, and whatever else stands there is `RowError` and
+nothing else.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +40,14 @@ from streams.counting.rows import (
 text = st.text(st.characters(codec="utf-8"), max_size=20)
 number = st.floats(allow_nan=False)
 waiting = st.none() | st.tuples(number, number)
-seen = st.builds(Seen, bits=st.integers(0, 31), seen_s=number, segment=st.none() | text, waiting_click=waiting, waiting_conversion=waiting)
+seen = st.builds(
+    Seen,
+    bits=st.integers(0, 31),
+    seen_s=number,
+    segment=st.none() | text,
+    waiting_click=waiting,
+    waiting_conversion=waiting,
+)
 slate = st.builds(
     SlateRow,
     expires_s=number,
@@ -58,7 +67,14 @@ positions = st.builds(
 def count_row(numbers: list[float]) -> CountRow:
     row = CountRow()
     (row.impressions, row.clicks, row.conversions, row.value, row.examined) = numbers[:5]
-    (row.fresh_impressions, row.fresh_clicks, row.fresh_conversions, row.fresh_value, row.fresh_examined, row.reference_s) = numbers[5:]
+    (
+        row.fresh_impressions,
+        row.fresh_clicks,
+        row.fresh_conversions,
+        row.fresh_value,
+        row.fresh_examined,
+        row.reference_s,
+    ) = numbers[5:]
     return row
 
 
@@ -68,7 +84,9 @@ def test_a_counts_key_comes_back(segment: str, item_id: str) -> None:
 
 
 @given(st.lists(st.tuples(text, text), unique=True, max_size=20))
-def test_counts_keys_differ_and_none_is_the_key_of_the_positions(names: list[tuple[str, str]]) -> None:
+def test_counts_keys_differ_and_none_is_the_key_of_the_positions(
+    names: list[tuple[str, str]],
+) -> None:
     """("a", "bc") and ("ab", "c") are two rows."""
     keys = {encode_count_key(*name) for name in names}
     assert len(keys) == len(names)
@@ -77,16 +95,24 @@ def test_counts_keys_differ_and_none_is_the_key_of_the_positions(names: list[tup
 
 
 @given(st.lists(number, min_size=11, max_size=11), st.booleans())
-def test_counts_come_back_and_without_a_half_life_only_the_totals_are_kept(numbers: list[float], discounted: bool) -> None:
+def test_counts_come_back_and_without_a_half_life_only_the_totals_are_kept(
+    numbers: list[float], discounted: bool
+) -> None:
     row = count_row(numbers)
     found = decode_count(encode_count(row, discounted))
     assert found.totals() == row.totals()
-    assert (found.fresh(), found.reference_s) == ((row.fresh(), row.reference_s) if discounted else ((0.0,) * 5, 0.0))
+    assert (found.fresh(), found.reference_s) == (
+        (row.fresh(), row.reference_s) if discounted else ((0.0,) * 5, 0.0)
+    )
 
 
 @given(st.lists(st.tuples(st.lists(number, min_size=11, max_size=11), st.booleans()), max_size=5))
-def test_many_counts_rows_come_back_as_each_of_them_does(given_rows: list[tuple[list[float], bool]]) -> None:
-    """With a half-life or without: also where a policy file that was changed leaves both kinds in one log."""
+def test_many_counts_rows_come_back_as_each_of_them_does(
+    given_rows: list[tuple[list[float], bool]],
+) -> None:
+    """With a half-life or without: also where a policy file that was changed leaves both kinds in
+    one log.
+    """
     values = [encode_count(count_row(numbers), discounted) for numbers, discounted in given_rows]
     totals, fresh, references_s = decode_counts(values)
     each = [decode_count(value) for value in values]
@@ -109,7 +135,9 @@ def test_a_slate_comes_back_and_its_first_bytes_are_its_expiry(row: SlateRow) ->
 
 
 @given(slate)
-def test_a_slate_whose_items_rest_is_written_with_the_same_bytes_and_opens_to_the_same_items(row: SlateRow) -> None:
+def test_a_slate_whose_items_rest_is_written_with_the_same_bytes_and_opens_to_the_same_items(
+    row: SlateRow,
+) -> None:
     value, items = encode_slate(row), items_of(row)
     assert rested(row) is row
     assert type(row.items) is bytes or not items
@@ -137,23 +165,37 @@ def test_the_layouts_are_those_of_the_docstring() -> None:
     assert encode_count(row, discounted=False) == b"\x01" + struct.pack("<5d", 1, 2, 3, 4, 5)
     assert encode_count(row, discounted=True) == b"\x02" + struct.pack("<11d", *range(1, 12))
     bits = SEEN | CLICKED | WAITING_CLICK
-    packed = encode_slate(SlateRow(60.0, "x", None, True, {"i": Seen(bits, 5.0, None, (6.0, 1.0), None)}))
+    packed = encode_slate(
+        SlateRow(60.0, "x", None, True, {"i": Seen(bits, 5.0, None, (6.0, 1.0), None)})
+    )
     assert packed[:9] == b"\x01" + struct.pack("<d", 60.0)
     assert packed[9:].hex(" ") == (
         "96 cb 40 4e 00 00 00 00 00 00 a1 78 c0 c3 81 a1 69 95 0b cb 40 14 00 00 00 00 00 00 c0 "
         "92 cb 40 18 00 00 00 00 00 00 cb 3f f0 00 00 00 00 00 00 c0 c2"
     )
-    assert encode_positions(Positions({"clicks": 3}, {}, {})).hex(" ") == "01 93 81 a6 63 6c 69 63 6b 73 03 80 80"
+    assert (
+        encode_positions(Positions({"clicks": 3}, {}, {})).hex(" ")
+        == "01 93 81 a6 63 6c 69 63 6b 73 03 80 80"
+    )
 
 
 @pytest.mark.parametrize("decode", [decode_count, decode_slate, decode_positions, slate_expiry_s])
 @pytest.mark.parametrize("value", [b"", b"\x03" + b"\0" * 40, b"\x09anything"])
 def test_another_version_is_refused_with_its_number(decode: object, value: bytes) -> None:
-    with pytest.raises(RowError, match=rf"of version 1, found version {value[0] if value else None} in {len(value)} bytes"):
+    with pytest.raises(
+        RowError,
+        match=rf"of version 1, found version {value[0] if value else None} in {len(value)} bytes",
+    ):
         decode(value)  # type: ignore[operator]
 
 
-DECODERS = {"key": decode_count_key, "count": decode_count, "slate": decode_slate, "positions": decode_positions, "expiry": slate_expiry_s}
+DECODERS = {
+    "key": decode_count_key,
+    "count": decode_count,
+    "slate": decode_slate,
+    "positions": decode_positions,
+    "expiry": slate_expiry_s,
+}
 DEEP = b"\x91" * 100_000  # msgpack: an array in an array in an array
 
 
@@ -171,7 +213,9 @@ def test_no_bytes_raise_anything_but_row_error(name: str, value: bytes) -> None:
 
 
 @given(row=slate, at=st.floats(0, 1, exclude_max=True), byte=st.integers(0, 255))
-def test_a_slate_row_with_a_broken_byte_is_a_row_or_row_error(row: SlateRow, at: float, byte: int) -> None:
+def test_a_slate_row_with_a_broken_byte_is_a_row_or_row_error(
+    row: SlateRow, at: float, byte: int
+) -> None:
     value = bytearray(encode_slate(row))
     value[math.floor(at * len(value))] = byte
     try:

@@ -1,4 +1,6 @@
-"""Where reading starts: at the state's position, unless the topic is not what it was; each case is said."""
+"""Where reading starts: at the state's position, unless the topic is not what it was; each case is
+said.
+"""
 
 from __future__ import annotations
 
@@ -40,27 +42,38 @@ def test_reading_goes_on_where_the_state_stands(partition: Partition, at: int) -
 
 def test_records_that_were_deleted_unread_are_counted_and_said(partition: Partition) -> None:
     partition.offsets["clicks"] = 3
-    assert sources(8, 10).reconcile(partition) == ["p.clicks[0]: 5 records were deleted unread; raise its retention"]
+    assert sources(8, 10).reconcile(partition) == [
+        "p.clicks[0]: 5 records were deleted unread; raise its retention"
+    ]
     assert partition.offsets == {"clicks": 8}
 
 
 def test_a_topic_that_was_cut_short_goes_on_from_its_end(partition: Partition) -> None:
     partition.offsets["clicks"] = 20
-    assert sources(0, 10).reconcile(partition) == ["p.clicks[0] ends at 10, before 20 that was already counted: it was cut short"]
+    assert sources(0, 10).reconcile(partition) == [
+        "p.clicks[0] ends at 10, before 20 that was already counted: it was cut short"
+    ]
     assert partition.offsets == {"clicks": 10}
 
 
-def test_a_topic_that_was_made_again_is_read_from_its_beginning_and_counts_stay(partition: Partition) -> None:
+def test_a_topic_that_was_made_again_is_read_from_its_beginning_and_counts_stay(
+    partition: Partition,
+) -> None:
     partition.offsets["clicks"], partition.topic_ids["clicks"] = 7, "old id"
     row = partition.count(("x", "a"))
-    assert sources(0, 10, "new id").reconcile(partition) == ["p.clicks[0] was deleted and made again: reading it from 0, counts are kept"]
+    assert sources(0, 10, "new id").reconcile(partition) == [
+        "p.clicks[0] was deleted and made again: reading it from 0, counts are kept"
+    ]
     assert (partition.offsets, partition.topic_ids) == ({"clicks": 0}, {"clicks": "new id"})
     assert partition.count(("x", "a")) is row
 
 
 @pytest.mark.local
 def test_ranges_and_identities_come_from_the_broker(local_broker: str) -> None:
-    topics = {"clicks": make_topic(local_broker, partitions=2), "impressions": make_topic(local_broker, partitions=2)}
+    topics = {
+        "clicks": make_topic(local_broker, partitions=2),
+        "impressions": make_topic(local_broker, partitions=2),
+    }
     produce(local_broker, topics["clicks"], [(1, b"k", b"x")] * 4)
     found = Sources({"bootstrap.servers": local_broker}, topics)
     other = make_topic(local_broker)
@@ -74,7 +87,9 @@ def test_ranges_and_identities_come_from_the_broker(local_broker: str) -> None:
 
 
 @pytest.mark.local
-def test_an_end_that_the_broker_names_too_early_is_not_taken_for_a_topic_cut_short(local_broker: str) -> None:
+def test_an_end_that_the_broker_names_too_early_is_not_taken_for_a_topic_cut_short(
+    local_broker: str,
+) -> None:
     topics = {"clicks": make_topic(local_broker, partitions=1)}
     produce(local_broker, topics["clicks"], [(0, b"k", b"x")] * 4)
     found = Sources({"bootstrap.servers": local_broker}, topics)

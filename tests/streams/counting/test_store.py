@@ -1,4 +1,6 @@
-"""The store without a broker: what a flush makes durable, in which order, and what each failure leaves behind."""
+"""The store without a broker: what a flush makes durable, in which order, and what each failure
+leaves behind.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,11 @@ from streams.kafka.transaction import BY_KEY, Ended, Owner, Refused, Rows, Undon
 from streams.metrics import Metrics
 from tests.streams.making import NOW_S, RULES, chunk_of, count_impressions, impression, settings
 
-TOPICS = {"impressions": "p.impressions", "clicks": "p.clicks", "slate-requests": "p.slate-requests"}
+TOPICS = {
+    "impressions": "p.impressions",
+    "clicks": "p.clicks",
+    "slate-requests": "p.slate-requests",
+}
 CHANGELOGS = ("counts-log", "slates-log")
 
 
@@ -31,7 +37,9 @@ class FakeSources(Sources):
         return self._identity
 
     def measure(self, applied: Mapping[int, Mapping[str, int]]) -> None:
-        self._ranges |= {(source, number): (0, 1000) for number in applied for source in self.topics}
+        self._ranges |= {
+            (source, number): (0, 1000) for number in applied for source in self.topics
+        }
 
 
 class FakeTransactions:
@@ -46,7 +54,9 @@ class FakeTransactions:
     def start(self) -> None:
         """Nothing to take."""
 
-    def commit(self, changes: Iterable[Rows], offsets: Mapping[tuple[str, int], int], owner: Owner) -> dict[tuple[str, int], int]:
+    def commit(
+        self, changes: Iterable[Rows], offsets: Mapping[tuple[str, int], int], owner: Owner
+    ) -> dict[tuple[str, int], int]:
         self.gate.wait(10)
         if self.failure is not None:
             raise self.failure
@@ -90,7 +100,13 @@ class World:
 
     def count(self, number: int = 0, slate: str = "s", start: int = 0, size: int = 5) -> None:
         events = [impression(slate, f"i{start + at}") for at in range(size)]
-        chunk = chunk_of([])._replace(topic="p.impressions", partition=number, start=start, end=start + size, session=self.store.session)
+        chunk = chunk_of([])._replace(
+            topic="p.impressions",
+            partition=number,
+            start=start,
+            end=start + size,
+            session=self.store.session,
+        )
         partition = self.store.admit(chunk)
         assert partition is not None
         count_impressions(partition, events, RULES, NOW_S)
@@ -102,7 +118,9 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     return World(tmp_path, monkeypatch)
 
 
-def test_a_flush_commits_rows_positions_dead_letters_and_offsets_under_the_owner_of_the_state(world: World) -> None:
+def test_a_flush_commits_rows_positions_dead_letters_and_offsets_under_the_owner_of_the_state(
+    world: World,
+) -> None:
     async def run() -> None:
         assert await world.own(3, 0, 1)
         world.count(0)
@@ -114,10 +132,17 @@ def test_a_flush_commits_rows_positions_dead_letters_and_offsets_under_the_owner
     assert owner == Owner("slatestream", 3, "member-3")
     assert offsets == {("p.impressions", 0): 5, ("p.clicks", 0): 0, ("p.slate-requests", 0): 0}
     counts, slates, letters, *_others = changes
-    assert [(each.topic, len(each.rows)) for each in (counts, slates)] == [("counts-log", 6), ("slates-log", 1)]
+    assert [(each.topic, len(each.rows)) for each in (counts, slates)] == [
+        ("counts-log", 6),
+        ("slates-log", 1),
+    ]
     key, value = counts.rows[5]
     assert key == POSITIONS_KEY
-    assert decode_positions(value or b"").offsets == {"impressions": 5, "clicks": 0, "slate-requests": 0}
+    assert decode_positions(value or b"").offsets == {
+        "impressions": 5,
+        "clicks": 0,
+        "slate-requests": 0,
+    }
     assert letters == Rows("dead-letters", BY_KEY, [(b"k", b"letter")])
     assert world.metrics.registry.get_sample_value("slatestream_flushes_total") == 1
 
@@ -164,7 +189,10 @@ def test_what_is_counted_during_a_flush_is_in_the_next_one(world: World) -> None
     assert offsets == [5, 10]
 
 
-@pytest.mark.parametrize(("failure", "in_place", "ended"), [(Refused("g"), 0, 0), (Undone("u"), 1, 0), (Ended("e"), 0, 1)])
+@pytest.mark.parametrize(
+    ("failure", "in_place", "ended"),
+    [(Refused("g"), 0, 0), (Undone("u"), 1, 0), (Ended("e"), 0, 1)],
+)
 def test_each_failure_of_the_transaction_has_its_answer_and_the_disk_stays_as_it_was(
     world: World, failure: Exception, in_place: int, ended: int
 ) -> None:
@@ -178,11 +206,14 @@ def test_each_failure_of_the_transaction_has_its_answer_and_the_disk_stays_as_it
 
     asyncio.run(run())
     assert (world.in_place, len(world.ended)) == (in_place, ended)
-    assert (world.store.partitions == {}) == (ended == 0)  # the memory is dropped, or the process ends
+    # the memory is dropped, or the process ends
+    assert (world.store.partitions == {}) == (ended == 0)
     assert ended or world.store.ready_generation is None
 
 
-def test_a_reply_that_was_not_delivered_undoes_the_flush_before_anything_is_produced(world: World) -> None:
+def test_a_reply_that_was_not_delivered_undoes_the_flush_before_anything_is_produced(
+    world: World,
+) -> None:
     async def run() -> None:
         await world.own(1, 0)
         world.count()
@@ -193,7 +224,9 @@ def test_a_reply_that_was_not_delivered_undoes_the_flush_before_anything_is_prod
     assert (world.transactions.commits, world.in_place, world.store.partitions) == ([], 1, {})
 
 
-def test_a_full_disk_ends_the_process_with_the_reason(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_ends_the_process_with_the_reason(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async def run() -> None:
         await world.own(1, 0)
         world.count()
@@ -207,10 +240,14 @@ def test_a_full_disk_ends_the_process_with_the_reason(world: World, monkeypatch:
 
     asyncio.run(run())
     (said,) = world.ended
-    assert said.startswith("IO error: No space left on device: the flush is in the changelog, local rows are behind it")
+    assert said.startswith(
+        "IO error: No space left on device: the flush is in the changelog, local rows are behind it"
+    )
 
 
-def test_a_chunk_of_an_earlier_session_is_refused_and_one_that_does_not_fit_is_an_error(world: World) -> None:
+def test_a_chunk_of_an_earlier_session_is_refused_and_one_that_does_not_fit_is_an_error(
+    world: World,
+) -> None:
     async def run() -> None:
         await world.own(1, 0)
         old = chunk_of([b"{}"] * 3)
@@ -249,10 +286,14 @@ def test_partitions_share_the_rows_in_memory(world: World) -> None:
         await world.own(1, 0, 1, 2, 3)
 
     asyncio.run(run())
-    assert {partition.rows_in_memory for partition in world.store.partitions.values()} == {world.store.settings.rows_in_memory // 4}
+    assert {partition.rows_in_memory for partition in world.store.partitions.values()} == {
+        world.store.settings.rows_in_memory // 4
+    }
 
 
-def test_a_late_flush_is_congestion_until_it_ends(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_late_flush_is_congestion_until_it_ends(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(store_module, "SLOW_FLUSH_S", 0.02)
 
     async def run() -> None:
@@ -281,7 +322,9 @@ def test_closing_frees_the_disks(world: World) -> None:
     asyncio.run(run())
 
 
-def test_a_last_flush_that_does_not_end_ends_the_process_and_one_that_does_ends_nothing(world: World) -> None:
+def test_a_last_flush_that_does_not_end_ends_the_process_and_one_that_does_ends_nothing(
+    world: World,
+) -> None:
     """A worker that waited for ever in its revocation could never join the group again."""
 
     async def run() -> None:

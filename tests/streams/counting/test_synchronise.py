@@ -1,4 +1,6 @@
-"""Following: clicks wait for the impressions of their time, for no longer than that helps, and nothing is lost or turned round."""
+"""Following: clicks wait for the impressions of their time, for no longer than that helps, and
+nothing is lost or turned round.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,10 @@ IMPRESSIONS, CLICKS = ("impressions", 0), ("clicks", 0)
 
 
 def at(place: tuple[str, int], *times_ms: int) -> list[Message]:
-    return [record(b"%d" % time_ms, b"k", *place, offset, AT_MS + time_ms) for offset, time_ms in enumerate(times_ms)]
+    return [
+        record(b"%d" % time_ms, b"k", *place, offset, AT_MS + time_ms)
+        for offset, time_ms in enumerate(times_ms)
+    ]
 
 
 def times(found: dict[tuple[str, int], list[Message]]) -> dict[tuple[str, int], list[int]]:
@@ -44,38 +49,54 @@ def test_clicks_wait_until_impressions_have_come_to_their_time(following: Follow
     found = following.ready({CLICKS: at(CLICKS, 30), IMPRESSIONS: at(IMPRESSIONS, 1, 20)}, {}, {})
     assert times(found) == {IMPRESSIONS: [1, 20], CLICKS: [5, 20]}
     assert list(found) == [IMPRESSIONS, CLICKS]  # impressions are counted first
-    assert times(following.ready({IMPRESSIONS: at(IMPRESSIONS, 31)}, {}, {})) == {IMPRESSIONS: [31], CLICKS: [30]}
+    assert times(following.ready({IMPRESSIONS: at(IMPRESSIONS, 31)}, {}, {})) == {
+        IMPRESSIONS: [31],
+        CLICKS: [30],
+    }
     assert following.held == {}
 
 
 def test_partitions_wait_for_their_own_impressions_only(following: Following) -> None:
     other = ("clicks", 1)
-    found = following.ready({CLICKS: at(CLICKS, 5), other: at(other, 5), IMPRESSIONS: at(IMPRESSIONS, 9)}, {}, {})
+    found = following.ready(
+        {CLICKS: at(CLICKS, 5), other: at(other, 5), IMPRESSIONS: at(IMPRESSIONS, 9)}, {}, {}
+    )
     assert set(found) == {IMPRESSIONS, CLICKS}
     assert list(following.held) == [other]
 
 
-@pytest.mark.parametrize(("end", "reached", "free"), [(7, 7, True), (0, 0, True), (7, 6, False), (-1, 7, False)])
-def test_nothing_waits_for_impressions_that_are_all_read(following: Following, end: int, reached: int, free: bool) -> None:
+@pytest.mark.parametrize(
+    ("end", "reached", "free"), [(7, 7, True), (0, 0, True), (7, 6, False), (-1, 7, False)]
+)
+def test_nothing_waits_for_impressions_that_are_all_read(
+    following: Following, end: int, reached: int, free: bool
+) -> None:
     found = following.ready({CLICKS: at(CLICKS, 5)}, {IMPRESSIONS: reached}, {IMPRESSIONS: end})
     assert (CLICKS in found) == free
 
 
-def test_nothing_waits_for_long_for_impressions_that_do_not_come(following: Following, clock: list[float]) -> None:
+def test_nothing_waits_for_long_for_impressions_that_do_not_come(
+    following: Following, clock: list[float]
+) -> None:
     assert following.ready({CLICKS: at(CLICKS, 5)}, {}, {}) == {}
     clock[0] += PATIENCE_S
-    assert following.ready({IMPRESSIONS: at(IMPRESSIONS, 1)}, {}, {}).keys() == {IMPRESSIONS}  # they do come
+    # they do come
+    assert following.ready({IMPRESSIONS: at(IMPRESSIONS, 1)}, {}, {}).keys() == {IMPRESSIONS}
     clock[0] += PATIENCE_S
     assert following.ready({}, {}, {}) == {}
     clock[0] += 0.1
     assert times(following.ready({}, {}, {})) == {CLICKS: [5]}
 
 
-def test_a_click_of_the_future_keeps_no_other_back_for_long(following: Following, clock: list[float]) -> None:
+def test_a_click_of_the_future_keeps_no_other_back_for_long(
+    following: Following, clock: list[float]
+) -> None:
     following.ready({CLICKS: at(CLICKS, 10**9, 5)}, {}, {})
     for second in range(int(LONGEST_S)):
         clock[0] += 1.0
-        assert following.ready({IMPRESSIONS: at(IMPRESSIONS, 100 + second)}, {}, {}).keys() == {IMPRESSIONS}
+        assert following.ready({IMPRESSIONS: at(IMPRESSIONS, 100 + second)}, {}, {}).keys() == {
+            IMPRESSIONS
+        }
     clock[0] += 1.0
     assert times(following.ready({IMPRESSIONS: at(IMPRESSIONS, 999)}, {}, {}))[CLICKS] == [10**9, 5]
 
@@ -92,7 +113,9 @@ def test_topics_that_follow_none_pass_as_they_are() -> None:
     assert Following({}, 1).ready(records, {}, {}) is records
 
 
-def test_a_partition_with_enough_waiting_is_paused_until_half_of_it_is_gone(following: Following, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_partition_with_enough_waiting_is_paused_until_half_of_it_is_gone(
+    following: Following, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(following_module, "MOST_HELD", 4)
     following.ready({CLICKS: at(CLICKS, 1, 2, 3, 4)}, {}, {})
     assert (following.to_pause(), following.to_resume()) == ([CLICKS], [])
@@ -104,11 +127,22 @@ def test_a_partition_with_enough_waiting_is_paused_until_half_of_it_is_gone(foll
     assert (following.to_pause(), following.to_resume()) == ([], [])
 
 
-@given(st.lists(st.tuples(st.sampled_from(["impressions", "clicks"]), st.integers(0, 1), st.integers(0, 9)), max_size=40), st.data())
-def test_everything_comes_out_once_and_in_order(events: list[tuple[str, int, int]], data: st.DataObject) -> None:
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["impressions", "clicks"]), st.integers(0, 1), st.integers(0, 9)),
+        max_size=40,
+    ),
+    st.data(),
+)
+def test_everything_comes_out_once_and_in_order(
+    events: list[tuple[str, int, int]], data: st.DataObject
+) -> None:
     following = Following({"clicks": "impressions"}, 3)
     came: dict[tuple[str, int], list[Message]] = {}
-    left = [record(b"", b"k", topic, number, offset, AT_MS + time_ms) for offset, (topic, number, time_ms) in enumerate(events)]
+    left = [
+        record(b"", b"k", topic, number, offset, AT_MS + time_ms)
+        for offset, (topic, number, time_ms) in enumerate(events)
+    ]
     sent: dict[tuple[str, int], list[Message]] = {}
     for each in left:
         sent.setdefault((each.topic() or "", each.partition() or 0), []).append(each)
@@ -139,14 +173,23 @@ def numbers(chunk: Chunk) -> list[int]:
 
 
 def fetcher(bootstrap: str, chunk_records: int) -> Fetcher:
-    return Fetcher(Plan({"bootstrap.servers": bootstrap}, chunk_records, False, 10_000, 1000, RULES))
+    return Fetcher(
+        Plan({"bootstrap.servers": bootstrap}, chunk_records, False, 10_000, 1000, RULES)
+    )
 
 
 @pytest.mark.local
-def test_an_old_log_is_read_in_the_order_of_time_across_topics(local_broker: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Clicks far ahead of their impressions are held, paused at a few, fetched again, and none is lost."""
+def test_an_old_log_is_read_in_the_order_of_time_across_topics(
+    local_broker: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Clicks far ahead of their impressions are held, paused at a few, fetched again, and none is
+    lost.
+    """
     monkeypatch.setattr(following_module, "MOST_HELD", 20)
-    impressions, clicks = make_topic(local_broker, "impressions"), make_topic(local_broker, "clicks")
+    impressions, clicks = (
+        make_topic(local_broker, "impressions"),
+        make_topic(local_broker, "clicks"),
+    )
     producer = Producer({"bootstrap.servers": local_broker})
     for number in range(1000):
         producer.produce(impressions, impression_value(number), b"k", 0, timestamp=AT_MS + number)
@@ -156,13 +199,22 @@ def test_an_old_log_is_read_in_the_order_of_time_across_topics(local_broker: str
 
     made = fetcher(local_broker, 50)
     chunks: list[Chunk] = []
-    made.assign(1, {impressions: "impressions", clicks: "clicks"}, {(impressions, 0): 0, (clicks, 0): 0}, {clicks: impressions})
+    made.assign(
+        1,
+        {impressions: "impressions", clicks: "clicks"},
+        {(impressions, 0): 0, (clicks, 0): 0},
+        {clicks: impressions},
+    )
     while sum(len(numbers(chunk)) for chunk in chunks) < 1200:
         fetched = made.read()
         chunks += fetched.chunks
         # what is held has not been read, from the store's point of view
         assert fetched.reached[clicks, 0] <= 200
-        assert all(fetched.reached[clicks, 0] == chunk.end for chunk in fetched.chunks if chunk.topic == clicks and chunk.end < 200)
+        assert all(
+            fetched.reached[clicks, 0] == chunk.end
+            for chunk in fetched.chunks
+            if chunk.topic == clicks and chunk.end < 200
+        )
     made.close()
 
     seen_until = -1
@@ -172,14 +224,21 @@ def test_an_old_log_is_read_in_the_order_of_time_across_topics(local_broker: str
         else:
             assert numbers(chunk)[-1] <= seen_until
     for topic, step in ((impressions, 1), (clicks, 5)):
-        assert [number for chunk in chunks if chunk.topic == topic for number in numbers(chunk)] == list(range(0, 1000, step))
+        assert [
+            number for chunk in chunks if chunk.topic == topic for number in numbers(chunk)
+        ] == list(range(0, 1000, step))
 
 
 @pytest.mark.local
-def test_what_was_paused_flows_in_the_next_session(local_broker: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_was_paused_flows_in_the_next_session(
+    local_broker: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A rebalance comes while clicks are held and paused."""
     monkeypatch.setattr(following_module, "MOST_HELD", 20)
-    impressions, clicks = make_topic(local_broker, "impressions"), make_topic(local_broker, "clicks")
+    impressions, clicks = (
+        make_topic(local_broker, "impressions"),
+        make_topic(local_broker, "clicks"),
+    )
     producer = Producer({"bootstrap.servers": local_broker, "batch.num.messages": 1})
     producer.produce(impressions, impression_value(0), b"k", 0, timestamp=AT_MS)
     for number in range(100):

@@ -1,4 +1,6 @@
-"""The film corpus: the join of two sources that name films differently. The real data are read where they are installed."""
+"""The film corpus: the join of two sources that name films differently. The real data are read
+where they are installed.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,17 @@ import pytest
 from streams.demo.films import DataError, _data_file, film_feedback, film_items, films
 
 FILMS = [
-    ("tt1", "The Usual Suspects", 1995, "Crime", "Bryan Singer", "C. McQuarrie", "Kevin Spacey, Gabriel Byrne", "English", "US"),
+    (
+        "tt1",
+        "The Usual Suspects",
+        1995,
+        "Crime",
+        "Bryan Singer",
+        "C. McQuarrie",
+        "Kevin Spacey, Gabriel Byrne",
+        "English",
+        "US",
+    ),
     ("tt2", "Se7en", 1995, "Crime", None, None, None, None, None),
     ("tt3", "Les Misérables", 1996, "", "", "", "", "", ""),
 ]
@@ -39,8 +51,12 @@ def sources(tmp_path: Path) -> Path:
     connection.executemany(f"INSERT INTO omdb VALUES ({', '.join('?' * 9)})", FILMS)
     connection.commit()
     connection.close()
-    (tmp_path / "ml-100k.item").write_text("\n".join(["item_id\ttitle\tyear\tclass", *MOVIES]), encoding="utf-8")
-    (tmp_path / "ml-100k.inter").write_text("\n".join(["user_id\titem_id\trating\ttimestamp", *RATINGS]), encoding="utf-8")
+    (tmp_path / "ml-100k.item").write_text(
+        "\n".join(["item_id\ttitle\tyear\tclass", *MOVIES]), encoding="utf-8"
+    )
+    (tmp_path / "ml-100k.inter").write_text(
+        "\n".join(["user_id\titem_id\trating\ttimestamp", *RATINGS]), encoding="utf-8"
+    )
     return tmp_path
 
 
@@ -75,5 +91,6 @@ def test_real_sources_join_as_the_docs_say():
     corpus = films()
     assert len(corpus) == 17_470
     clicks = corpus.events.kinds == 0
-    assert clicks.sum() / 55_375 == pytest.approx(0.916, abs=0.001)  # likes that found a film, each once per user
+    # likes that found a film, each once per user
+    assert clicks.sum() / 55_375 == pytest.approx(0.916, abs=0.001)
     assert not {"bokeh_sampledata", "recbole"} & sys.modules.keys()  # read as files

@@ -36,7 +36,9 @@ def test_equal_counts_are_equal_and_other_segments_are_left_out() -> None:
         [*COUNTS, {"segment": SEGMENT, "item_id": "obd-9", "impressions": 1, "clicks": 0}],
     ],
 )
-def test_one_count_too_many_or_too_few_is_found_even_where_the_totals_agree(wrong: list[dict[str, object]]) -> None:
+def test_one_count_too_many_or_too_few_is_found_even_where_the_totals_agree(
+    wrong: list[dict[str, object]],
+) -> None:
     assert not compare(ROWS, wrong).equal
     assert not wait_counted(ROWS, lambda: wrong, timeout_s=0).equal
 
@@ -67,9 +69,11 @@ def test_every_row_goes_out_once_and_clicks_share_the_key_of_their_impression(
     with TopicReader(settings.kafka_client(), f"{prefix}impressions") as reader:
         seen = {message.key(): decode_impression(message.value()) for message in reader.until_end()}
     with TopicReader(settings.kafka_client(), f"{prefix}clicks") as reader:
-        ((key, click),) = [(message.key(), decode_click(message.value())) for message in reader.until_end()]
-    assert sorted((each.item_id, each.position, each.propensity, each.segment) for each in seen.values()) == sorted(
-        (row.item_id, row.position, row.propensity, SEGMENT) for row in ROWS
-    )
+        ((key, click),) = [
+            (message.key(), decode_click(message.value())) for message in reader.until_end()
+        ]
+    assert sorted(
+        (each.item_id, each.position, each.propensity, each.segment) for each in seen.values()
+    ) == sorted((row.item_id, row.position, row.propensity, SEGMENT) for row in ROWS)
     assert seen[key].slate_id == click.slate_id
     assert seen[key].item_id == click.item_id == "obd-1"

@@ -1,4 +1,6 @@
-"""The demo's encoder release: said plainly whether it was made, and never waited for without end."""
+"""The demo's encoder release: said plainly whether it was made, and never waited for
+without end.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,10 @@ def process(code: str) -> subprocess.Popen[str]:
 
 
 def test_what_the_process_said_last_is_the_sentence(on: Stage) -> None:
-    assert release.finish(process("print('more'); print('static-128: 3 items')"), on) == "static-128: 3 items"
+    assert (
+        release.finish(process("print('more'); print('static-128: 3 items')"), on)
+        == "static-128: 3 items"
+    )
 
 
 def test_a_process_that_failed_is_quoted_from_its_log(on: Stage) -> None:
@@ -33,21 +38,29 @@ def test_a_process_that_failed_is_quoted_from_its_log(on: Stage) -> None:
     assert said == "none: the process ended with 3, ValueError: no teacher"
 
 
-def test_a_process_that_takes_too_long_is_given_up(on: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_that_takes_too_long_is_given_up(
+    on: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(release, "PATIENCE_S", 0.1)
     slow = process("import time; time.sleep(60)")
     try:
-        assert release.finish(slow, on).startswith("none: it was not made 0.1 s after the last visit")
+        assert release.finish(slow, on).startswith(
+            "none: it was not made 0.1 s after the last visit"
+        )
     finally:
         slow.kill()
         slow.communicate()
 
 
-def test_what_is_lacking_is_named_and_nothing_is_started(on: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_lacking_is_named_and_nothing_is_started(
+    on: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(release, "NEEDED", ("no_such_package",))
     with release.making(on, [{"item_id": "a"}]) as nothing:
         assert nothing is None
-        assert release.finish(nothing, on).startswith("left out: the extra `encoder` is not installed")
+        assert release.finish(nothing, on).startswith(
+            "left out: the extra `encoder` is not installed"
+        )
     assert not (on.directory / "items.jsonl").exists()
 
 
@@ -55,5 +68,7 @@ def test_the_process_ends_with_its_block(on: Stage, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(release, "lacking", lambda: None)
     with release.making(on, [{"item_id": "a", "title": "A"}]) as started:
         assert started is not None
-        assert [json.loads(line) for line in (on.directory / "items.jsonl").read_text().splitlines()] == [{"item_id": "a", "title": "A"}]
+        assert [
+            json.loads(line) for line in (on.directory / "items.jsonl").read_text().splitlines()
+        ] == [{"item_id": "a", "title": "A"}]
     assert started.poll() is not None

@@ -9,11 +9,22 @@ import pytest
 from rich.console import Console
 
 from streams.demo.reference import References
-from streams.demo.report import Estimate, Window, beats_random, per_thousand, screen, sentence, sparkline, windows
+from streams.demo.report import (
+    Estimate,
+    Window,
+    beats_random,
+    per_thousand,
+    screen,
+    sentence,
+    sparkline,
+    windows,
+)
 
 
 def test_the_interval_is_normal_over_visits() -> None:
-    """Clicks 0, 2, 0, 2: mean 1, s = sqrt(4/3) = 1.1547, s/sqrt(4) = 0.57735, times 1.959964 = 1.13158."""
+    """Clicks 0, 2, 0, 2: mean 1, s = sqrt(4/3) = 1.1547, s/sqrt(4) = 0.57735, times 1.959964 =
+    1.13158.
+    """
     estimate = per_thousand(np.array([0.0, 2.0, 0.0, 2.0]))
     assert estimate.mean == 1000
     assert estimate.low == pytest.approx(1000 - 1131.58, abs=0.01)
@@ -54,7 +65,9 @@ def test_the_screen_shows_both_with_intervals_and_says_what_the_clicks_are() -> 
     assert "clicks per 1,000 visits (invented clicks)" in shown
     assert "500 ± 50" in shown
     assert "200 ± 50" in shown
-    assert sentence(parts[0]) == "In the last stretch the learned slates got 2.5 times random and 50% of the best possible."
+    assert sentence(parts[0]) == (
+        "In the last stretch the learned slates got 2.5 times random and 50% of the best possible."
+    )
     assert sentence(parts[0]) in shown
 
 

@@ -17,7 +17,9 @@ from streams.demo.release import lacking
 def test_the_demo_learns_counts_exactly_and_leaves_with_0() -> None:
     command = [sys.executable, "-m", "streams", "demo", "--seconds", "12", "--json"]
     env = {**os.environ, "SLATESTREAM_TOPIC_PREFIX": "somebodys."}
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=env, timeout=200)
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, env=env, timeout=200
+    )
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert found["ok"] is True
@@ -35,6 +37,11 @@ def test_the_demo_learns_counts_exactly_and_leaves_with_0() -> None:
 
 
 def test_less_than_a_second_is_wrong_usage() -> None:
-    done = subprocess.run([sys.executable, "-m", "streams", "demo", "--seconds", "0"], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "streams", "demo", "--seconds", "0"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 2
     assert done.stderr == "slatestream: expected --seconds of at least 1, found 0\n"

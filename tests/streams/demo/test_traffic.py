@@ -11,7 +11,15 @@ import pytest
 
 from streams import cli
 from streams.config import Settings, load_settings
-from streams.contract.events import Slate, SlateItem, SlateRequest, decode_click, decode_impression, decode_slate_request, encode
+from streams.contract.events import (
+    Slate,
+    SlateItem,
+    SlateRequest,
+    decode_click,
+    decode_impression,
+    decode_slate_request,
+    encode,
+)
 from streams.demo.traffic import K, drive
 from streams.demo.world import World, invented
 from streams.kafka.producer import EventSender
@@ -33,7 +41,9 @@ def settings(local_broker: str, capsys: pytest.CaptureFixture[str]) -> Settings:
 
 @pytest.fixture
 def answers(settings: Settings) -> Iterator[list[SlateRequest]]:
-    """A worker that shows items 0 and 1 to everybody, twice, as after a crash; the requests that it saw."""
+    """A worker that shows items 0 and 1 to everybody, twice, as after a crash; the requests that it
+    saw.
+    """
     seen: list[SlateRequest] = []
     stop = threading.Event()
     prefix = settings.topic_prefix
@@ -46,7 +56,17 @@ def answers(settings: Settings) -> Iterator[list[SlateRequest]]:
                     wanted = decode_slate_request(message.value())
                     seen.append(wanted)
                     items = [SlateItem(f"i{n}", n, 1.0, 0.5, {}) for n in range(2)]
-                    slate = Slate(wanted.request_id, wanted.request_id, wanted.user_id, "s", "p", "v", "enc-1", items, 1.0)
+                    slate = Slate(
+                        wanted.request_id,
+                        wanted.request_id,
+                        wanted.user_id,
+                        "s",
+                        "p",
+                        "v",
+                        "enc-1",
+                        items,
+                        1.0,
+                    )
                     for _ in range(2):
                         sender.send(f"{prefix}slates", wanted.user_id.encode(), encode(slate))
         sender.flush()
@@ -65,29 +85,42 @@ def world() -> World:
     return made._replace(rates=rates)
 
 
-def test_each_visit_is_one_request_its_impressions_and_the_clicks_of_its_rates(settings: Settings, answers: list[SlateRequest]) -> None:
+def test_each_visit_is_one_request_its_impressions_and_the_clicks_of_its_rates(
+    settings: Settings, answers: list[SlateRequest]
+) -> None:
     progress: list[int] = []
     stage = world()
-    traffic = drive(stage, settings, 0.5, np.random.default_rng(0), lambda visits, _: progress.append(visits))
+    traffic = drive(
+        stage, settings, 0.5, np.random.default_rng(0), lambda visits, _: progress.append(visits)
+    )
     visits = len(traffic.clicks)
     assert visits == len(answers) == progress[-1] > 0
     assert (traffic.unanswered, traffic.empty, traffic.swaps) == (0, 0, (("enc-1", 0),))
     assert traffic.clicks.tolist() == [1.0] * visits
     assert len({wanted.request_id for wanted in answers}) == visits
     people = {person.user_id: person for person in stage.visitors}
-    assert all(wanted.k == K and wanted.context == people[wanted.user_id].context for wanted in answers)
+    assert all(
+        wanted.k == K and wanted.context == people[wanted.user_id].context for wanted in answers
+    )
     with TopicReader(settings.kafka_client(), f"{settings.topic_prefix}impressions") as reader:
-        seen = [(message.key(), decode_impression(message.value())) for message in reader.until_end()]
+        seen = [
+            (message.key(), decode_impression(message.value())) for message in reader.until_end()
+        ]
     with TopicReader(settings.kafka_client(), f"{settings.topic_prefix}clicks") as reader:
         clicks = [(message.key(), decode_click(message.value())) for message in reader.until_end()]
     assert len(seen) == 2 * visits
     assert len(clicks) == visits
     assert all(key == event.user_id.encode() for key, event in [*seen, *clicks])
-    assert {(event.item_id, event.position, event.propensity) for _, event in seen} == {("i0", 0, 0.5), ("i1", 1, 0.5)}
+    assert {(event.item_id, event.position, event.propensity) for _, event in seen} == {
+        ("i0", 0, 0.5),
+        ("i1", 1, 0.5),
+    }
     assert {event.item_id for _, event in clicks} == {"i0"}
 
 
-def test_requests_without_an_answer_are_counted(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_requests_without_an_answer_are_counted(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("streams.demo.traffic.LAST_ANSWERS_S", 0.1)
     monkeypatch.setattr("streams.demo.traffic.IN_FLIGHT", 7)
     traffic = drive(world(), settings, 0.2, np.random.default_rng(0), lambda *_: None)

@@ -20,8 +20,12 @@ def have_films() -> bool:
     return True
 
 
-FILMS = pytest.mark.skipif(not have_films(), reason="bokeh-sampledata is not installed (requirements-data.txt)")
-MOVIELENS = pytest.mark.skipif(visitors.folder() is None, reason="recbole is not installed (requirements-data.txt)")
+FILMS = pytest.mark.skipif(
+    not have_films(), reason="bokeh-sampledata is not installed (requirements-data.txt)"
+)
+MOVIELENS = pytest.mark.skipif(
+    visitors.folder() is None, reason="recbole is not installed (requirements-data.txt)"
+)
 
 
 def check(made: World) -> None:
@@ -49,7 +53,9 @@ def test_with_all_packages_the_clicks_are_real_and_research_use_is_on_the_screen
 
 
 @FILMS
-def test_without_movielens_the_films_are_real_and_the_clicks_are_said_to_be_invented(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_movielens_the_films_are_real_and_the_clicks_are_said_to_be_invented(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(visitors, "folder", lambda: None)
     made = make_world(np.random.default_rng(1))
     check(made)
@@ -59,7 +65,9 @@ def test_without_movielens_the_films_are_real_and_the_clicks_are_said_to_be_inve
     assert made.items[0]["item_id"].startswith("tt")
 
 
-def test_without_any_data_package_items_and_clicks_are_said_to_be_invented(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_any_data_package_items_and_clicks_are_said_to_be_invented(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     def absent() -> list[dict[str, object]]:
         raise DataError
 

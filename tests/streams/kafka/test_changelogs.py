@@ -21,16 +21,23 @@ def names() -> tuple[str, str]:
     return f"{unique}-counts-changelog", f"{unique}-slates-changelog"
 
 
-def test_what_is_missing_is_made_with_as_many_partitions_as_the_sources(local_broker: str, tmp_path: Path, names: tuple[str, str]) -> None:
+def test_what_is_missing_is_made_with_as_many_partitions_as_the_sources(
+    local_broker: str, tmp_path: Path, names: tuple[str, str]
+) -> None:
     admin = AdminClient({"bootstrap.servers": local_broker})
     ensure_changelogs(admin, names, 3, settings(tmp_path, local_broker))
     found = partition_counts(admin)
     assert [found[name] for name in names] == [3, 3]
-    ensure_changelogs(admin, names, 3, settings(tmp_path, local_broker))  # a second worker finds them
+    # a second worker finds them
+    ensure_changelogs(admin, names, 3, settings(tmp_path, local_broker))
 
 
-def test_sources_that_were_repartitioned_are_refused(local_broker: str, tmp_path: Path, names: tuple[str, str]) -> None:
+def test_sources_that_were_repartitioned_are_refused(
+    local_broker: str, tmp_path: Path, names: tuple[str, str]
+) -> None:
     admin = AdminClient({"bootstrap.servers": local_broker})
     ensure_changelogs(admin, names, 2, settings(tmp_path, local_broker))
-    with pytest.raises(TopicsError, match=f"expected 4 partitions in {names[0]}, as in the sources, found 2"):
+    with pytest.raises(
+        TopicsError, match=f"expected 4 partitions in {names[0]}, as in the sources, found 2"
+    ):
         ensure_changelogs(admin, names, 4, settings(tmp_path, local_broker))

@@ -13,7 +13,10 @@ from streams.kafka.client import BrokerUnreachable, connect
 def test_silence_is_an_error_within_the_time_given() -> None:
     settings = load_settings({"KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1"})
     start = time.monotonic()
-    with pytest.raises(BrokerUnreachable, match=r"expected a Kafka broker at 127\.0\.0\.1:1 \(PLAINTEXT\), found no usable"):
+    with pytest.raises(
+        BrokerUnreachable,
+        match=r"expected a Kafka broker at 127\.0\.0\.1:1 \(PLAINTEXT\), found no usable",
+    ):
         connect(settings, timeout_s=0.3)
     assert time.monotonic() - start < 5
 

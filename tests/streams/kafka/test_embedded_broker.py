@@ -36,13 +36,17 @@ def test_a_record_comes_back_and_stop_leaves_no_process_and_no_files() -> None:
     assert not directory.exists()
 
 
-def test_a_taken_port_is_an_error_that_names_the_log_and_keeps_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_taken_port_is_an_error_that_names_the_log_and_keeps_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         broker = EmbeddedBroker(taken.getsockname()[1])
-        with pytest.raises(BrokerError, match=r"expected the embedded broker to answer .* its log is "):
+        with pytest.raises(
+            BrokerError, match=r"expected the embedded broker to answer .* its log is "
+        ):
             broker.start()
     assert broker.log is not None
     assert "Address in use" in broker.log.read_text()

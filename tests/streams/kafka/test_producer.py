@@ -26,7 +26,9 @@ EVENTS = {
 
 def test_every_topic_that_users_write_can_be_produced_to() -> None:
     assert set(KINDS) == {topic.name for topic in TOPICS if topic.written_by == "user"}
-    assert {topic.name: topic.key for topic in TOPICS if topic.written_by == "user"} == {n: k.key for n, k in KINDS.items()}
+    assert {topic.name: topic.key for topic in TOPICS if topic.written_by == "user"} == {
+        n: k.key for n, k in KINDS.items()
+    }
 
 
 @pytest.mark.parametrize("topic", list(KINDS))
@@ -36,8 +38,12 @@ def test_the_key_is_the_field_of_the_contract(topic: str) -> None:
     assert key_of(topic, value) == key_of(topic, value, checked=False) == expected
 
 
-@pytest.mark.parametrize("value", [b"{", b"[]", b'{"item_id": 3}', b'{"item_id": ""}', b"\xff", b"null"])
-def test_what_a_worker_would_refuse_is_refused_here_and_unchecked_it_goes_without_a_key(value: bytes) -> None:
+@pytest.mark.parametrize(
+    "value", [b"{", b"[]", b'{"item_id": 3}', b'{"item_id": ""}', b"\xff", b"null"]
+)
+def test_what_a_worker_would_refuse_is_refused_here_and_unchecked_it_goes_without_a_key(
+    value: bytes,
+) -> None:
     with pytest.raises(EventError):
         key_of("items", value)
     assert key_of("items", value, checked=False) in (None, b"")
@@ -45,7 +51,9 @@ def test_what_a_worker_would_refuse_is_refused_here_and_unchecked_it_goes_withou
 
 @pytest.mark.kafka
 def test_equal_keys_meet_in_the_partition_that_java_clients_choose(kafka: str) -> None:
-    """Java's murmur2 of b"21" is -973932308 (a vector of its own tests): & 0x7fffffff = 1173551340, % 8 = 4."""
+    """Java's murmur2 of b"21" is -973932308 (a vector of its own tests): & 0x7fffffff = 1173551340,
+    % 8 = 4.
+    """
     topic = uuid.uuid4().hex
     admin = AdminClient({"bootstrap.servers": kafka})
     admin.create_topics([NewTopic(topic, 8, 1)])[topic].result(20)
@@ -63,7 +71,9 @@ def test_equal_keys_meet_in_the_partition_that_java_clients_choose(kafka: str) -
 def test_an_event_that_the_broker_refuses_is_an_error_of_the_sender(kafka: str) -> None:
     topic = uuid.uuid4().hex
     admin = AdminClient({"bootstrap.servers": kafka})
-    admin.create_topics([NewTopic(topic, 1, 1, config={"max.message.bytes": "1000"})])[topic].result(20)
+    admin.create_topics([NewTopic(topic, 1, 1, config={"max.message.bytes": "1000"})])[
+        topic
+    ].result(20)
     sender = EventSender(load_settings({"KAFKA_BOOTSTRAP_SERVERS": kafka}).kafka_client())
     sender.send(topic, b"k", os.urandom(20_000))
     with pytest.raises(KafkaException, match="MSG_SIZE_TOO_LARGE"):

@@ -36,7 +36,9 @@ def test_all_partitions_are_read_from_the_beginning_to_the_end(local_broker: str
 
 
 def test_empty_topics_are_read_to_their_end_at_once(local_broker: str) -> None:
-    tail = Tail({"bootstrap.servers": local_broker}, [make_topic(local_broker), make_topic(local_broker)])
+    tail = Tail(
+        {"bootstrap.servers": local_broker}, [make_topic(local_broker), make_topic(local_broker)]
+    )
     tail.open()
     assert tail.caught_up
     assert tail.at_end()
@@ -55,14 +57,20 @@ def test_reading_before_opening_is_an_error(local_broker: str) -> None:
     assert tail.lag() == 0
 
 
-def test_followers_get_what_was_there_and_what_comes_and_have_caught_up_only_after_applying_it(local_broker: str) -> None:
+def test_followers_get_what_was_there_and_what_comes_and_have_caught_up_only_after_applying_it(
+    local_broker: str,
+) -> None:
     topic = make_topic(local_broker)
     produce(local_broker, topic, [(0, None, b"old")])
     tail = Tail({"bootstrap.servers": local_broker}, [topic])
     seen: list[tuple[bytes | None, bool]] = []
 
     async def run() -> None:
-        following = asyncio.create_task(tail.follow(lambda records: seen.extend((record.value(), tail.caught_up) for record in records)))
+        following = asyncio.create_task(
+            tail.follow(
+                lambda records: seen.extend((record.value(), tail.caught_up) for record in records)
+            )
+        )
         while not tail.caught_up:
             await asyncio.sleep(0.01)
         assert seen == [(b"old", False)]
@@ -81,7 +89,10 @@ def test_followers_get_what_was_there_and_what_comes_and_have_caught_up_only_aft
 def test_what_was_committed_behind_an_open_transaction_is_part_of_the_whole(kafka: str) -> None:
     """A stopped worker's transaction hid the flushes of its successor from `stats export`."""
     topic = make_topic(kafka)
-    stopped, successor = (Producer({"bootstrap.servers": kafka, "transactional.id": f"{topic}-{name}"}) for name in "ab")
+    stopped, successor = (
+        Producer({"bootstrap.servers": kafka, "transactional.id": f"{topic}-{name}"})
+        for name in "ab"
+    )
     for producer, value in ((stopped, b"never"), (successor, b"counted")):
         producer.init_transactions(20)
         producer.begin_transaction()

@@ -36,7 +36,9 @@ def read_both_ways(bootstrap: str) -> list[bytes]:
     with TopicReader(client, topic, from_end=True) as late, TopicReader(client, topic) as early:
         produce(bootstrap, topic, [b"new"])
         seen = [message.value() or b"" for message in late.until_end()]
-        assert sorted(message.value() or b"" for message in early.until_end()) == sorted([*values, b"new"])
+        assert sorted(message.value() or b"" for message in early.until_end()) == sorted(
+            [*values, b"new"]
+        )
     return seen
 
 
@@ -51,7 +53,9 @@ def test_start_and_end_on_apache_kafka(kafka: str) -> None:
 
 
 @pytest.mark.kafka
-def test_aborted_records_are_skipped_and_control_records_do_not_hold_the_end_back(kafka: str) -> None:
+def test_aborted_records_are_skipped_and_control_records_do_not_hold_the_end_back(
+    kafka: str,
+) -> None:
     topic = make_topic(kafka)
     producer = Producer({"bootstrap.servers": kafka, "transactional.id": topic})
     producer.init_transactions(20)

@@ -1,4 +1,6 @@
-"""Transactions on the embedded broker: all or nothing, and a written answer to each failure. tests/kafka has those that need fencing."""
+"""Transactions on the embedded broker: all or nothing, and a written answer to each failure.
+tests/kafka has those that need fencing.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,9 @@ def test_group_metadata_is_what_this_librdkafka_writes_itself() -> None:
     assert group_metadata(OWNER) == b"CGMDv2:\x03\x00\x00\x00group\x00member\x00\x01"
 
 
-def test_a_librdkafka_that_writes_it_otherwise_is_refused_at_start(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_librdkafka_that_writes_it_otherwise_is_refused_at_start(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(transaction_module, "group_metadata", lambda _owner: b"CGMDv3:")
     with pytest.raises(Ended, match="expected b'CGMDv3:': flushes could not be fenced"):
         check_group_metadata({"bootstrap.servers": "127.0.0.1:1", "log_level": 0}, "g")
@@ -42,17 +46,27 @@ def test_a_producer_that_was_not_started_cannot_commit() -> None:
 
 
 @pytest.mark.local
-def test_a_commit_writes_records_and_offsets_and_tells_how_far_each_partition_got(local_broker: str) -> None:
+def test_a_commit_writes_records_and_offsets_and_tells_how_far_each_partition_got(
+    local_broker: str,
+) -> None:
     client = {"bootstrap.servers": local_broker}
     source, log = make_topic(local_broker, "source"), make_topic(local_broker, "log", 2)
     owner = Owner(f"g-{uuid.uuid4().hex}", -1, "")
     transactions = Transactions(client, f"t-{uuid.uuid4().hex}")
     transactions.start()
-    records = [Rows(log, 0, [(b"a", b"1")]), Rows(log, 1, [(b"b", b"2")]), Rows(log, 0, [(b"a", None)]), Rows(log, BY_KEY, [(b"k", b"3")])]
+    records = [
+        Rows(log, 0, [(b"a", b"1")]),
+        Rows(log, 1, [(b"b", b"2")]),
+        Rows(log, 0, [(b"a", None)]),
+        Rows(log, BY_KEY, [(b"k", b"3")]),
+    ]
     reached = transactions.commit(records, {(source, 0): 5}, owner)
     assert reached[log, 0] in {1, 2}  # the record by key is on one of the two
     assert sum(reached.values()) == 2
-    assert [(record.key(), record.value()) for record in read_all(local_broker, log, 2)][:2] == [(b"a", b"1"), (b"a", None)]
+    assert [(record.key(), record.value()) for record in read_all(local_broker, log, 2)][:2] == [
+        (b"a", b"1"),
+        (b"a", None),
+    ]
     consumer = Consumer({**client, "group.id": owner.group})
     (place,) = consumer.committed([TopicPartition(source, 0)], timeout=20)
     consumer.close()
@@ -96,10 +110,19 @@ def commit(producer: Scripted) -> dict[tuple[str, int], int]:
 def test_the_steps_come_in_their_order_and_rows_are_in_the_log_before_the_offsets() -> None:
     producer = Scripted()
     commit(producer)
-    assert producer.calls == ["begin_transaction", "produce", "flush", "send_offsets_to_transaction", "commit_transaction"]
+    assert producer.calls == [
+        "begin_transaction",
+        "produce",
+        "flush",
+        "send_offsets_to_transaction",
+        "commit_transaction",
+    ]
 
 
-@pytest.mark.parametrize("code", [KafkaError.ILLEGAL_GENERATION, KafkaError.UNKNOWN_MEMBER_ID, KafkaError.REBALANCE_IN_PROGRESS])
+@pytest.mark.parametrize(
+    "code",
+    [KafkaError.ILLEGAL_GENERATION, KafkaError.UNKNOWN_MEMBER_ID, KafkaError.REBALANCE_IN_PROGRESS],
+)
 def test_a_generation_that_is_over_is_refused_after_an_abort(code: int) -> None:
     producer = Scripted(send_offsets_to_transaction=[error(code, txn_requires_abort=True)])
     with pytest.raises(Refused):
@@ -108,7 +131,9 @@ def test_a_generation_that_is_over_is_refused_after_an_abort(code: int) -> None:
 
 
 def test_an_error_that_asks_for_an_abort_is_undone() -> None:
-    producer = Scripted(commit_transaction=[error(KafkaError.INVALID_TXN_STATE, txn_requires_abort=True)])
+    producer = Scripted(
+        commit_transaction=[error(KafkaError.INVALID_TXN_STATE, txn_requires_abort=True)]
+    )
     with pytest.raises(Undone):
         commit(producer)
     assert "abort_transaction" in producer.calls
@@ -153,7 +178,9 @@ def test_an_error_that_passes_is_tried_again() -> None:
         (error(KafkaError.UNKNOWN), "the result of a flush is unknown"),
     ],
 )
-def test_only_a_new_process_can_go_on_after_fencing_or_an_unknown_result(failure: KafkaException, said: str) -> None:
+def test_only_a_new_process_can_go_on_after_fencing_or_an_unknown_result(
+    failure: KafkaException, said: str
+) -> None:
     producer = Scripted(commit_transaction=[failure])
     with pytest.raises(Ended, match=said):
         commit(producer)
@@ -162,7 +189,8 @@ def test_only_a_new_process_can_go_on_after_fencing_or_an_unknown_result(failure
 
 def test_an_abort_that_fails_ends_the_process() -> None:
     producer = Scripted(
-        commit_transaction=[error(KafkaError.INVALID_TXN_STATE, txn_requires_abort=True)], abort_transaction=[error(KafkaError.UNKNOWN)]
+        commit_transaction=[error(KafkaError.INVALID_TXN_STATE, txn_requires_abort=True)],
+        abort_transaction=[error(KafkaError.UNKNOWN)],
     )
     with pytest.raises(Ended, match="could not be aborted"):
         commit(producer)

@@ -30,7 +30,9 @@ def _hurry(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_topic_without_a_leader_is_asked_again() -> None:
-    broker: Any = Broker(KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE, (3, 8))
+    broker: Any = Broker(
+        KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE, (3, 8)
+    )
     assert measure_range(broker, "t", 0) == (3, 8)
 
 

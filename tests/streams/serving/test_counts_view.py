@@ -1,4 +1,6 @@
-"""The view: counts of all partitions add up, a newer row replaces the older one of its partition, discounted ones meet at one time."""
+"""The view: counts of all partitions add up, a newer row replaces the older one of its partition,
+discounted ones meet at one time.
+"""
 
 from __future__ import annotations
 
@@ -38,13 +40,25 @@ def table(view: CountsView) -> dict[tuple[str, str], tuple[float, float]]:
 
 def test_the_global_count_is_the_sum_over_partitions() -> None:
     view = CountsView(Index())
-    view.apply([record(0, "x", "a", row(10, 1)), record(7, "x", "a", row(5, 2)), record(0, "y", "b", row(3))])
+    view.apply(
+        [
+            record(0, "x", "a", row(10, 1)),
+            record(7, "x", "a", row(5, 2)),
+            record(0, "y", "b", row(3)),
+        ]
+    )
     assert table(view) == {("x", "a"): (15, 3), ("y", "b"): (3, 0)}
 
 
 def test_a_newer_row_replaces_what_its_partition_said_before() -> None:
     view = CountsView(Index())
-    view.apply([record(0, "x", "a", row(10, 1)), record(1, "x", "a", row(5)), record(0, "x", "a", row(12, 2))])
+    view.apply(
+        [
+            record(0, "x", "a", row(10, 1)),
+            record(1, "x", "a", row(5)),
+            record(0, "x", "a", row(12, 2)),
+        ]
+    )
     assert table(view) == {("x", "a"): (17, 2)}
 
 
@@ -74,8 +88,15 @@ def test_the_version_moves_with_every_count_and_items_of_others_have_columns() -
     assert view.counts(0.0).impressions.tolist() == [[0.0, 1.0]]
 
 
-@given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 40), st.integers(0, 600), st.integers(0, 9)), max_size=60))
-def test_any_rows_in_any_order_give_the_last_of_each_partition(rows: list[tuple[int, int, int, int]]) -> None:
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 2), st.integers(0, 40), st.integers(0, 600), st.integers(0, 9)),
+        max_size=60,
+    )
+)
+def test_any_rows_in_any_order_give_the_last_of_each_partition(
+    rows: list[tuple[int, int, int, int]],
+) -> None:
     """Also when the arrays have to grow in both directions."""
     view = CountsView(Index())
     last: dict[tuple[int, str, str], float] = {}
@@ -85,7 +106,9 @@ def test_any_rows_in_any_order_give_the_last_of_each_partition(rows: list[tuple[
     sums: dict[tuple[str, str], float] = {}
     for (_partition, segment_name, item_name), impressions in last.items():
         sums[segment_name, item_name] = sums.get((segment_name, item_name), 0.0) + impressions
-    assert {name: pair[0] for name, pair in table(view).items()} == {name: n for name, n in sums.items() if n}
+    assert {name: pair[0] for name, pair in table(view).items()} == {
+        name: n for name, n in sums.items() if n
+    }
 
 
 def discounted(impressions: float, at_s: float) -> bytes:
@@ -101,7 +124,9 @@ def recent(view: CountsView, now_s: float) -> float:
 
 
 def test_rows_that_were_discounted_to_different_times_add_up_at_one() -> None:
-    """Half-life 10 s. 8 at time 0 and 8 at time 10, seen at 20: 8/4 + 8/2 = 6. The totals stay 16."""
+    """Half-life 10 s. 8 at time 0 and 8 at time 10, seen at 20: 8/4 + 8/2 = 6. The
+    totals stay 16.
+    """
     view = CountsView(Index(), half_life_s=10.0)
     view.apply([record(0, "x", "a", discounted(8, 0.0)), record(1, "x", "a", discounted(8, 10.0))])
     assert recent(view, 20.0) == pytest.approx(6.0)
@@ -109,7 +134,9 @@ def test_rows_that_were_discounted_to_different_times_add_up_at_one() -> None:
 
 
 def test_discounted_counts_are_right_after_any_time_has_passed() -> None:
-    """1 event every 5 half-lives, for 400 of them: far beyond what 2^t could hold without moving the common time."""
+    """1 event every 5 half-lives, for 400 of them: far beyond what 2^t could hold without moving
+    the common time.
+    """
     view = CountsView(Index(), half_life_s=10.0)
     times: Iterable[float] = (50.0 * number for number in range(int(400 / 5) + 1))
     for at_s in times:

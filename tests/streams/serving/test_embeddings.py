@@ -76,9 +76,18 @@ def test_release_is_in_force_once_every_embedding_is_in(view, said):
     "poison",
     [
         [embedding("a", "v2", [1, 0]), release("v2", at_s=2.0)],
-        [embedding("a", "v2", [1, 0, 0]), embedding("b", "v2", [0, 1, 0]), release("v2", dim=2, at_s=2.0)],
+        [
+            embedding("a", "v2", [1, 0, 0]),
+            embedding("b", "v2", [0, 1, 0]),
+            release("v2", dim=2, at_s=2.0),
+        ],
         [Record("encoder-releases", b"v2", b"{broken")],
-        [Record("item-embeddings", b"a", b'{"item_id":"a","version":"v2","vector":"AAAAAAAA+H8="}'), release("v2", items=1, at_s=2.0)],
+        [
+            Record(
+                "item-embeddings", b"a", b'{"item_id":"a","version":"v2","vector":"AAAAAAAA+H8="}'
+            ),
+            release("v2", items=1, at_s=2.0),
+        ],
         [release("v2", items=0, at_s=2.0)],
     ],
     ids=["items missing", "wrong dimension", "broken record", "NaN", "no items"],
@@ -95,7 +104,9 @@ def test_release_whose_folder_is_broken_is_refused(view, tmp_path, said):
     good(view)
     (tmp_path / "v2").mkdir()
     (tmp_path / "v2" / "manifest.json").write_text("{}")
-    view.apply([embedding("a", "v2", [0, 1]), embedding("b", "v2", [1, 0]), release("v2", at_s=2.0)])
+    view.apply(
+        [embedding("a", "v2", [0, 1]), embedding("b", "v2", [1, 0]), release("v2", at_s=2.0)]
+    )
     assert view.encoder == "v1"
     assert said[-1] == "refused"
 

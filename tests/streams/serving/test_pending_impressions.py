@@ -33,7 +33,9 @@ def test_looks_ripen_as_fast_as_clicks_come():
 
 
 def test_a_busy_site_learns_delays_that_are_longer_than_its_last_clicks_took_to_come():
-    """1,000 clicks a second for two minutes, half of them after 20 s: at 5 s half of the clicks have come, at 30 s all."""
+    """1,000 clicks a second for two minutes, half of them after 20 s: at 5 s half of the clicks
+    have come, at 30 s all.
+    """
     rng = np.random.default_rng(3)
     ripening = Ripening(WINDOW_S)
     seen_s = rng.uniform(0, 120, 120_000)
@@ -60,7 +62,8 @@ def test_memory_is_bounded():
     ripening = Ripening(WINDOW_S)
     for second in range(3):
         items = np.arange(MAX_ENTRIES // 2)
-        for _ in range(2):  # the second time, the same cells: they are added up when the bucket closes
+        # the second time, the same cells: they are added up when the bucket closes
+        for _ in range(2):
             ripening.looked(np.zeros_like(items), items, np.ones(items.size), float(second))
     ripening.clicked([(1.0, 0.0)] * (2 * CLICKS_KEPT))
     assert ripening._entries <= MAX_ENTRIES

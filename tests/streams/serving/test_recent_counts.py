@@ -6,7 +6,15 @@ import pytest
 from bandits.learning.priors import learn
 from streams.counting.rows import CountRow, encode_count, encode_count_key
 from streams.serving.counts_view import CountsView, Index
-from streams.serving.recent_counts import CLICKS, EXAMINED, IMPRESSIONS, MAX_CELLS, SHORTEST_S, Floats, Memories
+from streams.serving.recent_counts import (
+    CLICKS,
+    EXAMINED,
+    IMPRESSIONS,
+    MAX_CELLS,
+    SHORTEST_S,
+    Floats,
+    Memories,
+)
 
 CELL = np.array([0]), np.array([0])
 OTHER = np.array([0]), np.array([1])
@@ -18,7 +26,9 @@ def increment(looks: float, clicks: float = 0.0) -> Floats:
 
 
 def test_counts_fade_by_half_with_every_half_life_of_clicks():
-    """8 looks, then 4 clicks elsewhere: with a half-life of 4 clicks 4 looks are left, with one of 2 clicks 2."""
+    """8 looks, then 4 clicks elsewhere: with a half-life of 4 clicks 4 looks are left, with one of
+    2 clicks 2.
+    """
     memories = Memories((2.0, 4.0), (1, 2))
     memories.add(*CELL, increment(8))
     memories.turn(np.zeros((1, 2)), HOUR_S)
@@ -30,7 +40,9 @@ def test_counts_fade_by_half_with_every_half_life_of_clicks():
 
 
 def test_looks_fade_from_when_they_are_ripe():
-    """8 looks in flight while 4 clicks come elsewhere are 8 looks still; ripe since then, the next 4 clicks halve them."""
+    """8 looks in flight while 4 clicks come elsewhere are 8 looks still; ripe since then, the next
+    4 clicks halve them.
+    """
     memories = Memories((4.0,), (1, 2))
     memories.add(*CELL, increment(8))
     memories.turn(np.array([[8.0, 0.0]]), HOUR_S)
@@ -88,7 +100,9 @@ def test_a_view_without_counts_has_empty_memories():
 
 
 def test_a_change_that_the_memory_saw_turns_the_belief():
-    """Items click at 20%; then one falls to 2%: with the memory its rate is believed low, without it stays near the middle."""
+    """Items click at 20%; then one falls to 2%: with the memory its rate is believed low, without
+    it stays near the middle.
+    """
     view = CountsView(Index(), memories=(250.0,))
     names = [f"i{number}" for number in range(20)]
     view.live = True

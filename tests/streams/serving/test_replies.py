@@ -20,7 +20,9 @@ def test_after_the_wait_every_reply_is_in_the_topic_once_and_in_order(local_brok
     for number in range(200):
         replies.send(topic, b"u", b"%d" % number)
     replies.wait()
-    assert [record.value() for record in read_all(local_broker, topic, 200)] == [b"%d" % number for number in range(200)]
+    assert [record.value() for record in read_all(local_broker, topic, 200)] == [
+        b"%d" % number for number in range(200)
+    ]
 
 
 def test_without_replies_there_is_nothing_to_wait_for() -> None:
@@ -28,7 +30,9 @@ def test_without_replies_there_is_nothing_to_wait_for() -> None:
 
 
 def test_a_lost_reply_undoes_the_flush_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No broker: the delivery times out. Then the request is answered again, and that answer is on its own."""
+    """No broker: the delivery times out. Then the request is answered again, and that answer is on
+    its own.
+    """
     monkeypatch.setattr(replies_module, "DELIVERY_TIMEOUT_S", 1.5)  # the client looks once a second
     replies = Replies({"bootstrap.servers": "127.0.0.1:1", "log_level": 0})
     replies.send("slates", b"u", b"x")

@@ -1,4 +1,6 @@
-"""The responder: one slate for each request, in their order, noted in the slate log, and only of items that may be shown."""
+"""The responder: one slate for each request, in their order, noted in the slate log, and only of
+items that may be shown.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +44,9 @@ class Sent:
 
 
 class World:
-    """A responder over twelve items; the first is clicked half of the time in segment x, the others never."""
+    """A responder over twelve items; the first is clicked half of the time in segment x, the others
+    never.
+    """
 
     def __init__(self, tmp_path: Path) -> None:
         items = Index()
@@ -60,7 +64,17 @@ class World:
         self.sent = Sent()
         self.metrics = Metrics()
         replies: Any = self.sent
-        self.responder = Responder(DEFAULT, self.counts, self.catalogue, self.snapshots, Tastes(), replies, "slates", self.metrics, rng)
+        self.responder = Responder(
+            DEFAULT,
+            self.counts,
+            self.catalogue,
+            self.snapshots,
+            Tastes(),
+            replies,
+            "slates",
+            self.metrics,
+            rng,
+        )
 
     def describe(self, item: str, **fields: Any) -> None:
         self.catalogue.put(item, msgspec.json.encode({"item_id": item, **fields}), 1.0)
@@ -90,7 +104,9 @@ def shown(slate: Slate) -> list[str]:
 
 
 def test_slates_come_in_the_order_of_the_requests_whatever_their_segments(world: World) -> None:
-    requests = [request(f"r{number}", segment=("x", "y", "z")[number % 3], k=3) for number in range(9)]
+    requests = [
+        request(f"r{number}", segment=("x", "y", "z")[number % 3], k=3) for number in range(9)
+    ]
     slates = world.ask(*requests)
     assert [(slate.slate_id, slate.request_id, slate.segment) for slate in slates] == [
         (each.request_id, each.request_id, each.segment) for each in requests
@@ -99,7 +115,11 @@ def test_slates_come_in_the_order_of_the_requests_whatever_their_segments(world:
 
 
 def test_the_segment_is_the_requests_own_or_its_contexts_or_default(world: World) -> None:
-    slates = world.ask(request(segment="own", context={"age": "30"}), request(context={"age": "30"}), request(context={"sex": "F"}))
+    slates = world.ask(
+        request(segment="own", context={"age": "30"}),
+        request(context={"age": "30"}),
+        request(context={"sex": "F"}),
+    )
     assert [slate.segment for slate in slates] == ["own", "age=30", "default"]
 
 
@@ -128,7 +148,9 @@ def test_only_candidates_are_shown_and_nothing_excluded_or_unavailable(world: Wo
 
 
 def test_no_candidates_is_an_empty_slate_and_an_answer_all_the_same(world: World) -> None:
-    slates = world.ask(request("a", candidates=[]), request("b", candidates=["never described"]), request("c"))
+    slates = world.ask(
+        request("a", candidates=[]), request("b", candidates=["never described"]), request("c")
+    )
     assert [len(slate.items) for slate in slates] == [0, 0, 10]
 
 
@@ -139,9 +161,16 @@ def test_an_item_that_came_a_moment_ago_can_be_asked_for(world: World) -> None:
     assert shown(slate) == ["brand new"]
 
 
-def test_a_chunk_is_answered_noted_and_measured_and_bad_requests_are_dead_letters(world: World, partition: Partition) -> None:
-    good = [encode(request(f"r{number}", segment="x", k=2, user=f"u{number}")) for number in range(3)]
-    chunk: Chunk = chunk_of([good[0], b"{", good[1], encode(request(k=7)).replace(b'"k":7', b'"k":0'), good[2]], "slate-requests")
+def test_a_chunk_is_answered_noted_and_measured_and_bad_requests_are_dead_letters(
+    world: World, partition: Partition
+) -> None:
+    good = [
+        encode(request(f"r{number}", segment="x", k=2, user=f"u{number}")) for number in range(3)
+    ]
+    chunk: Chunk = chunk_of(
+        [good[0], b"{", good[1], encode(request(k=7)).replace(b'"k":7', b'"k":0'), good[2]],
+        "slate-requests",
+    )
     world.responder.answer(partition, chunk, RULES, NOW_S)
     assert [(topic, key, slate.slate_id) for topic, key, slate in world.sent.records] == [
         ("slates", f"u{number}".encode(), f"r{number}") for number in range(3)
@@ -162,7 +191,9 @@ def test_without_any_item_the_slate_is_empty(tmp_path: Path) -> None:
     rng = np.random.default_rng(1)
     snapshots = Snapshots(DEFAULT, counts, catalogue, vectors, rng)
     replies: Any = Sent()
-    responder = Responder(DEFAULT, counts, catalogue, snapshots, Tastes(), replies, "slates", Metrics(), rng)
+    responder = Responder(
+        DEFAULT, counts, catalogue, snapshots, Tastes(), replies, "slates", Metrics(), rng
+    )
     (slate,) = responder.slates([request()], RULES, NOW_S)
     assert (slate.items, slate.segment) == ([], "default")
     snapshots.close()

@@ -24,10 +24,14 @@ class Views:
         items = Index()
         self.counts = CountsView(items)
         self.catalogue = CatalogueView(items)
-        self.vectors = VectorsView(self.catalogue, "encoder-releases", tmp_path, lambda _state: None)
+        self.vectors = VectorsView(
+            self.catalogue, "encoder-releases", tmp_path, lambda _state: None
+        )
         for item in ITEMS:
             self.describe(item)
-        self.snapshots = Snapshots(DEFAULT, self.counts, self.catalogue, self.vectors, np.random.default_rng(1))
+        self.snapshots = Snapshots(
+            DEFAULT, self.counts, self.catalogue, self.vectors, np.random.default_rng(1)
+        )
 
     def describe(self, item: str) -> None:
         self.catalogue.put(item, orjson.dumps({"item_id": item}), 1.0)
@@ -41,7 +45,9 @@ class Views:
         for number, item in enumerate(ITEMS):
             vector = np.zeros(dim, np.float32)
             vector[number] = 1.0
-            self.vectors.put_embedding(item, encode_record(ItemEmbedding(item, version, encode_vector(vector))))
+            self.vectors.put_embedding(
+                item, encode_record(ItemEmbedding(item, version, encode_vector(vector)))
+            )
         record = Release(version, dim, len(ITEMS), version, "0" * 64, at_s, {})
         self.vectors.put_release(encode_record(record))
         self.vectors.version += 1
@@ -76,7 +82,12 @@ def test_new_counts_reach_a_segment_in_use(views):
     views.count("s", "a", 5)
     assert views.snapshots.get("s", 0.0).world.counts.impressions[0, 0] == 5
     views.count("s", "a", 7)
-    assert until(views, "s", lambda p: p.world.counts.impressions[0, 0] == 7, 1.0).snapshot.view.impressions[0] == 7
+    assert (
+        until(
+            views, "s", lambda p: p.world.counts.impressions[0, 0] == 7, 1.0
+        ).snapshot.view.impressions[0]
+        == 7
+    )
 
 
 def test_refresh_waits_its_time(views):
@@ -99,7 +110,10 @@ def test_request_for_a_newer_item_gets_a_world_that_knows_it(views):
     assert views.snapshots.get("s", 0.0).world.counts.impressions.shape[1] == len(ITEMS)
     number = views.counts.items.number("d")
     views.describe("d")
-    assert views.snapshots.get("s", 0.0, most_item=number).world.counts.impressions.shape[1] == len(ITEMS) + 1
+    assert (
+        views.snapshots.get("s", 0.0, most_item=number).world.counts.impressions.shape[1]
+        == len(ITEMS) + 1
+    )
 
 
 def test_snapshot_keeps_the_vectors_of_its_own_release_while_the_next_is_made(views):
@@ -118,7 +132,12 @@ def test_segment_that_nobody_asks_for_is_let_go_and_made_again_fresh(views):
     views.snapshots.get("quiet", 0.0)
     for impressions in (2, 3):  # "quiet" is asked for before the first refresh only
         views.count("s", "a", impressions)
-        until(views, "s", lambda p, n=impressions: p.world.counts.impressions.sum() == n, 10.0 * impressions)
+        until(
+            views,
+            "s",
+            lambda p, n=impressions: p.world.counts.impressions.sum() == n,
+            10.0 * impressions,
+        )
     assert "quiet" not in views.snapshots._prepared
     assert views.snapshots.get("quiet", 30.0).world.counts.impressions.sum() == 3
 

@@ -55,7 +55,9 @@ def test_an_item_newer_than_the_matrix_is_left_out() -> None:
 def test_a_release_with_another_dimension_loses_nothing() -> None:
     tastes = Tastes()
     tastes.clicked(clicks("u", "b"))
-    assert tastes.vector("u", np.ones((3, 4), dtype=np.float32) / 2, ITEMS) == pytest.approx([0.5] * 4)
+    assert tastes.vector("u", np.ones((3, 4), dtype=np.float32) / 2, ITEMS) == pytest.approx(
+        [0.5] * 4
+    )
 
 
 def test_old_clicks_and_the_users_that_clicked_longest_ago_go_first() -> None:
@@ -63,4 +65,8 @@ def test_old_clicks_and_the_users_that_clicked_longest_ago_go_first() -> None:
     tastes.clicked(clicks("u", "a", *["b"] * CLICKS_KEPT))
     assert tastes.vector("u", MATRIX, ITEMS) == pytest.approx([0.0, 1.0, 0.0])
     tastes.clicked([*clicks("v", "a"), *clicks("u", "b"), *clicks("w", "c")])
-    assert [tastes.vector(user, MATRIX, ITEMS) is None for user in ("u", "v", "w")] == [False, True, False]
+    assert [tastes.vector(user, MATRIX, ITEMS) is None for user in ("u", "v", "w")] == [
+        False,
+        True,
+        False,
+    ]

@@ -19,7 +19,9 @@ class App:
         self.options: dict[str, dict[str, Any]] = {}
         self.tasks: list[Callable[[], Awaitable[None]]] = []
         self.log: list[Any] = []
-        self.consumer = SimpleNamespace(finished=lambda topic: self.log.append(("finished", topic)), assignment=set)
+        self.consumer = SimpleNamespace(
+            finished=lambda topic: self.log.append(("finished", topic)), assignment=set
+        )
         self.slept = 0
 
     @property
@@ -117,7 +119,11 @@ def test_items_are_checked_one_by_one_with_their_place() -> None:
     add_agents(any_app, any_engine)
     app.log.clear()
     message = SimpleNamespace(topic="p.items", partition=2, offset=9, key=b"i", value=b"{}")
-    asyncio.run(app.agents["p.items"](SimpleNamespace(events=lambda: stream(SimpleNamespace(message=message)))))
+    asyncio.run(
+        app.agents["p.items"](
+            SimpleNamespace(events=lambda: stream(SimpleNamespace(message=message)))
+        )
+    )
     assert app.log == [(Place("p.items", 2, 9), b"i", b"{}")]
     assert app.options["p.items"]["allow_empty"]  # a withdrawal has no value
 

@@ -18,7 +18,9 @@ def store(tmp_path: Path) -> TableStore:
     partition = partition_on(tmp_path)
     partition.count(("x", "a")).impressions = 3
     made = TableStore.__new__(TableStore)
-    made.app = SimpleNamespace(engine=SimpleNamespace(store=SimpleNamespace(partitions={0: partition})))
+    made.app = SimpleNamespace(
+        engine=SimpleNamespace(store=SimpleNamespace(partitions={0: partition}))
+    )
     return made
 
 

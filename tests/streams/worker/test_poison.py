@@ -24,27 +24,38 @@ def embeddings(version: str, dim: int = DIM, poison: float = 0.0) -> list[tuple[
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     vectors[0, 0] += np.float32(poison)
     return [
-        ("item-embeddings", item, encode_record(ItemEmbedding(item, version, encode_vector(vector))))
+        (
+            "item-embeddings",
+            item,
+            encode_record(ItemEmbedding(item, version, encode_vector(vector))),
+        )
         for item, vector in zip(ITEMS, vectors, strict=True)
     ]
 
 
 def release(version: str, dim: int = DIM) -> tuple[str, str, bytes]:
-    return "encoder-releases", version, encode_record(Release(version, dim, len(ITEMS), version, "0" * 64, time.time(), {}))
+    return (
+        "encoder-releases",
+        version,
+        encode_record(Release(version, dim, len(ITEMS), version, "0" * 64, time.time(), {})),
+    )
 
 
 POISONS = {
     "nan": [*embeddings("nan", poison=float("nan")), release("nan")],
     "dimension": [*embeddings("dimension", dim=DIM + 1), release("dimension")],
     "missing": [*embeddings("missing")[1:], release("missing")],
-    "hash": [*embeddings("hash"), release("hash")],  # its folder is there and is not what the record says
+    # its folder is there and is not what the record says
+    "hash": [*embeddings("hash"), release("hash")],
     "broken": [("encoder-releases", "broken", b"{broken")],
 }
 
 
 @pytest.mark.kafka
 @pytest.mark.slow
-def test_no_slate_ever_carries_a_poisoned_release_and_the_next_good_one_takes_over(kafka: str, tmp_path: Path) -> None:
+def test_no_slate_ever_carries_a_poisoned_release_and_the_next_good_one_takes_over(
+    kafka: str, tmp_path: Path
+) -> None:
     prefix = f"poison-{uuid.uuid4().hex[:8]}."
     worker = WorkerProcess(tmp_path, kafka, prefix)
     worker.command("topics", "create")
@@ -66,23 +77,36 @@ def test_no_slate_ever_carries_a_poisoned_release_and_the_next_good_one_takes_ov
         asked.extend(mine)
         send(
             *(
-                ("slate-requests", name, json.dumps({"request_id": name, "user_id": name, "k": 3, "ts": time.time()}).encode())
+                (
+                    "slate-requests",
+                    name,
+                    json.dumps(
+                        {"request_id": name, "user_id": name, "k": 3, "ts": time.time()}
+                    ).encode(),
+                )
                 for name in mine
             )
         )
         found: dict[str, str | None] = {}
         end = time.monotonic() + 60
         while found.keys() != mine:
-            assert time.monotonic() < end, f"{len(mine) - len(found)} requests were not answered:\n{worker.tail()}"
+            assert time.monotonic() < end, (
+                f"{len(mine) - len(found)} requests were not answered:\n{worker.tail()}"
+            )
             for record in consumer.consume(100, 0.2):
                 assert record.error() is None
                 slate = json.loads(record.value() or b"")
                 assert len(slate["items"]) == 3
-                assert all(np.isfinite(item["score"]) and 0 < item["propensity"] <= 1 for item in slate["items"])
+                assert all(
+                    np.isfinite(item["score"]) and 0 < item["propensity"] <= 1
+                    for item in slate["items"]
+                )
                 found[slate["slate_id"]] = slate["encoder"]
         return list(found.values())
 
-    send(*(("items", item, json.dumps({"item_id": item, "title": item}).encode()) for item in ITEMS))
+    send(
+        *(("items", item, json.dumps({"item_id": item, "title": item}).encode()) for item in ITEMS)
+    )
     with worker:
         send(*embeddings("good"), release("good"))
         until(lambda: set(answers()) == {"good"}, 60)

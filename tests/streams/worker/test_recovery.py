@@ -1,4 +1,6 @@
-"""Recovery: one restore for each generation, none for one that is over, and the flow resumes only after it."""
+"""Recovery: one restore for each generation, none for one that is over, and the flow resumes only
+after it.
+"""
 
 from __future__ import annotations
 
@@ -22,13 +24,21 @@ class World:
         self.log: list[Any] = []
         coordinator = SimpleNamespace(member_id="member-1")
         consumer = SimpleNamespace(
-            _thread=SimpleNamespace(_ensure_consumer=lambda: SimpleNamespace(_coordinator=coordinator)),
+            _thread=SimpleNamespace(
+                _ensure_consumer=lambda: SimpleNamespace(_coordinator=coordinator)
+            ),
             assignment=lambda: {TP("impressions", 2)},
             stop_flow=lambda: self.log.append("stop"),
         )
         self.store = SimpleNamespace(restore=restore, restore_in_place=None)
-        engine = SimpleNamespace(store=self.store, owned=lambda assignment: {tp.partition for tp in assignment}, end_process=self.end)
-        self.app: Any = SimpleNamespace(consumer=consumer, engine=engine, consumer_generation_id=5, rebalancing_count=9)
+        engine = SimpleNamespace(
+            store=self.store,
+            owned=lambda assignment: {tp.partition for tp in assignment},
+            end_process=self.end,
+        )
+        self.app: Any = SimpleNamespace(
+            consumer=consumer, engine=engine, consumer_generation_id=5, rebalancing_count=9
+        )
         self.stopping = False
         world = self
 
@@ -50,7 +60,9 @@ class World:
 def test_a_restore_is_asked_for_what_is_assigned_under_the_member_of_the_generation() -> None:
     asked: list[Any] = []
 
-    async def restore(generation: int, member: str, numbers: set[int], wanted: Callable[[], bool]) -> bool:
+    async def restore(
+        generation: int, member: str, numbers: set[int], wanted: Callable[[], bool]
+    ) -> bool:
         asked.append((generation, member, numbers, wanted()))
         return True
 
@@ -60,11 +72,15 @@ def test_a_restore_is_asked_for_what_is_assigned_under_the_member_of_the_generat
 
 
 @pytest.mark.parametrize("change", [{"consumer_generation_id": 6}, {"rebalancing_count": 10}])
-def test_a_restore_is_not_wanted_any_more_once_a_rebalance_has_begun(change: dict[str, int]) -> None:
+def test_a_restore_is_not_wanted_any_more_once_a_rebalance_has_begun(
+    change: dict[str, int],
+) -> None:
     """Also one that has no generation yet."""
     wishes: list[bool] = []
 
-    async def restore(_generation: int, _member: str, _numbers: set[int], wanted: Callable[[], bool]) -> bool:
+    async def restore(
+        _generation: int, _member: str, _numbers: set[int], wanted: Callable[[], bool]
+    ) -> bool:
         wishes.append(wanted())
         vars(world.app).update(change)
         wishes.append(wanted())
@@ -76,7 +92,9 @@ def test_a_restore_is_not_wanted_any_more_once_a_rebalance_has_begun(change: dic
 
 
 def test_a_restore_is_not_wanted_by_a_worker_that_stops() -> None:
-    async def restore(_generation: int, _member: str, _numbers: set[int], wanted: Callable[[], bool]) -> bool:
+    async def restore(
+        _generation: int, _member: str, _numbers: set[int], wanted: Callable[[], bool]
+    ) -> bool:
         return wanted()
 
     world = World(restore)
@@ -99,7 +117,9 @@ def run_task(world: World, signals: int) -> None:
     recovery.wait_for_stopped, recovery._resume_streams = wait_for_stopped, resume
     recovery._set_recovery_started = lambda: world.log.append("started")
     recovery._set_recovery_ended = lambda: world.log.append("ended")
-    recovery._signal_recovery_start = SimpleNamespace(clear=lambda: None, set=lambda: world.log.append("signal"))
+    recovery._signal_recovery_start = SimpleNamespace(
+        clear=lambda: None, set=lambda: world.log.append("signal")
+    )
     asyncio.run(Recovery._restart_recovery.fun(recovery))
 
 

@@ -1,4 +1,6 @@
-"""The transport: chunks flow only for the generation whose state is restored; other topics and other apps keep Faust's own ways."""
+"""The transport: chunks flow only for the generation whose state is restored; other topics and
+other apps keep Faust's own ways.
+"""
 
 from __future__ import annotations
 
@@ -106,7 +108,9 @@ def test_a_chunk_is_one_message_and_no_more_are_read_than_agents_finish() -> Non
     async def run() -> None:
         first = await some(made)
         assert [message.value.start for _tp, message in first] == [0, 10]
-        assert {(tp, message.topic, message.generation_id) for tp, message in first} == {(CHUNKED, "impressions", 3)}
+        assert {(tp, message.topic, message.generation_id) for tp, message in first} == {
+            (CHUNKED, "impressions", 3)
+        }
         assert made._read_offset[CHUNKED] is None  # or Faust would drop what it takes for old
         made.finished(CHUNKED.topic)
         assert [message.value.start for _tp, message in await some(made)] == [20]
@@ -144,7 +148,9 @@ def test_a_flow_that_stops_ends_the_session_and_the_next_one_begins_anew() -> No
     assert flow.begun == 2
 
 
-def test_plain_topics_come_through_beside_chunks_and_those_of_an_old_generation_do_not(plain_messages: list[Any]) -> None:
+def test_plain_topics_come_through_beside_chunks_and_those_of_an_old_generation_do_not(
+    plain_messages: list[Any],
+) -> None:
     current, old = SimpleNamespace(generation_id=3), SimpleNamespace(generation_id=2)
     plain_messages += [current, old]
     found = asyncio.run(some(consumer(Flow(Reader(*chunks(1))), CHUNKED, PLAIN)))
@@ -158,7 +164,9 @@ def test_an_app_without_a_chunk_flow_gets_what_faust_gives(plain_messages: list[
     assert asyncio.run(some(consumer(None, PLAIN), 1)) == [(PLAIN, message)]
 
 
-def test_revocation_flushes_while_the_generation_still_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_revocation_flushes_while_the_generation_still_counts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     flow = Flow(Reader())
     made = consumer(flow, CHUNKED)
 
@@ -173,7 +181,10 @@ def test_revocation_flushes_while_the_generation_still_counts(monkeypatch: pytes
 
 def test_nothing_of_a_chunked_topic_is_committed_by_faust(monkeypatch: pytest.MonkeyPatch) -> None:
     made = consumer(Flow(Reader()), CHUNKED, PLAIN)
-    made._acked, made._acked_index = defaultdict(list, {CHUNKED: [1, 2]}), defaultdict(set, {CHUNKED: {1, 2}})
+    made._acked, made._acked_index = (
+        defaultdict(list, {CHUNKED: [1, 2]}),
+        defaultdict(set, {CHUNKED: {1, 2}}),
+    )
     monkeypatch.setattr(driver.Consumer, "_new_offset", lambda _self, _tp: 5)
     assert (made._new_offset(CHUNKED), made._new_offset(PLAIN)) == (None, 5)
     assert (made._acked[CHUNKED], made._acked_index[CHUNKED]) == ([], set())

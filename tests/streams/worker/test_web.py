@@ -17,7 +17,9 @@ class View:
     def json(self, value: Any, status: int = 200) -> tuple[int, str, str]:
         return status, "application/json", json.dumps(value)
 
-    def bytes(self, value: bytes, content_type: str = "", status: int = 200) -> tuple[int, str, str]:
+    def bytes(
+        self, value: bytes, content_type: str = "", status: int = 200
+    ) -> tuple[int, str, str]:
         return status, content_type, value.decode()
 
 
@@ -29,8 +31,12 @@ def pages(missing: list[str]) -> dict[str, Any]:
     def not_ready(generation: int) -> list[str]:
         return missing if generation == 7 else ["another generation"]
 
-    engine: Any = SimpleNamespace(metrics=metrics, measure=lambda: measured.append(1), not_ready=not_ready)
-    app: Any = SimpleNamespace(page=lambda path: lambda page: found.update({path: page}), consumer_generation_id=7)
+    engine: Any = SimpleNamespace(
+        metrics=metrics, measure=lambda: measured.append(1), not_ready=not_ready
+    )
+    app: Any = SimpleNamespace(
+        page=lambda path: lambda page: found.update({path: page}), consumer_generation_id=7
+    )
     add_pages(app, engine)
     found["measured"] = measured
     return found
