@@ -16,11 +16,12 @@ from faust.types import TP
 
 from bandits.slates.config import ConfigError, load_config
 from streams.config import Settings, SettingsError, load_settings
-from streams.contract.topics import TopicsError
+from streams.kafka.admin import TopicsError
 from streams.kafka.client import BrokerUnreachable
 from streams.kafka.names import COUNTS_TABLE, SLATES_TABLE, app_id
 from streams.kafka.transaction import Ended
 from streams.worker.agents import add_agents, add_tasks
+from streams.worker.build import build_engine
 from streams.worker.engine import Engine
 from streams.worker.recovery import TableManager
 from streams.worker.web import add_pages
@@ -85,7 +86,7 @@ def create_app(settings: Settings) -> App:
         If the settings, the policy file or the topics cannot be used.
     """
     config = load_config(settings.policy_file)
-    engine = Engine.build(settings, config)
+    engine = build_engine(settings, config)
     app = App(
         app_id(settings),
         broker=[f"chunks://{server.strip()}" for server in settings.bootstrap_servers.split(",")],

@@ -92,7 +92,7 @@ def _expected_errors() -> tuple[type[Exception], ...]:
     """
     from confluent_kafka import KafkaException
 
-    from streams.contract.topics import TopicsError
+    from streams.kafka.admin import TopicsError
     from streams.kafka.client import BrokerUnreachable
     from streams.kafka.embedded_broker import BrokerError
 

@@ -2,11 +2,9 @@
 replays do not count twice.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
-
-from streams.counting.partition import Changes
 
 # label values; segments beyond are counted under "other", since every one is a time series
 MAX_SEGMENTS = 500
@@ -69,12 +67,12 @@ class Metrics:
             "slatestream_embedded_items", "Items embedded on arrival", registry=self.registry
         )
 
-    def flushed(self, duration_s: float, changes: Mapping[int, Changes]) -> None:
-        """A flush was committed."""
+    def flushed(self, duration_s: float, tallies: Iterable[Mapping[tuple[str, str], int]]) -> None:
+        """A flush was committed; `tallies` hold events by outcome and segment."""
         self.flushes.inc()
         self.flush_s.observe(duration_s)
-        for each in changes.values():
-            for (outcome, segment), events in each.tally.items():
+        for tally in tallies:
+            for (outcome, segment), events in tally.items():
                 self.events.labels(outcome, self._label(segment)).inc(events)
 
     def restored(self, duration_s: float, records: int, partitions: int) -> None:

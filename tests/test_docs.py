@@ -22,9 +22,9 @@ import pytest
 from bandits.policies.registry import POLICIES
 from streams import cli
 from streams.commands import COMMANDS
-from streams.config import SETTINGS
 from streams.contract.topics import TOPICS
 from streams.kafka.embedded_broker import free_port
+from streams.settings import SETTINGS
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()

@@ -17,17 +17,13 @@ from confluent_kafka.admin import AdminClient
 
 from bandits.slates.config import ConfigError, load_config
 from encoder.serving.artifact import ArtifactError, Release, WireError, decode_release, load
-from streams.config import SETTINGS, Settings
-from streams.contract.topics import (
-    TopicNames,
-    TopicsError,
-    check_copartitioned,
-    differences,
-    partition_counts,
-)
+from streams.config import Settings
+from streams.contract.topics import TopicNames
+from streams.kafka.admin import TopicsError, check_copartitioned, differences, partition_counts
 from streams.kafka.client import BrokerUnreachable, connect
 from streams.kafka.names import app_id
 from streams.kafka.topic_reader import TopicReader
+from streams.settings import SETTINGS
 
 GOOD, CARE, BAD = "good", "care", "bad"
 LEAST_FREE_BYTES = 2 << 30  # state of some million rows, with RocksDB's room to compact

@@ -13,7 +13,8 @@ from streams.commands import CommandError, Subparsers, UsageError, add_json
 from streams.commands.output import json_line, out, progress
 from streams.config import Settings
 from streams.contract.events import EventError
-from streams.contract.topics import TopicNames, TopicsError, partition_counts
+from streams.contract.topics import TopicNames
+from streams.kafka.admin import TopicsError, partition_counts
 from streams.kafka.client import connect
 from streams.kafka.producer import KINDS, EventSender, key_of
 

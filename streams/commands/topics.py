@@ -5,13 +5,8 @@ import argparse
 from streams.commands import Subparsers, add_json
 from streams.commands.output import json_line, out
 from streams.config import Settings
-from streams.contract.topics import (
-    TopicNames,
-    check_copartitioned,
-    create,
-    differences,
-    partition_counts,
-)
+from streams.contract.topics import TopicNames
+from streams.kafka.admin import check_copartitioned, create, differences, partition_counts
 from streams.kafka.client import connect
 
 

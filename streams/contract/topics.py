@@ -7,25 +7,14 @@ back when they differ: counts would be right, but clicks would wait for impressi
 worker for ever.
 """
 
-import time
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from confluent_kafka import KafkaError, KafkaException
-from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType  # type: ignore[attr-defined]
-
-REQUEST_TIMEOUT_S = 20.0
 DAY_MS = 86_400_000
 # The largest event that brokers accept. More than SLATESTREAM_MAX_EVENT_BYTES, so that an event
 # that is too large arrives and becomes a dead letter; with the broker's own 1 MiB its producer
 # would be refused and nobody else would know.
 LARGEST_EVENT_BYTES = 4 * 1024 * 1024
-
-
-class TopicsError(RuntimeError):
-    """Topics that are missing, refused or unequal: what was expected, what was found,
-    what to do.
-    """
 
 
 class Topic(NamedTuple):
@@ -103,130 +92,3 @@ def declared_partitions(topic: Topic, partitions: int) -> int:
 def declared_configs(topic: Topic, replication: int) -> dict[str, str]:
     """A topic's configuration; with three replicas an acknowledged event is on two of them."""
     return {**topic.configs, "min.insync.replicas": str(min(2, max(1, replication - 1)))}
-
-
-def partition_counts(admin: AdminClient) -> dict[str, int]:
-    """Partitions of every topic that the cluster has."""
-    topics = admin.list_topics(timeout=REQUEST_TIMEOUT_S).topics
-    return {name: len(each.partitions) for name, each in topics.items() if each.error is None}
-
-
-def create(admin: AdminClient, names: TopicNames, partitions: int, replication: int) -> list[str]:
-    """Create what is missing, as declared, and wait until the cluster shows it; existing topics
-    stay as they are.
-
-    Returns
-    -------
-    list of str
-        Names of the topics made here.
-
-    Raises
-    ------
-    TopicsError
-        With the broker's reason, when it refuses one.
-    """
-    new = [
-        NewTopic(
-            names.of(t),
-            declared_partitions(t, partitions),
-            replication,
-            config=declared_configs(t, replication),
-        )
-        for t in TOPICS
-    ]
-    created = []
-    for name, future in admin.create_topics(new, request_timeout=REQUEST_TIMEOUT_S).items():
-        try:
-            future.result(REQUEST_TIMEOUT_S)
-            created.append(name)
-        except KafkaException as error:
-            reason: KafkaError = error.args[0]
-            if reason.code() != KafkaError.TOPIC_ALREADY_EXISTS:
-                hint = (
-                    "lower SLATESTREAM_TOPIC_REPLICATION"
-                    if "replication" in reason.str().lower()
-                    else "ask for it"
-                )
-                msg = (
-                    f"topic {name} could not be created: {reason.str()}; mend that ({hint}) and "
-                    "try again"
-                )
-                raise TopicsError(msg) from None
-    end = time.monotonic() + REQUEST_TIMEOUT_S
-    while missing := {names.of(t) for t in TOPICS} - partition_counts(admin).keys():
-        if time.monotonic() > end:
-            msg = (
-                f"topics {', '.join(sorted(missing))} were created but are not shown by the "
-                "cluster; try again"
-            )
-            raise TopicsError(msg)
-        time.sleep(0.1)
-    return created
-
-
-def differences(
-    admin: AdminClient, names: TopicNames, partitions: int, replication: int
-) -> list[str]:
-    """One sentence for everything that stands otherwise than declared; empty when all is well."""
-    found = admin.list_topics(timeout=REQUEST_TIMEOUT_S).topics
-    lines, resources = [], {}
-    for topic in TOPICS:
-        name = names.of(topic)
-        if name not in found or found[name].error is not None:
-            lines.append(f"{name}: expected the topic, found none; run `slatestream topics create`")
-            continue
-        wanted, has = declared_partitions(topic, partitions), len(found[name].partitions)
-        if has != wanted:
-            lines.append(
-                f"{name}: expected {wanted} partitions, found {has}; set "
-                "SLATESTREAM_TOPIC_PARTITIONS or recreate"
-            )
-        copies = min((len(each.replicas) for each in found[name].partitions.values()), default=0)
-        if copies < replication:
-            lines.append(
-                f"{name}: expected {replication} replicas, found {copies}; reassign its partitions"
-            )
-        resources[ConfigResource(ResourceType.TOPIC, name)] = declared_configs(topic, replication)
-    for resource, future in (admin.describe_configs(list(resources)) if resources else {}).items():
-        has_configs = future.result(REQUEST_TIMEOUT_S)
-        for key, expected in resources[resource].items():
-            value = has_configs[key].value if key in has_configs else "nothing"
-            if value != expected:
-                lines.append(
-                    f"{resource.name}: expected {key}={expected}, found {value}; alter the "
-                    "topic's configuration"
-                )
-    return lines
-
-
-def check_copartitioned(partitions: Mapping[str, int], names: TopicNames) -> int:
-    """The common number of partitions of `impressions`, `clicks` and `slate-requests`.
-
-    Parameters
-    ----------
-    partitions
-        Partitions per topic, from `partition_counts`.
-    names
-        Full names of the topics.
-
-    Raises
-    ------
-    TopicsError
-        When one of them is missing, or they differ.
-    """
-    wanted = [getattr(names, attribute) for attribute in COPARTITIONED]
-    missing = [name for name in wanted if name not in partitions]
-    if missing:
-        msg = (
-            f"expected the topics {', '.join(wanted)}, found no {', '.join(missing)}; run "
-            "`slatestream topics create`"
-        )
-        raise TopicsError(msg)
-    if len({partitions[name] for name in wanted}) > 1:
-        found = ", ".join(f"{name} {partitions[name]}" for name in wanted)
-        msg = (
-            f"expected the same number of partitions for {', '.join(wanted)}, found {found}; "
-            "add partitions to the smaller ones, or recreate them with `slatestream topics create`"
-        )
-        raise TopicsError(msg)
-    return partitions[wanted[0]]

@@ -26,7 +26,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from streams.contract.segments import DEFAULT_SEGMENT
-from streams.counting.chunk import CLICKS, REQUESTS, Feedback
+from streams.counting.chunk import CLICKS, Feedback
 from streams.counting.decay import discount
 from streams.counting.partition import Partition
 from streams.counting.rows import (
@@ -146,28 +146,6 @@ def count_clicks(
     for segment, number in clicks.items():
         tally[COUNTED_CLICK, segment] += number
     partition.stream_s[CLICKS] = max(partition.stream_s.get(CLICKS, 0.0), min(newest_s, now_s))
-
-
-def serve(
-    partition: Partition,
-    slate_id: str,
-    segment: str,
-    policy: str,
-    ts: float,
-    rules: Rules,
-    now_s: float,
-) -> None:
-    """Note that this project made a slate: its segment holds for impressions that do not name one.
-    `ts`: of the request.
-    """
-    partition.stream_s[REQUESTS] = max(partition.stream_s.get(REQUESTS, 0.0), min(ts, now_s))
-    row = open_row(
-        partition, slate_id, max(ts, horizon(partition)) + 2 * rules.attribution_window_s, rules
-    )
-    if row.policy is None:
-        row.policy = policy
-        if row.segment is None:
-            row.segment = segment
 
 
 # ---- the parts

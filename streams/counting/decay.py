@@ -4,7 +4,7 @@ is a half-life.
 
 from collections.abc import Sequence
 
-from streams.counting.rows import CountRow
+from streams.contract.count_rows import CountRow
 
 
 def weigh(

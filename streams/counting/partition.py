@@ -11,17 +11,14 @@ from collections import Counter, defaultdict
 from collections.abc import Callable
 from typing import NamedTuple
 
+from streams.contract.count_rows import CountRow, decode_count, encode_count, encode_count_key
 from streams.counting.rocksdb import SLATE_PREFIX, Disk
 from streams.counting.rows import (
     POSITIONS_KEY,
-    CountRow,
     Positions,
     SlateRow,
-    decode_count,
     decode_positions,
     decode_slate,
-    encode_count,
-    encode_count_key,
     encode_positions,
     encode_slate,
     rested,

@@ -14,11 +14,10 @@ the restore is stuck: `Stuck`.
 """
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
-from confluent_kafka import Consumer, KafkaException, TopicCollection, TopicPartition
-from confluent_kafka.admin import AdminClient
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from streams.counting.rocksdb import Batch, Disk
 from streams.kafka.watermarks import measure_range
@@ -51,34 +50,6 @@ class Changelogs(NamedTuple):
     def names(self) -> tuple[str, str]:
         """Both topics, counts first."""
         return self.counts, self.slates
-
-
-def topic_ids(client: Mapping[str, Any], names: Sequence[str]) -> dict[str, str]:
-    """The identity of each topic.
-
-    A broker that has just come back does not know its topics yet: it is asked again for
-    `CALL_TIMEOUT_S` seconds.
-
-    Raises
-    ------
-    KafkaException
-        For a topic that does not come up.
-    """
-    admin = AdminClient(dict(client))
-    deadline = time.monotonic() + CALL_TIMEOUT_S
-    ids: dict[str, str] = {}
-    while left := [name for name in names if name not in ids]:
-        for name, future in admin.describe_topics(
-            TopicCollection(left), request_timeout=CALL_TIMEOUT_S
-        ).items():
-            try:
-                ids[name] = str(future.result().topic_id)
-            except KafkaException:
-                if time.monotonic() > deadline:
-                    raise
-        if len(ids) < len(names):
-            time.sleep(AGAIN_S)
-    return ids
 
 
 def restore(

@@ -1,87 +1,29 @@
 """Rows: what a partition remembers, in memory and as bytes.
 
-    counts changelog   key  b"C" | length of segment, u16 | segment | item_id          (UTF-8,
-    integers little-endian)
-                       value version u8 = 1 | totals 5 x f64                           half-life off
-                             version u8 = 2 | totals 5 x f64 | discounted 5 x f64 | reference time
-                             f64
-                       key  b"P"              value version u8 = 1 | msgpack of `Positions`
-    slates changelog   key  slate_id          value version u8 = 1 | expires_s f64 | msgpack of
-                                              `SlateRow`; no value: forgotten
+    counts changelog   rows of counts, see `streams.contract.count_rows`
+                       key b"P"       value version u8 = 1 | msgpack of `Positions`
+    slates changelog   key slate_id   value version u8 = 1 | expires_s f64 | msgpack of `SlateRow`;
+                                      no value: forgotten
 
 A row of another version is refused with `RowError`, never guessed at.
 """
 
 import struct
-from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-import numpy as np
 from msgspec import Raw, Struct
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from streams.contract.count_rows import RowError, unreadable
 
 VERSION = 1
-VERSION_DISCOUNTED = 2
-COUNTS_PREFIX, POSITIONS_KEY = b"C", b"P"
+POSITIONS_KEY = b"P"
 
-_TOTALS = struct.Struct("<B5d")
-_DISCOUNTED = struct.Struct("<B11d")
-_PLAIN_ROW = np.dtype([("version", "u1"), ("totals", "<f8", 5)])
-_DISCOUNTED_ROW = np.dtype([("version", "u1"), ("totals", "<f8", 5), ("fresh", "<f8", 6)])
 _SLATE_HEAD = struct.Struct("<Bd")
-_LENGTH = struct.Struct("<H")
 
 # Bits of `Seen.bits`: what has been counted, or waits, for one item of one slate.
 SEEN, CLICKED, CONVERTED, WAITING_CLICK, WAITING_CONVERSION = 1, 2, 4, 8, 16
 WAITING = WAITING_CLICK | WAITING_CONVERSION
-
-
-class RowError(ValueError):
-    """Stored bytes that this version cannot read."""
-
-
-class CountRow:
-    """The counts of one (segment, item) in one partition; the last six fields are used with a
-    half-life only.
-    """
-
-    __slots__ = (
-        "clicks",
-        "conversions",
-        "examined",
-        "fresh_clicks",
-        "fresh_conversions",
-        "fresh_examined",
-        "fresh_impressions",
-        "fresh_value",
-        "impressions",
-        "reference_s",
-        "value",
-    )
-
-    def __init__(self) -> None:
-        self.impressions = self.clicks = self.conversions = self.value = self.examined = 0.0
-        self.fresh_impressions = self.fresh_clicks = self.fresh_conversions = self.fresh_value = (
-            self.fresh_examined
-        ) = 0.0
-        self.reference_s = 0.0
-
-    def totals(self) -> tuple[float, float, float, float, float]:
-        """Impressions, clicks, conversions, value, examined: since the beginning."""
-        return self.impressions, self.clicks, self.conversions, self.value, self.examined
-
-    def fresh(self) -> tuple[float, float, float, float, float]:
-        """The same five, discounted to `reference_s`."""
-        return (
-            self.fresh_impressions,
-            self.fresh_clicks,
-            self.fresh_conversions,
-            self.fresh_value,
-            self.fresh_examined,
-        )
 
 
 class Seen(Struct, array_like=True, gc=False):
@@ -134,78 +76,6 @@ _unpack_slate = msgspec.msgpack.Decoder(SlateRow).decode
 _unpack_positions = msgspec.msgpack.Decoder(Positions).decode
 
 
-def encode_count_key(segment: str, item_id: str) -> bytes:
-    """Key of a counts row."""
-    name = segment.encode()
-    return COUNTS_PREFIX + _LENGTH.pack(len(name)) + name + item_id.encode()
-
-
-def decode_count_key(key: bytes) -> tuple[str, str]:
-    """(segment, item_id) of a counts row's key."""
-    try:
-        (length,) = _LENGTH.unpack_from(key, 1)
-        if key[:1] == COUNTS_PREFIX and len(key) >= 3 + length:
-            return key[3 : 3 + length].decode(), key[3 + length :].decode()
-    except (struct.error, UnicodeDecodeError):
-        pass
-    msg = f"expected the key of a counts row, found {key[:40]!r}"
-    raise RowError(msg)
-
-
-def encode_count(row: CountRow, discounted: bool) -> bytes:
-    """Value of a counts row."""
-    if discounted:
-        return _DISCOUNTED.pack(VERSION_DISCOUNTED, *row.totals(), *row.fresh(), row.reference_s)
-    return _TOTALS.pack(
-        VERSION, row.impressions, row.clicks, row.conversions, row.value, row.examined
-    )
-
-
-def decode_count(value: bytes) -> CountRow:
-    """A counts row; without discounted counts they are zero at time 0."""
-    row = CountRow()
-    if len(value) == _TOTALS.size and value[0] == VERSION:
-        _, row.impressions, row.clicks, row.conversions, row.value, row.examined = _TOTALS.unpack(
-            value
-        )
-        return row
-    if len(value) == _DISCOUNTED.size and value[0] == VERSION_DISCOUNTED:
-        (_, row.impressions, row.clicks, row.conversions, row.value, row.examined) = (
-            _TOTALS.unpack_from(value)
-        )
-        fresh = struct.unpack_from("<6d", value, _TOTALS.size)
-        (
-            row.fresh_impressions,
-            row.fresh_clicks,
-            row.fresh_conversions,
-            row.fresh_value,
-            row.fresh_examined,
-            row.reference_s,
-        ) = fresh
-        return row
-    raise RowError(_unreadable("a counts row", value))
-
-
-def decode_counts(values: Sequence[bytes]) -> tuple[Floats, Floats, Floats]:
-    """Many counts rows: totals (n, 5), discounted (n, 5) and their reference times (n,), in the
-    order of the columns above.
-    """
-    data = b"".join(values)
-    for dtype, version in ((_PLAIN_ROW, VERSION), (_DISCOUNTED_ROW, VERSION_DISCOUNTED)):
-        if all(len(value) == dtype.itemsize for value in values):
-            rows = np.frombuffer(data, dtype)
-            if (rows["version"] == version).all():
-                none = np.zeros((len(rows), 6))
-                fresh = rows["fresh"] if version == VERSION_DISCOUNTED else none
-                return rows["totals"], fresh[:, :5], fresh[:, 5]
-    decoded = [decode_count(value) for value in values]
-    return (
-        np.array([row.totals() for row in decoded]),
-        np.array([row.fresh() for row in decoded]),
-        np.array([row.reference_s for row in decoded]),
-    )
-
-
 def pack_looks(looks: dict[str, float]) -> bytes:
     """Items of a slate that were shown and not clicked, with the times of their impressions, as
     `SlateRow.items` may hold them.
@@ -244,7 +114,7 @@ def decode_slate(value: bytes) -> SlateRow:
     """A slate row."""
     row: SlateRow = _decode(_unpack_slate, value, _SLATE_HEAD.size, "a slate row")
     if type(row.items) is not dict:
-        raise RowError(_unreadable("a slate row", value))
+        raise RowError(unreadable("a slate row", value))
     return row
 
 
@@ -256,7 +126,7 @@ def slate_head(value: bytes) -> bytes:
 def slate_expiry_s(value: bytes) -> float:
     """When the row in these bytes, or behind this head, may be forgotten, in stream time."""
     if len(value) < _SLATE_HEAD.size or value[0] != VERSION:
-        raise RowError(_unreadable("a slate row", value))
+        raise RowError(unreadable("a slate row", value))
     return float(_SLATE_HEAD.unpack_from(value)[1])
 
 
@@ -272,16 +142,8 @@ def decode_positions(value: bytes) -> Positions:
 
 def _decode(unpack: Any, value: bytes, head: int, what: str) -> Any:
     if value[:1] != bytes([VERSION]):
-        raise RowError(_unreadable(what, value))
+        raise RowError(unreadable(what, value))
     try:
         return unpack(memoryview(value)[head:])
     except (msgspec.DecodeError, UnicodeDecodeError, OverflowError):
-        raise RowError(_unreadable(what, value)) from None
-
-
-def _unreadable(what: str, value: bytes) -> str:
-    version = value[0] if value else None
-    return (
-        f"expected {what} of version {VERSION}, found version {version} in {len(value)} bytes; was "
-        "it written by a newer release?"
-    )
+        raise RowError(unreadable(what, value)) from None

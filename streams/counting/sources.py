@@ -11,7 +11,7 @@ from typing import Any
 from confluent_kafka import Consumer, TopicPartition
 
 from streams.counting.partition import Partition
-from streams.counting.restore import topic_ids
+from streams.kafka.admin import topic_ids
 from streams.kafka.watermarks import measure_range
 
 READ_TIMEOUT_S = 5.0

@@ -1,13 +1,6 @@
 """Store: the state of the partitions that this worker owns, and the flush that makes it durable.
 
-A flush, in this order (DESIGN section 3), once the replies that it covers are delivered:
-  1. begin a transaction
-  2. produce changed rows, source positions and dead letters, and wait until the log has them
-  3. add the source offsets under the generation and member that the state was restored for
-  4. commit
-  5. write the same rows to RocksDB, with the changelog offsets reached, in one batch
-Local disk is therefore never ahead of the changelog, and a reader of committed records sees all of
-a flush or nothing. `transaction` does 1 to 4 and says how they can fail.
+`flush` has its steps. All reading waits while one is late, so that what is not durable is bounded.
 """
 
 import asyncio
@@ -20,13 +13,14 @@ from typing import Any
 from streams.config import Settings
 from streams.counting.chunk import Chunk
 from streams.counting.expiry import forget, watermark
+from streams.counting.flush import FlushTopics, commit
 from streams.counting.partition import Changes, Partition, stored_positions
 from streams.counting.restore import Changelogs, Stopped, restore
 from streams.counting.rocksdb import Disk
 from streams.counting.rules import Rules
 from streams.counting.sources import Sources
 from streams.kafka.names import app_id
-from streams.kafka.transaction import BY_KEY, Ended, Owner, Refused, Rows, Transactions, Undone
+from streams.kafka.transaction import Ended, Owner, Refused, Transactions, Undone
 from streams.metrics import Metrics
 
 log = logging.getLogger(__name__)
@@ -150,7 +144,7 @@ class Store:
     # ---- the flush
 
     async def flush(self) -> None:
-        """Make everything counted so far durable; see the steps above."""
+        """Make everything counted so far durable; see `streams.counting.flush`."""
         async with self._lock:
             if self.ready_generation is None:
                 return
@@ -184,7 +178,9 @@ class Store:
             else:
                 for number in changes:
                     self.partitions[number].settled()
-                self.metrics.flushed(time.monotonic() - self._flush_began, changes)
+                self.metrics.flushed(
+                    time.monotonic() - self._flush_began, (each.tally for each in changes.values())
+                )
             finally:
                 self._flush_began = None
 
@@ -205,32 +201,12 @@ class Store:
         await flush
 
     def _commit(self, changes: Mapping[int, Changes]) -> None:
-        offsets = {
-            (self.sources.topic(source), number): offset
-            for number, each in changes.items()
-            for source, offset in each.offsets.items()
-        }
         self._before_commit()
-        reached = self._transactions.commit(self._rows(changes), offsets, self._owner)  # 1, 2, 3, 4
-        for number, each in changes.items():  # 5
-            batch = self._disks[number].batch()
-            for key, value in each.counts:
-                batch.put_count(key, value)
-            for key in each.expiries:
-                batch.drop_expiry(key)
-            for key, slate in each.slates:
-                batch.put_slate(key, slate)
-            for name in self._changelog_names:
-                if (name, number) in reached:
-                    batch.put_offset(self._identity[name], reached[name, number] + 1)
-            batch.write()
+        commit(changes, self._transactions, self._owner, self._flush_topics(), self._disks)
 
-    def _rows(self, changes: Mapping[int, Changes]) -> Iterable[Rows]:
+    def _flush_topics(self) -> FlushTopics:
         counts, slates = self._changelog_names
-        for number, each in changes.items():
-            yield Rows(counts, number, each.counts)
-            yield Rows(slates, number, each.slates)
-            yield Rows(self._dead_letters, BY_KEY, each.rejected)
+        return FlushTopics(self.sources.topics, counts, slates, self._dead_letters, self._identity)
 
     # ---- ownership
 

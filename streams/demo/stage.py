@@ -23,7 +23,8 @@ from types import TracebackType
 from typing import NamedTuple
 
 from streams.config import Settings, load_settings
-from streams.contract.topics import TOPICS, TopicNames, create
+from streams.contract.topics import TOPICS, TopicNames
+from streams.kafka.admin import create
 from streams.kafka.client import connect
 from streams.kafka.embedded_broker import ENVIRONMENT, EmbeddedBroker, free_port
 from streams.kafka.names import changelog_topics

@@ -8,12 +8,8 @@ from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
 from streams.config import Settings
-from streams.contract.topics import (
-    LARGEST_EVENT_BYTES,
-    REQUEST_TIMEOUT_S,
-    TopicsError,
-    partition_counts,
-)
+from streams.contract.topics import LARGEST_EVENT_BYTES
+from streams.kafka.admin import REQUEST_TIMEOUT_S, TopicsError, partition_counts
 
 CONFIGS = {
     "cleanup.policy": "compact",

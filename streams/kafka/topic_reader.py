@@ -12,7 +12,7 @@ from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from streams.contract.topics import TopicsError
+from streams.kafka.admin import TopicsError
 
 BATCH = 1000
 POLL_S = 0.2

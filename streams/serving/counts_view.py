@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from bandits.counts import Counts
 from streams.config import Settings
-from streams.counting.rows import (
+from streams.contract.count_rows import (
     COUNTS_PREFIX,
     RowError,
     decode_count,

@@ -2,7 +2,6 @@
 segment, from snapshots.
 """
 
-import time
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -11,17 +10,10 @@ from numpy.typing import NDArray
 
 from bandits.slates.config import SlateConfig
 from bandits.slates.serve import Request, SlateResult, compose
-from streams.contract.events import Slate, SlateItem, SlateRequest, encode, seconds
+from streams.contract.events import Slate, SlateItem, SlateRequest
 from streams.contract.segments import context_segment
-from streams.counting.attribution import serve
-from streams.counting.chunk import Chunk
-from streams.counting.ingest import open_chunk
-from streams.counting.partition import Partition
-from streams.counting.rules import Rules
-from streams.metrics import Metrics
 from streams.serving.catalogue import CatalogueView
 from streams.serving.counts_view import CountsView
-from streams.serving.replies import Replies
 from streams.serving.served_state import Prepared, Snapshots, numbers
 from streams.serving.user_profiles import Tastes
 
@@ -38,9 +30,6 @@ class Responder:
         catalogue: CatalogueView,
         snapshots: Snapshots,
         tastes: Tastes,
-        replies: Replies,
-        topic: str,
-        metrics: Metrics,
         rng: np.random.Generator,
     ) -> None:
         self.config = config
@@ -48,40 +37,15 @@ class Responder:
         self.catalogue = catalogue
         self.tastes = tastes
         self.snapshots = snapshots
-        self._replies = replies
-        self._topic = topic
-        self._metrics = metrics
         self._rng = rng
 
-    def answer(self, partition: Partition, chunk: Chunk, rules: Rules, now_s: float) -> None:
-        """Answer a chunk of requests and note the slates in the partition's log."""
-        began = time.perf_counter()
-        requests = open_chunk(partition, chunk, now_s)
-        for request, slate in zip(requests, self.slates(requests, rules, now_s), strict=True):
-            serve(
-                partition,
-                slate.slate_id,
-                slate.segment,
-                slate.policy_version,
-                seconds(request.ts),
-                rules,
-                now_s,
-            )
-            self._replies.send(self._topic, request.user_id.encode(), encode(slate))
-        took_s = time.perf_counter() - began
-        self._metrics.requests.inc(len(requests))
-        for _ in requests:
-            self._metrics.request_s.observe(took_s)
-
-    def wait_for_replies(self) -> None:
-        """Before a flush: every reply that it covers is delivered."""
-        self._replies.wait()
-
-    def slates(self, requests: Sequence[SlateRequest], rules: Rules, now_s: float) -> list[Slate]:
+    def slates(
+        self, requests: Sequence[SlateRequest], segment_fields: Sequence[str], now_s: float
+    ) -> list[Slate]:
         """One slate for each request, in their order."""
         by_segment: dict[str, list[int]] = {}
         for place, request in enumerate(requests):
-            segment = request.segment or context_segment(request.context, rules.segment_fields)
+            segment = request.segment or context_segment(request.context, segment_fields)
             by_segment.setdefault(segment, []).append(place)
         slates: dict[int, Slate] = {}
         for segment, places in by_segment.items():

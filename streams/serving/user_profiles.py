@@ -9,17 +9,24 @@ with the next clicks.
 """
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from streams.counting.chunk import Feedback
 from streams.serving.counts_view import Index
 
 CLICKS_KEPT = 10  # per user
 USERS_KEPT = 100_000  # the user whose last click is oldest goes first
 DECAY = 0.8
+
+
+class Clicked(Protocol):
+    """Who clicked what."""
+
+    user_id: str
+    item_id: str
 
 
 class Tastes:
@@ -30,8 +37,8 @@ class Tastes:
         # the user whose last click is oldest stands first
         self._clicked: dict[str, tuple[str, ...]] = {}
 
-    def clicked(self, clicks: Sequence[Feedback]) -> Sequence[Feedback]:
-        """Note clicks and give them back."""
+    def clicked(self, clicks: Iterable[Clicked]) -> None:
+        """Note clicks."""
         clicked = self._clicked
         for click in clicks:
             user_id, last = click.user_id, (click.item_id,)
@@ -39,7 +46,6 @@ class Tastes:
             clicked[user_id] = before + last if len(before) < CLICKS_KEPT else before[1:] + last
         for user_id in list(itertools.islice(clicked, max(0, len(clicked) - self._users_kept))):
             del clicked[user_id]
-        return clicks
 
     def vector(
         self, user_id: str, matrix: NDArray[np.float32] | None, items: Index

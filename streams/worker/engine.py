@@ -4,56 +4,37 @@ the type of an assignment.
 
 import functools
 import logging
-import os
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
-import numpy as np
 from confluent_kafka.admin import AdminClient
 from faust.types import TP
 
-from bandits.simulation.learner import MEMORIES
-from bandits.slates.config import SlateConfig
-from streams.config import Settings, worker_name
-from streams.contract.topics import (
-    TOPICS,
-    TopicNames,
-    TopicsError,
-    check_copartitioned,
-    partition_counts,
-)
+from streams.config import Settings
+from streams.contract.topics import TopicNames
 from streams.counting.attribution import REJECTED, count_clicks
 from streams.counting.chunk import CLICKS, IMPRESSIONS, REQUESTS, Chunk
-from streams.counting.consumer import Plan
-from streams.counting.consumer_process import InProcess, InThread
+from streams.counting.consumer_process import InProcess
 from streams.counting.impressions import count_impressions
 from streams.counting.ingest import Place, dead_letter, item_fault, open_chunk
 from streams.counting.position_tracker import Reader
-from streams.counting.rules import Rules
-from streams.counting.sources import Sources
 from streams.counting.store import Store
 from streams.kafka.changelogs import ensure_changelogs
-from streams.kafka.client import connect
-from streams.kafka.names import app_id, changelog_topics
+from streams.kafka.names import changelog_topics
 from streams.kafka.topic_follower import Tail
-from streams.kafka.transaction import TRANSACTION_TIMEOUT_S, Transactions, check_group_metadata
+from streams.kafka.transaction import TRANSACTION_TIMEOUT_S
 from streams.metrics import Metrics
-from streams.serving.catalogue import CatalogueView
-from streams.serving.counts_view import CountsView, Index
 from streams.serving.embeddings import VectorsView
 from streams.serving.item_embedder import Arrivals
-from streams.serving.pending_impressions import Ripening
 from streams.serving.replies import Replies
 from streams.serving.responder import Responder
-from streams.serving.served_state import Snapshots
-from streams.serving.user_profiles import Tastes
+from streams.worker.answering import Answering
+from streams.worker.ending import end_process
 from streams.worker.transport import Lane
 
 log = logging.getLogger(__name__)
 
-PREFETCHED = 200_000  # records that librdkafka reads ahead, within 64 MiB
-REQUESTS_AT_ONCE = 500  # a request waits for the others of its chunk
 # reads: the reading process works on while a flush encodes its rows on the event loop, 0.2 s at
 # full speed
 COUNTS_AHEAD = 6
@@ -63,130 +44,65 @@ MAX_IN_FLIGHT = 16
 # in a row, while an old log is read: nobody waits for these counts, and each flush writes every
 # changed row
 FLUSHES_LEFT_OUT = 3
-# EX_SOFTWARE: the supervisor starts a new process, which restores what the log says
-EXIT_STATUS = 70
+
+
+class Parts(NamedTuple):
+    """What an engine is made of; `build` puts it together."""
+
+    store: Store
+    responder: Responder
+    answering: Answering
+    vectors: VectorsView
+    counts_process: InProcess
+    bulk: Reader
+    prompt: Reader
+    tails: tuple[Tail, Tail, Tail]  # counts, items, embeddings
+    item_letters: Replies
+    arrivals: Arrivals
+    metrics: Metrics
+
+
+def source_topics(names: TopicNames) -> dict[str, str]:
+    """The sources of the state by topic."""
+    return {
+        names.impressions: IMPRESSIONS,
+        names.clicks: CLICKS,
+        names.slate_requests: REQUESTS,
+    }
 
 
 class Engine:
     """One worker's state, readers and responder; the transport asks it what may flow."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        partitions: int,
-        rules: Rules,
-        responder: Responder,
-        vectors: VectorsView,
-        metrics: Metrics,
-    ) -> None:
+    def __init__(self, settings: Settings, partitions: int, parts: Parts) -> None:
         names = TopicNames(settings.topic_prefix)
-        client = settings.kafka_client()
-        changelogs = changelog_topics(settings)
         self.settings = settings
         self.partitions = partitions
-        self.metrics = metrics
-        self.responder = responder
-        self._vectors = vectors
-        self.source: Mapping[str, str] = {
-            names.impressions: IMPRESSIONS,
-            names.clicks: CLICKS,
-            names.slate_requests: REQUESTS,
-        }
+        self.store = parts.store
+        self.metrics = parts.metrics
+        self.responder = parts.responder
+        self.source: Mapping[str, str] = source_topics(names)
         self.topics = frozenset(self.source)
+        self.items_topic = names.items
         self._requests_topic = names.slate_requests
+        self._dead_letters = names.dead_letters
         self._follows = {names.clicks: names.impressions}
-        transactions = Transactions(client, f"{app_id(settings)}-{worker_name(settings)}")
-        sources = Sources(client, {source: topic for topic, source in self.source.items()})
-        self.store = Store(
-            settings,
-            sources,
-            changelogs,
-            names.dead_letters,
-            rules,
-            metrics,
-            transactions,
-            responder.wait_for_replies,
-            self.end_process,
-        )
-        plan = Plan(
-            client, settings.chunk_records, False, PREFETCHED, settings.max_event_bytes, rules
-        )
-        self._counts_process = InProcess(plan, self.end_process)
-        self._bulk = Reader(self._counts_process)
-        self._prompt = Reader(
-            InThread(
-                plan._replace(
-                    chunk_records=min(settings.chunk_records, REQUESTS_AT_ONCE), prompt=True
-                )
-            )
-        )
+        self._answering = parts.answering
+        self._vectors = parts.vectors
+        self._counts_process = parts.counts_process
+        self._bulk = parts.bulk
+        self._prompt = parts.prompt
         self._handlers: dict[str, Callable[[Chunk, float], None]] = {
             IMPRESSIONS: self._count_impressions,
             CLICKS: self._count_clicks,
             REQUESTS: self._answer,
         }
+        self.end_process = end_process
         self._flushes_left_out = 0
-        self._counts_tail = Tail(client, changelogs[:1])
-        self._items_tail = Tail(client, [names.items])
-        self.items_topic = names.items
-        self._dead_letters = names.dead_letters
-        self._item_letters = Replies(client)
-        self._arrivals = Arrivals(
-            client, names.item_embeddings, responder.catalogue, vectors, metrics
-        )
-        self._vectors_tail = Tail(client, [names.item_embeddings, names.encoder_releases])
-        self._tails = (self._counts_tail, self._items_tail, self._vectors_tail)
-
-    @classmethod
-    def build(cls, settings: Settings, config: SlateConfig) -> "Engine":
-        """Put a worker together.
-
-        Raises
-        ------
-        TopicsError
-            If topics are missing or differ in their number of partitions.
-        BrokerUnreachable
-            If no broker answers.
-        Ended
-            If flushes could not be fenced with this librdkafka.
-        """
-        client = settings.kafka_client()
-        names = TopicNames(settings.topic_prefix)
-        check_group_metadata(client, app_id(settings))
-        found = partition_counts(connect(settings))
-        missing = [name for name in map(names.of, TOPICS) if name not in found]
-        if missing:
-            msg = (
-                f"expected the topics of the contract, found no {', '.join(missing)}; run "
-                "`slatestream topics create`"
-            )
-            raise TopicsError(msg)
-        partitions = check_copartitioned(found, names)
-        metrics, items = Metrics(), Index()
-        counts = CountsView(
-            items, config.half_life_s, Ripening(settings.attribution_window_s), MEMORIES
-        )
-        catalogue = CatalogueView(items)
-        vectors = VectorsView(
-            catalogue,
-            names.encoder_releases,
-            settings.releases_dir,
-            lambda state: metrics.releases.labels(state).inc(),
-        )
-        replies = Replies(client)
-        rng = np.random.default_rng()
-        snapshots = Snapshots(config, counts, catalogue, vectors, rng)
-        responder = Responder(
-            config, counts, catalogue, snapshots, Tastes(), replies, names.slates, metrics, rng
-        )
-        rules = Rules(
-            settings.attribution_window_s,
-            settings.conversion_window_s,
-            settings.segment_fields,
-            config.examination,
-            config.half_life_s,
-        )
-        return cls(settings, partitions, rules, responder, vectors, metrics)
+        self._counts_tail, self._items_tail, self._vectors_tail = parts.tails
+        self._tails = parts.tails
+        self._item_letters = parts.item_letters
+        self._arrivals = parts.arrivals
 
     def start(self) -> None:
         """Start the process that reads counts, and make sure of the changelogs before anything
@@ -300,17 +216,13 @@ class Engine:
 
     def _count_clicks(self, chunk: Chunk, now_s: float) -> None:
         partition = self.store.partitions[chunk.partition]
-        count_clicks(
-            partition,
-            self.responder.tastes.clicked(open_chunk(partition, chunk, now_s)),
-            self.store.rules,
-            now_s,
-        )
+        clicks = open_chunk(partition, chunk, now_s)
+        self.responder.tastes.clicked(clicks)
+        count_clicks(partition, clicks, self.store.rules, now_s)
 
     def _answer(self, chunk: Chunk, now_s: float) -> None:
-        self.responder.answer(
-            self.store.partitions[chunk.partition], chunk, self.store.rules, now_s
-        )
+        partition = self.store.partitions[chunk.partition]
+        self._answering.answer(partition, chunk, self.store.rules, now_s)
 
     def followers(self) -> list[Callable[[], Awaitable[None]]]:
         """Endless tasks that keep the views up to date; a view that cannot go on ends the process,
@@ -389,11 +301,3 @@ class Engine:
         applied = {topic: offsets[source] for topic, source in counted.items()}
         ends = {topic: self.store.sources.end(source, number) for topic, source in counted.items()}
         return [counted[topic] for topic in self._bulk.behind(number, applied, ends)]
-
-    def end_process(self, reason: str) -> None:
-        """End now, without a flush: what was not committed is restored from the log by the next
-        process.
-        """
-        log.critical("%s", reason)
-        logging.shutdown()
-        os._exit(EXIT_STATUS)

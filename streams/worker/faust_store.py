@@ -12,8 +12,8 @@ from typing import Any
 from faust.stores.base import Store
 from faust.types import TP
 
+from streams.contract.count_rows import CountRow
 from streams.counting.partition import CountKey
-from streams.counting.rows import CountRow
 
 
 class TableStore(Store):

@@ -33,8 +33,9 @@ from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-def
 from rich.console import Console
 from rich.table import Table
 
-from streams.counting.restore import Changelogs, restore, topic_ids
+from streams.counting.restore import Changelogs, restore
 from streams.counting.rocksdb import Disk
+from streams.kafka.admin import topic_ids
 from tests.benchmarks.recovery_rows import row
 from tests.cluster import Cluster, missing
 

@@ -13,7 +13,8 @@ from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
 
 from streams.config import load_settings
-from streams.contract.topics import TopicNames, create
+from streams.contract.topics import TopicNames
+from streams.kafka.admin import create
 
 SLATE, CLICKS_PER_SLATE = 10, 1
 # segments and items as in the policy measurements of the design

@@ -4,7 +4,7 @@ everybody.
 
 from __future__ import annotations
 
-from streams.counting.rows import CountRow, encode_count, encode_count_key
+from streams.contract.count_rows import CountRow, encode_count, encode_count_key
 
 SEGMENTS = 1000
 

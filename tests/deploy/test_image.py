@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from streams.commands import COMMANDS
-from streams.config import SETTINGS
+from streams.settings import SETTINGS
 
 ROOT = Path(__file__).parents[2]
 DOCKERFILE = (ROOT / "deploy" / "Dockerfile").read_text()

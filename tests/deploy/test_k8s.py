@@ -14,7 +14,8 @@ import pytest
 import yaml
 
 from bandits.slates.config import DEFAULT, parse_config
-from streams.config import SETTINGS, load_settings
+from streams.config import load_settings
+from streams.settings import SETTINGS
 
 BASE = Path(__file__).parents[2] / "deploy" / "k8s"
 VERSIONS = ("1.30", kubernetes_validate.latest_version())

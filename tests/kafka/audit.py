@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from confluent_kafka import Consumer, Message, TopicPartition
 from rocksdict import Options, Rdict
 
-from streams.counting.restore import topic_ids
 from streams.counting.rocksdb import OFFSET_PREFIX, SLATE_PREFIX
+from streams.kafka.admin import topic_ids
 from streams.serving.counts_view import read_counts
 from tests.kafka.feed import Feed
 from tests.kafka.fleet import CALL_TIMEOUT_S, Fleet

@@ -13,9 +13,10 @@ import pytest
 from confluent_kafka import Consumer, Producer
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
-from streams.counting.restore import Changelogs, Stuck, restore, topic_ids
+from streams.contract.count_rows import CountRow, encode_count, encode_count_key
+from streams.counting.restore import Changelogs, Stuck, restore
 from streams.counting.rocksdb import Disk
-from streams.counting.rows import CountRow, encode_count, encode_count_key
+from streams.kafka.admin import topic_ids
 from streams.kafka.transaction import (
     Ended,
     Owner,

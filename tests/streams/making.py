@@ -12,13 +12,13 @@ import msgspec
 from confluent_kafka import Message
 
 from streams.config import Settings, load_settings
+from streams.contract.count_rows import COUNTS_PREFIX, decode_count, decode_count_key
 from streams.contract.events import Click, Impression
 from streams.counting import attribution, impressions
 from streams.counting.chunk import Chunk, Shows
 from streams.counting.parse import feedback, parse, shown
 from streams.counting.partition import Partition
 from streams.counting.rocksdb import Disk
-from streams.counting.rows import COUNTS_PREFIX, decode_count, decode_count_key
 from streams.counting.rules import Rules
 
 WINDOW_S, CONVERSION_WINDOW_S = 100.0, 1000.0

@@ -7,14 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from streams.config import (
-    MAX_SEGMENT_FIELDS,
-    SETTINGS,
-    Settings,
-    SettingsError,
-    load_settings,
-    worker_name,
-)
+from streams.config import MAX_SEGMENT_FIELDS, Settings, SettingsError, load_settings, worker_name
+from streams.settings import SETTINGS
 from tests.streams.making import settings
 
 

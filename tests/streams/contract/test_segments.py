@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.config import MAX_FIELD_LENGTH, MAX_SEGMENT_FIELDS
+from streams.contract.count_rows import decode_count_key, encode_count_key
 from streams.contract.events import MAX_ID_LENGTH
 from streams.contract.segments import context_segment
-from streams.counting.rows import decode_count_key, encode_count_key
 
 
 def test_fields_stand_in_the_order_of_the_settings_and_missing_ones_are_left_out() -> None:

@@ -11,11 +11,13 @@ from streams.contract.topics import (
     COPARTITIONED,
     TOPICS,
     TopicNames,
+    declared_configs,
+    declared_partitions,
+)
+from streams.kafka.admin import (
     TopicsError,
     check_copartitioned,
     create,
-    declared_configs,
-    declared_partitions,
     differences,
     partition_counts,
 )

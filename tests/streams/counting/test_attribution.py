@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 
+from streams.contract.count_rows import decode_count_key
 from streams.contract.events import Click, Impression, decode_click, decode_impression
-from streams.counting.attribution import MAX_SLATE_ITEMS, OVERFULL, serve
+from streams.counting.attribution import MAX_SLATE_ITEMS, OVERFULL
 from streams.counting.chunk import REQUESTS
 from streams.counting.partition import Partition
-from streams.counting.rows import WAITING, Seen, decode_count_key, items_of
+from streams.counting.rows import WAITING, Seen, items_of
 from streams.counting.rules import Rules
+from streams.counting.served import note_slate
 from tests.streams.making import (
     CONVERSION_WINDOW_S,
     NOW_S,
@@ -201,7 +203,7 @@ def test_the_segment_is_the_impressions_own_then_the_slates_then_the_contexts_th
     partition: Partition,
 ) -> None:
     rules = RULES._replace(segment_fields=("age", "vip"))
-    serve(partition, "ours", "by-the-slate", "v1", START_S, rules, NOW_S)
+    note_slate(partition, "ours", "by-the-slate", "v1", START_S, rules, NOW_S)
     context = {"age": "30", "vip": True, "n": 1.0}
     count(
         partition,
@@ -323,8 +325,8 @@ def test_stream_time_is_the_largest_event_time_but_never_the_future(partition: P
 def test_a_request_moves_stream_time_and_the_first_slate_of_an_id_stays(
     partition: Partition,
 ) -> None:
-    serve(partition, "s", "x", "v1", START_S, RULES, NOW_S)
-    serve(partition, "s", "y", "v2", START_S + 1, RULES, NOW_S)
+    note_slate(partition, "s", "x", "v1", START_S, RULES, NOW_S)
+    note_slate(partition, "s", "y", "v2", START_S + 1, RULES, NOW_S)
     row = partition.slate("s")
     assert row is not None
     assert (row.segment, row.policy) == ("x", "v1")

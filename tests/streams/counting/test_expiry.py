@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from streams.counting import rocksdb as disk_module
-from streams.counting.attribution import serve
 from streams.counting.chunk import CLICKS, IMPRESSIONS
 from streams.counting.expiry import forget, watermark
 from streams.counting.partition import Partition
+from streams.counting.served import note_slate
 from tests.streams.making import (
     CONVERSION_WINDOW_S,
     NOW_S,
@@ -95,7 +95,7 @@ def test_an_old_impression_and_its_click_meet_where_requests_of_today_came_first
     """A quiet partition's clock is the newest source's: what the oldest source writes must outlive
     it.
     """
-    serve(partition, "today", "default", "p", START_S, RULES, NOW_S)
+    note_slate(partition, "today", "default", "p", START_S, RULES, NOW_S)
     show(partition, "old", at_s=-300 * WINDOW_S)
     forget_at(partition, 2 * WINDOW_S - 1)
     count_clicks(partition, [click("old", at_s=-300 * WINDOW_S + 1)], RULES, NOW_S)
@@ -106,7 +106,7 @@ def test_a_click_that_waits_keeps_the_slate_it_waits_in(partition: Partition) ->
     """The slate was served long before: its row would go while the impression is still
     on its way.
     """
-    serve(partition, "s", "shop", "p", START_S, RULES, NOW_S)
+    note_slate(partition, "s", "shop", "p", START_S, RULES, NOW_S)
     count_clicks(partition, [click(at_s=1.5 * WINDOW_S)], RULES, NOW_S)
     forget_at(partition, 2 * WINDOW_S + ROUNDING_S + 1)
     count_impressions(partition, [impression(at_s=1.4 * WINDOW_S)], RULES, NOW_S)

@@ -12,17 +12,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from streams.contract.count_rows import decode_count, decode_count_key
 from streams.counting.partition import Changes, Partition, Rejected
 from streams.counting.rocksdb import Disk
-from streams.counting.rows import (
-    POSITIONS_KEY,
-    Seen,
-    SlateRow,
-    decode_count,
-    decode_count_key,
-    decode_positions,
-    decode_slate,
-)
+from streams.counting.rows import POSITIONS_KEY, Seen, SlateRow, decode_positions, decode_slate
 from tests.streams.making import flush, partition_on, write
 
 KEYS = st.sampled_from([("x", "a"), ("x", "b"), ("y", "a"), ("", "ü"), ("xa", "")])

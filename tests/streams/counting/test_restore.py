@@ -14,9 +14,11 @@ import pytest
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from streams.counting.restore import Changelogs, Stopped, Stuck, restore, topic_ids
+from streams.contract.count_rows import CountRow, encode_count, encode_count_key
+from streams.counting.restore import Changelogs, Stopped, Stuck, restore
 from streams.counting.rocksdb import Disk
-from streams.counting.rows import CountRow, SlateRow, encode_count, encode_count_key, encode_slate
+from streams.counting.rows import SlateRow, encode_slate
+from streams.kafka.admin import topic_ids
 from streams.kafka.transaction import BY_KEY, Owner, Rows, Transactions
 from tests.streams.topics_on import make_topic, produce
 

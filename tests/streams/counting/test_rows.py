@@ -11,24 +11,26 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from streams.counting.rows import (
-    CLICKED,
+from streams.contract.count_rows import (
     COUNTS_PREFIX,
-    POSITIONS_KEY,
-    SEEN,
-    WAITING_CLICK,
     CountRow,
-    Positions,
     RowError,
-    Seen,
-    SlateRow,
     decode_count,
     decode_count_key,
     decode_counts,
-    decode_positions,
-    decode_slate,
     encode_count,
     encode_count_key,
+)
+from streams.counting.rows import (
+    CLICKED,
+    POSITIONS_KEY,
+    SEEN,
+    WAITING_CLICK,
+    Positions,
+    Seen,
+    SlateRow,
+    decode_positions,
+    decode_slate,
     encode_positions,
     encode_slate,
     items_of,

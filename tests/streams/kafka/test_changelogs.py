@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from confluent_kafka.admin import AdminClient
 
-from streams.contract.topics import TopicsError, partition_counts
+from streams.kafka.admin import TopicsError, partition_counts
 from streams.kafka.changelogs import ensure_changelogs
 from tests.streams.making import settings
 

@@ -8,7 +8,7 @@ import pytest
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from streams.contract.topics import TopicsError
+from streams.kafka.admin import TopicsError
 from streams.kafka.topic_reader import TopicReader
 
 

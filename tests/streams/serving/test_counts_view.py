@@ -12,7 +12,8 @@ from confluent_kafka import Message
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.counting.rows import POSITIONS_KEY, CountRow, RowError, encode_count, encode_count_key
+from streams.contract.count_rows import CountRow, RowError, encode_count, encode_count_key
+from streams.counting.rows import POSITIONS_KEY
 from streams.serving.counts_view import REBASE_HALF_LIVES, CountsView, Index
 from tests.streams import making
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from streams.counting.rows import CountRow, encode_count, encode_count_key
+from streams.contract.count_rows import CountRow, encode_count, encode_count_key
 from streams.serving.counts_view import CountsView, Index
 from streams.serving.pending_impressions import CLICKS_KEPT, MAX_ENTRIES, Ripening
 

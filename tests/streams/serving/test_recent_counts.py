@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from bandits.learning.priors import learn
-from streams.counting.rows import CountRow, encode_count, encode_count_key
+from streams.contract.count_rows import CountRow, encode_count, encode_count_key
 from streams.serving.counts_view import CountsView, Index
 from streams.serving.recent_counts import (
     CLICKS,

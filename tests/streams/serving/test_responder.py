@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 from bandits.slates.config import DEFAULT
+from streams.contract.count_rows import CountRow, encode_count, encode_count_key
 from streams.contract.events import Slate, SlateRequest, decode_slate, encode
 from streams.counting.chunk import Chunk
 from streams.counting.partition import Partition
-from streams.counting.rows import CountRow, encode_count, encode_count_key
 from streams.metrics import Metrics
 from streams.serving.catalogue import CatalogueView
 from streams.serving.counts_view import CountsView, Index

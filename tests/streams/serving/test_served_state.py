@@ -8,7 +8,7 @@ import pytest
 
 from bandits.slates.config import DEFAULT
 from encoder.serving.wire import ItemEmbedding, Release, encode_record, encode_vector
-from streams.counting.rows import CountRow, encode_count, encode_count_key
+from streams.contract.count_rows import CountRow, encode_count, encode_count_key
 from streams.serving.catalogue import CatalogueView
 from streams.serving.counts_view import CountsView, Index
 from streams.serving.embeddings import VectorsView

@@ -1,0 +1,128 @@
+"""Build: the parts of a worker put together."""
+
+import numpy as np
+
+from bandits.simulation.learner import MEMORIES
+from bandits.slates.config import SlateConfig
+from streams.config import Settings, worker_name
+from streams.contract.topics import TOPICS, TopicNames
+from streams.counting.consumer import Plan
+from streams.counting.consumer_process import InProcess, InThread
+from streams.counting.position_tracker import Reader
+from streams.counting.rules import Rules
+from streams.counting.sources import Sources
+from streams.counting.store import Store
+from streams.kafka.admin import TopicsError, check_copartitioned, partition_counts
+from streams.kafka.client import connect
+from streams.kafka.names import app_id, changelog_topics
+from streams.kafka.topic_follower import Tail
+from streams.kafka.transaction import Transactions, check_group_metadata
+from streams.metrics import Metrics
+from streams.serving.catalogue import CatalogueView
+from streams.serving.counts_view import CountsView, Index
+from streams.serving.embeddings import VectorsView
+from streams.serving.item_embedder import Arrivals
+from streams.serving.pending_impressions import Ripening
+from streams.serving.replies import Replies
+from streams.serving.responder import Responder
+from streams.serving.served_state import Snapshots
+from streams.serving.user_profiles import Tastes
+from streams.worker.answering import Answering
+from streams.worker.ending import end_process
+from streams.worker.engine import Engine, Parts, source_topics
+
+PREFETCHED = 200_000  # records that librdkafka reads ahead, within 64 MiB
+REQUESTS_AT_ONCE = 500  # a request waits for the others of its chunk
+
+
+def build_engine(settings: Settings, config: SlateConfig) -> Engine:
+    """Put a worker together.
+
+    Raises
+    ------
+    TopicsError
+        If topics are missing or differ in their number of partitions.
+    BrokerUnreachable
+        If no broker answers.
+    Ended
+        If flushes could not be fenced with this librdkafka.
+    """
+    client = settings.kafka_client()
+    names = TopicNames(settings.topic_prefix)
+    changelogs = changelog_topics(settings)
+    check_group_metadata(client, app_id(settings))
+    partitions = _partitions(settings, names)
+    metrics, replies = Metrics(), Replies(client)
+    rules = Rules(
+        settings.attribution_window_s,
+        settings.conversion_window_s,
+        settings.segment_fields,
+        config.examination,
+        config.half_life_s,
+    )
+    responder, vectors = _responder(settings, config, names, metrics)
+    store = Store(
+        settings,
+        Sources(client, {source: topic for topic, source in source_topics(names).items()}),
+        changelogs,
+        names.dead_letters,
+        rules,
+        metrics,
+        Transactions(client, f"{app_id(settings)}-{worker_name(settings)}"),
+        replies.wait,
+        end_process,
+    )
+    plan = Plan(client, settings.chunk_records, False, PREFETCHED, settings.max_event_bytes, rules)
+    requests_plan = plan._replace(
+        chunk_records=min(settings.chunk_records, REQUESTS_AT_ONCE), prompt=True
+    )
+    counts_process = InProcess(plan, end_process)
+    parts = Parts(
+        store=store,
+        responder=responder,
+        answering=Answering(responder, replies, names.slates, metrics),
+        vectors=vectors,
+        counts_process=counts_process,
+        bulk=Reader(counts_process),
+        prompt=Reader(InThread(requests_plan)),
+        tails=(
+            Tail(client, changelogs[:1]),
+            Tail(client, [names.items]),
+            Tail(client, [names.item_embeddings, names.encoder_releases]),
+        ),
+        item_letters=Replies(client),
+        arrivals=Arrivals(client, names.item_embeddings, responder.catalogue, vectors, metrics),
+        metrics=metrics,
+    )
+    return Engine(settings, partitions, parts)
+
+
+def _partitions(settings: Settings, names: TopicNames) -> int:
+    found = partition_counts(connect(settings))
+    missing = [name for name in map(names.of, TOPICS) if name not in found]
+    if missing:
+        msg = (
+            f"expected the topics of the contract, found no {', '.join(missing)}; run "
+            "`slatestream topics create`"
+        )
+        raise TopicsError(msg)
+    return check_copartitioned(found, names)
+
+
+def _responder(
+    settings: Settings, config: SlateConfig, names: TopicNames, metrics: Metrics
+) -> tuple[Responder, VectorsView]:
+    items = Index()
+    counts = CountsView(
+        items, config.half_life_s, Ripening(settings.attribution_window_s), MEMORIES
+    )
+    catalogue = CatalogueView(items)
+    vectors = VectorsView(
+        catalogue,
+        names.encoder_releases,
+        settings.releases_dir,
+        lambda state: metrics.releases.labels(state).inc(),
+    )
+    rng = np.random.default_rng()
+    snapshots = Snapshots(config, counts, catalogue, vectors, rng)
+    return Responder(config, counts, catalogue, snapshots, Tastes(), rng), vectors
