@@ -19,7 +19,7 @@ from streams.config import Settings, SettingsError, load_settings
 from streams.kafka.admin import TopicsError
 from streams.kafka.client import BrokerUnreachable
 from streams.kafka.names import COUNTS_TABLE, SLATES_TABLE, app_id
-from streams.kafka.transaction import Ended
+from streams.kafka.transaction import FatalCommit
 from streams.worker.agents import add_agents, add_tasks
 from streams.worker.build import build_engine
 from streams.worker.engine import Engine
@@ -175,7 +175,7 @@ def _main_app() -> App:
     """
     try:
         return create_app(load_settings(os.environ))
-    except (SettingsError, ConfigError, TopicsError, BrokerUnreachable, Ended) as error:
+    except (SettingsError, ConfigError, TopicsError, BrokerUnreachable, FatalCommit) as error:
         sys.stderr.write(f"slatestream: {error}\n")
         raise SystemExit(1) from None
 

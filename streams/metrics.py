@@ -20,7 +20,7 @@ class Metrics:
             "slatestream_events",
             "Events by outcome: impression, click, conversion (counted), duplicate, waiting "
             "(came before its impression), "
-            "late, orphan (never matched), rejected (dead letters), forgotten (slates)",
+            "late, orphan (never matched), rejected (dead letters), expired (slates)",
             ["outcome", "segment"],
             registry=self.registry,
         )
@@ -67,12 +67,12 @@ class Metrics:
             "slatestream_embedded_items", "Items embedded on arrival", registry=self.registry
         )
 
-    def flushed(self, duration_s: float, tallies: Iterable[Mapping[tuple[str, str], int]]) -> None:
-        """A flush was committed; `tallies` hold events by outcome and segment."""
+    def flushed(self, duration_s: float, counted: Iterable[Mapping[tuple[str, str], int]]) -> None:
+        """A flush was committed; `counted` hold events by outcome and segment."""
         self.flushes.inc()
         self.flush_s.observe(duration_s)
-        for tally in tallies:
-            for (outcome, segment), events in tally.items():
+        for outcome_counts in counted:
+            for (outcome, segment), events in outcome_counts.items():
                 self.events.labels(outcome, self._label(segment)).inc(events)
 
     def restored(self, duration_s: float, records: int, partitions: int) -> None:

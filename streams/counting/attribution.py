@@ -54,13 +54,13 @@ EXPIRY_STEPS = 8
 
 # Outcomes, counted per segment ("" where none is known): the names of the metrics.
 COUNTED_CLICK, COUNTED_CONVERSION = "click", "conversion"
-DUPLICATE, WAITED, LATE, ORPHAN, REJECTED, FORGOTTEN = (
+DUPLICATE, WAITED, LATE, ORPHAN, REJECTED, EXPIRED = (
     "duplicate",
     "waiting",
     "late",
     "orphan",
     "rejected",
-    "forgotten",
+    "expired",
 )
 
 
@@ -73,7 +73,7 @@ def count_clicks(
     lives_s = 2 * rules.attribution_window_s
     newest_s, until_s, step_s = 0.0, 0.0, rules.attribution_window_s / EXPIRY_STEPS
     horizon_s = horizon(partition)
-    tally = partition.tally
+    outcome_counts = partition.outcome_counts
     plain = rules.half_life_s is None
     window_s, counted_s = (
         rules.attribution_window_s,
@@ -125,11 +125,11 @@ def count_clicks(
         conversion = event.conversion
         segment = seen.segment or row.segment or ""
         if seen.bits & (CONVERTED if conversion else CLICKED):
-            tally[DUPLICATE, segment] += 1
+            outcome_counts[DUPLICATE, segment] += 1
             continue
         verdict = _judge(seen, row, conversion, ts, rules)
         if verdict == WAITED:
-            tally[
+            outcome_counts[
                 DUPLICATE
                 if seen.bits & (WAITING_CONVERSION if conversion else WAITING_CLICK)
                 else WAITED,
@@ -138,13 +138,13 @@ def count_clicks(
             _wait(row, seen, conversion, ts, event.value)
             extend(row, max(ts, horizon_s) + lives_s, rules)
         elif verdict == LATE:
-            tally[LATE, segment] += 1
+            outcome_counts[LATE, segment] += 1
         else:
             _count_feedback(
                 partition, row, item_id, seen, conversion, ts, event.value, rules, now_s
             )
     for segment, number in clicks.items():
-        tally[COUNTED_CLICK, segment] += number
+        outcome_counts[COUNTED_CLICK, segment] += number
     partition.stream_s[CLICKS] = max(partition.stream_s.get(CLICKS, 0.0), min(newest_s, now_s))
 
 
@@ -235,7 +235,7 @@ def settle(
         else:
             seen.waiting_click = None
         if verdict == LATE:
-            partition.tally[LATE, seen.segment or row.segment or ""] += 1
+            partition.outcome_counts[LATE, seen.segment or row.segment or ""] += 1
         else:
             _count_feedback(partition, row, item_id, seen, conversion, ts, value, rules, now_s)
 
@@ -270,7 +270,7 @@ def _count_feedback(
         partition.delays.append((max(0.0, ts - seen.seen_s), seen.seen_s))
     count.value += value
     count.fresh_value += share * value
-    partition.tally[COUNTED_CONVERSION if conversion else COUNTED_CLICK, segment] += 1
+    partition.outcome_counts[COUNTED_CONVERSION if conversion else COUNTED_CLICK, segment] += 1
     extend(row, seen.seen_s + rules.conversion_window_s + rules.attribution_window_s, rules)
     if not conversion and not row.clicked:
         row.clicked = True

@@ -14,7 +14,7 @@ from msgspec import Struct
 IMPRESSIONS, CLICKS, REQUESTS = "impressions", "clicks", "slate-requests"
 
 
-class Shown(Struct, array_like=True, gc=False):
+class ImpressionRun(Struct, array_like=True, gc=False):
     """Impressions of one slate and of different items, one after the other, that name the same
     segment, or none in the same context.
 
@@ -39,10 +39,10 @@ class Shown(Struct, array_like=True, gc=False):
     made: str
     size: int
     newest_s: float
-    looks: bytes
+    seen_items: bytes
 
 
-class Shows(Struct, array_like=True, gc=False):
+class ImpressionRuns(Struct, array_like=True, gc=False):
     """The impressions of a chunk.
 
     Attributes
@@ -55,7 +55,7 @@ class Shows(Struct, array_like=True, gc=False):
         where they are not: in their slates, from 0, one for each impression.
     """
 
-    runs: list[Shown]
+    runs: list[ImpressionRun]
     totals: dict[str, dict[str, int]]
     positions: list[int]
 
@@ -102,7 +102,7 @@ class Chunk(NamedTuple):
     session
         of the reader; the store refuses another one's.
     events
-        `Shows`, or a list of `Feedback` or `SlateRequest`.
+        `ImpressionRuns`, or a list of `Feedback` or `SlateRequest`.
     original
         the record that a good event was: called with its place, counted over impressions, clicks or
         requests. It may have to be asked for, and an event is hardly ever refused while it is

@@ -11,13 +11,21 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from streams.counting.chunk import CLICKS, IMPRESSIONS, Chunk, Feedback, Original, Refused, Shows
-from streams.counting.consumer import Fetched
+from streams.counting.chunk import (
+    CLICKS,
+    IMPRESSIONS,
+    Chunk,
+    Feedback,
+    ImpressionRuns,
+    Original,
+    Refused,
+)
+from streams.counting.consumer import Consumed
 
 _LENGTH = struct.Struct("<Q")
 _pack = msgspec.msgpack.Encoder().encode
 _unpack_events: Mapping[str, Any] = {
-    IMPRESSIONS: msgspec.msgpack.Decoder(Shows).decode,
+    IMPRESSIONS: msgspec.msgpack.Decoder(ImpressionRuns).decode,
     CLICKS: msgspec.msgpack.Decoder(list[Feedback]).decode,
 }
 _unpack_refused = msgspec.msgpack.Decoder(list[Refused]).decode
@@ -40,13 +48,13 @@ class Head(Struct, array_like=True):
 _unpack_head = msgspec.msgpack.Decoder(Head).decode
 
 
-class FetchError(RuntimeError):
+class ConsumerError(RuntimeError):
     """What a fetcher in another process failed at."""
 
 
-def pack(answer: Fetched | Original | None, error: str = "") -> list[bytes]:
+def pack(answer: Consumed | Original | None, error: str = "") -> list[bytes]:
     """The parts, to be written one after the other."""
-    if not isinstance(answer, Fetched):
+    if not isinstance(answer, Consumed):
         return _with_length(Head(error, answer))
     sections = [(_pack(chunk.events), _pack(chunk.refused)) for chunk in answer.chunks]
     head = Head(
@@ -68,19 +76,19 @@ def _with_length(head: Head) -> list[bytes]:
 
 def unpack(
     data: memoryview, original_of: Callable[[], Callable[[int], Original]]
-) -> Fetched | Original:
+) -> Consumed | Original:
     """What `pack` was given; `original_of` is called for each chunk in turn, for what finds its
     originals.
 
     Raises
     ------
-    FetchError
+    ConsumerError
         If an error was packed.
     """
     at = _LENGTH.size + _LENGTH.unpack_from(data)[0]
     head = _unpack_head(data[_LENGTH.size : at])
     if head.error:
-        raise FetchError(head.error)
+        raise ConsumerError(head.error)
     if head.original is not None:
         return head.original
     chunks = []
@@ -92,7 +100,7 @@ def unpack(
                 *fields, _unpack_events[fields[0]](events), original_of(), _unpack_refused(refused)
             )
         )
-    return Fetched(chunks, _by_place(head.reached), _by_place(head.ends), head.busy)
+    return Consumed(chunks, _by_place(head.reached), _by_place(head.ends), head.busy)
 
 
 def _by_place(rows: list[tuple[str, int, int]]) -> dict[tuple[str, int], int]:

@@ -1,5 +1,5 @@
-"""Fetcher: one confluent-kafka consumer, assigned the partitions of some sources; no group, no
-commits. Its calls block.
+"""ChunkConsumer: one confluent-kafka consumer, assigned the partitions of some sources; no group,
+no commits. Its calls block.
 
 `fetch.queue.backoff.ms` is 5: as shipped, librdkafka sleeps 1 s whenever its queue is full. A
 fetcher of requests polls and then takes what is there (`consume(n, 0)`): `consume(n, t)` alone
@@ -21,7 +21,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 from streams.counting.chunk import Chunk
 from streams.counting.parse import parse
 from streams.counting.rules import Rules
-from streams.counting.synchronise import Following
+from streams.counting.synchronise import Synchroniser
 
 BULK_WAIT_S = 0.02  # larger chunks are worth 15% of the throughput
 PROMPT_WAIT_S = 0.1  # of a poll that finds nothing; a record ends it at once
@@ -37,7 +37,7 @@ _PASSING = {
 Place = tuple[str, int]  # (topic, partition)
 
 
-class Plan(NamedTuple):
+class ConsumerConfig(NamedTuple):
     """How a fetcher reads.
 
     Attributes
@@ -64,7 +64,7 @@ class Plan(NamedTuple):
     rules: Rules
 
 
-class Fetched(NamedTuple):
+class Consumed(NamedTuple):
     """Of one read: chunks, where the consumer stands (past markers of transactions, but before what
     is held), known ends of partitions.
     """
@@ -75,14 +75,14 @@ class Fetched(NamedTuple):
     busy: bool  # whether it was as large as may be: an old log, or more than this worker can do
 
 
-class Fetcher:
+class ChunkConsumer:
     """Chunks of the assigned partitions, from the positions it was given."""
 
-    def __init__(self, plan: Plan) -> None:
-        self._plan = plan
+    def __init__(self, reading: ConsumerConfig) -> None:
+        self._reading = reading
         self._consumer = Consumer(
             {
-                **plan.client,
+                **reading.client,
                 "group.id": "unused",
                 "enable.auto.commit": False,
                 "enable.auto.offset.store": False,
@@ -91,14 +91,14 @@ class Fetcher:
                 "isolation.level": "read_committed",
                 "fetch.queue.backoff.ms": 5,
                 "fetch.wait.max.ms": 50,
-                "queued.min.messages": plan.prefetch,
+                "queued.min.messages": reading.prefetch,
                 "queued.max.messages.kbytes": 65_536,
             }
         )
         self._session = -1
         self._source: Mapping[str, str] = {}
         self._positions: dict[Place, int] = {}
-        self._following = Following({}, plan.chunk_records)
+        self._synchroniser = Synchroniser({}, reading.chunk_records)
 
     def assign(
         self,
@@ -111,13 +111,13 @@ class Fetcher:
         those that they follow.
         """
         self._session, self._source, self._positions = session, source, dict(positions)
-        self._following = Following(follows, self._plan.chunk_records)
+        self._synchroniser = Synchroniser(follows, self._reading.chunk_records)
         places = [TopicPartition(topic, number, at) for (topic, number), at in positions.items()]
         self._consumer.assign(places)
         # subtle: what was paused in an earlier assignment stays paused in the next one
         self._consumer.resume(places)
 
-    def read(self) -> Fetched:
+    def read(self) -> Consumed:
         """The next chunks, one per partition at most; none after a while without records.
 
         Raises
@@ -126,7 +126,7 @@ class Fetcher:
             For an error that does not pass by itself.
         """
         records = self._poll()
-        busy = len(records) == self._plan.chunk_records
+        busy = len(records) == self._reading.chunk_records
         if any(map(Message.error, records)):
             records = [record for record in records if _good(record)]
         at = self._consumer.position(_partitions(self._positions))
@@ -136,19 +136,19 @@ class Fetcher:
             for place in self._positions
         }
         chunks = []
-        for place, own in self._following.ready(by_place(records), reached, ends).items():
+        for place, own in self._synchroniser.ready(by_place(records), reached, ends).items():
             start = self._positions[place]
             if own[0].offset() < start:  # an older assignment leaked
                 own = [record for record in own if record.offset() >= start]
             if own:
                 chunks.append(self._chunk(place, own))
-        if pause := self._following.to_pause():
+        if pause := self._synchroniser.to_pause():
             self._consumer.pause(_partitions(pause))
-        if resume := self._following.to_resume():
+        if resume := self._synchroniser.to_resume():
             self._consumer.resume(_partitions(resume))
-        return Fetched(
+        return Consumed(
             chunks,
-            reached | {place: self._positions[place] for place in self._following.held},
+            reached | {place: self._positions[place] for place in self._synchroniser.held},
             ends,
             busy,
         )
@@ -157,7 +157,7 @@ class Fetcher:
         topic, number = place
         source, start, end = self._source[topic], self._positions[place], records[-1].offset() + 1
         self._positions[place] = end
-        parsed = parse(source, records, self._plan.max_event_bytes, self._plan.rules)
+        parsed = parse(source, records, self._reading.max_event_bytes, self._reading.rules)
         return Chunk(
             source, topic, number, start, end, records[-1].timestamp()[1], self._session, *parsed
         )
@@ -167,8 +167,8 @@ class Fetcher:
         self._consumer.close()
 
     def _poll(self) -> list[Any]:
-        most = self._plan.chunk_records
-        if not self._plan.prompt:
+        most = self._reading.chunk_records
+        if not self._reading.prompt:
             return self._consumer.consume(most, BULK_WAIT_S)
         first = self._consumer.poll(PROMPT_WAIT_S)
         return [] if first is None else [first, *self._consumer.consume(most - 1, 0)]

@@ -1,5 +1,5 @@
-"""Fetching: a fetcher in a thread, or in a process of its own, with the same calls for the event
-loop.
+"""ConsumerCalls: a fetcher in a thread, or in a process of its own, with the same calls for the
+event loop.
 
 Python counts on one core at a time. A worker that counts would spend more than half of its time
 with reading and parsing records; a second process does that on another core, and hands over what is
@@ -34,8 +34,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
 
 from streams.counting.chunk import Original
-from streams.counting.codec import FetchError, pack, unpack
-from streams.counting.consumer import Fetched, Fetcher, Plan
+from streams.counting.codec import ConsumerError, pack, unpack
+from streams.counting.consumer import ChunkConsumer, Consumed, ConsumerConfig
 
 GC_THRESHOLD = (100_000, 20, 100)  # as in `app`
 CLOSE_S = 10.0  # for a consumer to leave the brokers
@@ -43,7 +43,7 @@ LAST_S = 1.0  # from the end of the socket to the end of the process
 _LENGTH = struct.Struct("<I")
 
 
-class Fetching(Protocol):
+class ConsumerCalls(Protocol):
     """A fetcher somewhere else; calls are answered in their order."""
 
     async def call(self, name: str, *args: Any) -> Any:
@@ -53,32 +53,32 @@ class Fetching(Protocol):
         """Leave the brokers; the last call."""
 
 
-class InThread:
+class ConsumerThread:
     """A fetcher in a thread of this process."""
 
-    def __init__(self, plan: Plan) -> None:
-        self._fetcher = Fetcher(plan)
+    def __init__(self, reading: ConsumerConfig) -> None:
+        self._consumer = ChunkConsumer(reading)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="fetcher")
 
     async def call(self, name: str, *args: Any) -> Any:
-        """See `Fetching`."""
+        """See `ConsumerCalls`."""
         return await asyncio.get_running_loop().run_in_executor(
-            self._thread, getattr(self._fetcher, name), *args
+            self._thread, getattr(self._consumer, name), *args
         )
 
     async def close(self) -> None:
-        """See `Fetching`."""
+        """See `ConsumerCalls`."""
         await self.call("close")
         self._thread.shutdown()
 
 
-class InProcess:
+class ConsumerProcess:
     """A fetcher in a process of its own, from `start` on; `gone` is told when the process has ended
     by itself.
     """
 
-    def __init__(self, plan: Plan, gone: Callable[[str], None]) -> None:
-        self._plan = plan
+    def __init__(self, reading: ConsumerConfig, gone: Callable[[str], None]) -> None:
+        self._reading = reading
         self._gone = gone
         self._waiting: deque[asyncio.Future[Any]] = deque()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -104,14 +104,14 @@ class InProcess:
                     "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
                 },
             )
-        self._send(self._plan)
+        self._send(self._reading)
 
     async def call(self, name: str, *args: Any) -> Any:
-        """See `Fetching`.
+        """See `ConsumerCalls`.
 
         Raises
         ------
-        FetchError
+        ConsumerError
             If the call failed there, or the process has ended.
         """
         if self._loop is None:
@@ -131,10 +131,10 @@ class InProcess:
         return original
 
     async def close(self) -> None:
-        """See `Fetching`."""
+        """See `ConsumerCalls`."""
         if self._process is None:
             return
-        with contextlib.suppress(FetchError, TimeoutError):
+        with contextlib.suppress(ConsumerError, TimeoutError):
             await asyncio.wait_for(self.call("close"), CLOSE_S)
         if self._loop is not None:
             self._loop.remove_reader(self._socket)
@@ -176,7 +176,7 @@ class InProcess:
         ):
             try:
                 answer = unpack(data, self._next_chunk)
-            except FetchError as error:
+            except ConsumerError as error:
                 if not future.cancelled():
                     future.set_exception(error)
                 return
@@ -203,22 +203,22 @@ class InProcess:
         while self._waiting:
             future = self._waiting.popleft()
             if not future.done():
-                future.set_exception(FetchError(reason))
+                future.set_exception(ConsumerError(reason))
         self._gone(reason)
 
 
 class Kept:
     """Finds the records of a chunk; while it lives, the process keeps them."""
 
-    def __init__(self, fetching: InProcess, number: int) -> None:
-        self._fetching, self._number = fetching, number
+    def __init__(self, consumer_calls: ConsumerProcess, number: int) -> None:
+        self._consumer, self._number = consumer_calls, number
 
     def __call__(self, at: int) -> Original:
         """Record `at` of the chunk."""
-        return self._fetching.original(self._number, at)
+        return self._consumer.original(self._number, at)
 
     def __del__(self) -> None:
-        self._fetching.let_go(self._number)
+        self._consumer.let_go(self._number)
 
 
 # ---- in the process
@@ -231,10 +231,10 @@ def main(number: int) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     with socket.socket(fileno=number) as link:
         stream = link.makefile("rb")
-        plan = _received(stream)
-        if plan is None:
+        reading = _received(stream)
+        if reading is None:
             return
-        fetcher = Fetcher(plan)
+        consumer = ChunkConsumer(reading)
         gc.freeze()
         gc.set_threshold(*GC_THRESHOLD)
         kept: dict[int, Callable[[int], Original]] = {}
@@ -247,9 +247,9 @@ def main(number: int) -> None:
                 if name == "original":
                     answer = kept[args[0]](args[1])
                 else:
-                    answer = getattr(fetcher, name)(*args)
+                    answer = getattr(consumer, name)(*args)
                 parts = pack(answer)
-                if isinstance(answer, Fetched):
+                if isinstance(answer, Consumed):
                     kept.update((next(chunks), chunk.original) for chunk in answer.chunks)
             except Exception as error:  # whatever it is, the worker must hear of it
                 parts = pack(None, f"{type(error).__name__}: {error}")

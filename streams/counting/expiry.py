@@ -5,11 +5,16 @@ A row says in stream time how long it must live (`SlateRow.expires_s`); what sti
 it goes is an orphan.
 """
 
-from collections.abc import Iterable
+import asyncio
+import time
+from collections.abc import Callable, Iterable, Mapping
 
-from streams.counting.attribution import FORGOTTEN, ORPHAN
+from streams.counting.attribution import EXPIRED, ORPHAN
 from streams.counting.partition import Partition
 from streams.counting.rows import WAITING, Seen, items_of
+
+# slates per step, and those of the entry that reaches it: a few milliseconds of the event loop
+EXPIRE_AT_ONCE = 1000
 
 
 def watermark(partition: Partition, behind: Iterable[str], idle_s: float) -> float:
@@ -25,7 +30,7 @@ def watermark(partition: Partition, behind: Iterable[str], idle_s: float) -> flo
     return max(partition.stream_s.values(), default=0.0) + idle_s
 
 
-def forget(partition: Partition, watermark_s: float, most: int) -> int:
+def expire(partition: Partition, watermark_s: float, most: int) -> int:
     """Drop slates whose row has lived long enough; returns how many were looked at: about `most` if
     there are more.
 
@@ -39,16 +44,45 @@ def forget(partition: Partition, watermark_s: float, most: int) -> int:
         partition.looked_at = index_key
         partition.expiries.append(index_key)
         for slate_id in slate_ids:
-            _forget(partition, slate_id, watermark_s)
+            _expire(partition, slate_id, watermark_s)
     return looked_at
 
 
-def _forget(partition: Partition, slate_id: str, watermark_s: float) -> None:
+def _expire(partition: Partition, slate_id: str, watermark_s: float) -> None:
     row = partition.slate(slate_id)
     if row is None or row.expires_s >= watermark_s:
         return  # gone already, or it lives longer than this entry says
     for seen in items_of(row).values():
         if isinstance(seen, Seen) and (orphans := (seen.bits & WAITING).bit_count()):
-            partition.tally[ORPHAN, seen.segment or row.segment or ""] += orphans
-    partition.tally[FORGOTTEN, row.segment or ""] += 1
+            partition.outcome_counts[ORPHAN, seen.segment or row.segment or ""] += orphans
+    partition.outcome_counts[EXPIRED, row.segment or ""] += 1
     partition.put_slate(slate_id, None)
+
+
+async def drop_expired(
+    partitions: Mapping[int, Partition],
+    settled: Callable[[], bool],
+    behind: Callable[[int], Iterable[str]],
+) -> None:
+    """Drop slates whose time is over, in steps between which the event loop turns.
+
+    Parameters
+    ----------
+    partitions
+        By number; the mapping may change meanwhile.
+    settled
+        Whether the state is restored and no flush is under way.
+    behind
+        The sources of a partition that have records left to read.
+    """
+    for number in list(partitions):
+        looked_at = EXPIRE_AT_ONCE
+        while looked_at >= EXPIRE_AT_ONCE:
+            partition = partitions.get(number)
+            # subtle: during a flush the index on disk still holds entries that its batch will drop
+            if partition is None or not settled():
+                return
+            idle_s = time.monotonic() - partition.arrived_s
+            reached_s = watermark(partition, behind(number), idle_s)
+            looked_at = expire(partition, reached_s, EXPIRE_AT_ONCE)
+            await asyncio.sleep(0)

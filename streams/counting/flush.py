@@ -39,7 +39,7 @@ def commit(
 
     Raises
     ------
-    Refused, Undone, Ended
+    CommitFenced, CommitAborted, FatalCommit
         As `streams.kafka.transaction` says.
     """
     offsets = {

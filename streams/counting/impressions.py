@@ -16,16 +16,18 @@ from streams.counting.attribution import (
     open_row,
     settle,
 )
-from streams.counting.chunk import IMPRESSIONS, Shown, Shows
+from streams.counting.chunk import IMPRESSIONS, ImpressionRun, ImpressionRuns
 from streams.counting.decay import weigh
 from streams.counting.partition import COUNTED_IMPRESSION, Partition
 from streams.counting.rows import SEEN, WAITING, Seen, SlateRow, items_of
 from streams.counting.rules import Rules
 
-_unpack_looks = msgspec.msgpack.Decoder(dict[str, float]).decode
+_unpack_seen_items = msgspec.msgpack.Decoder(dict[str, float]).decode
 
 
-def count_impressions(partition: Partition, impressions: Shows, rules: Rules, now_s: float) -> None:
+def count_impressions(
+    partition: Partition, impressions: ImpressionRuns, rules: Rules, now_s: float
+) -> None:
     """Count impressions of one partition, in order.
 
     `now_s` bounds stream time: one event from a clock that runs ahead must not make the partition
@@ -53,15 +55,15 @@ def count_impressions(partition: Partition, impressions: Shows, rules: Rules, no
         if plain and (row.segment is None or row.segment == segment) and _add(row, run):
             row.segment = names.setdefault(segment, segment)
             if run.segment is None:
-                partition.shown[segment].update(list(_unpack_looks(run.looks)))
+                partition.shown[segment].update(list(_unpack_seen_items(run.seen_items)))
             if expires_s > row.expires_s:
                 extend(row, expires_s, rules)
         else:
-            looks = _unpack_looks(run.looks)
+            seen_items = _unpack_seen_items(run.seen_items)
             if plain and run.segment is not None:
-                partition.shown[segment].subtract(list(looks))
+                partition.shown[segment].subtract(list(seen_items))
             known, segment = items_of(row), names.setdefault(segment, segment)
-            for place, (item_id, ts) in enumerate(looks.items(), at):
+            for place, (item_id, ts) in enumerate(seen_items.items(), at):
                 if len(known) >= MAX_SLATE_ITEMS and item_id not in known:
                     partition.refuse(place, OVERFULL)
                 elif _count(
@@ -82,17 +84,17 @@ def count_impressions(partition: Partition, impressions: Shows, rules: Rules, no
     )
 
 
-def _add(row: SlateRow, run: Shown) -> bool:
+def _add(row: SlateRow, run: ImpressionRun) -> bool:
     """Add the items of a run to those of its slate, if they are new to it and not too many."""
     if not row.items:
         if run.size <= MAX_SLATE_ITEMS:
-            row.items = run.looks
+            row.items = run.seen_items
             return True
         return False
-    known, looks = items_of(row), _unpack_looks(run.looks)
-    if run.size > MAX_SLATE_ITEMS - len(known) or not known.keys().isdisjoint(looks):
+    known, seen_items = items_of(row), _unpack_seen_items(run.seen_items)
+    if run.size > MAX_SLATE_ITEMS - len(known) or not known.keys().isdisjoint(seen_items):
         return False
-    known.update(looks)
+    known.update(seen_items)
     return True
 
 
@@ -114,7 +116,7 @@ def _count(
         items[item_id] = ts
     elif not isinstance(seen, Seen) or seen.bits & SEEN:
         known = (seen.segment if isinstance(seen, Seen) else None) or row.segment or ""
-        partition.tally[DUPLICATE, known] += 1
+        partition.outcome_counts[DUPLICATE, known] += 1
         return False
     else:
         seen.bits |= SEEN
@@ -130,7 +132,7 @@ def _count(
         count = partition.count((segment, item_id))
         count.impressions += 1.0
         weigh(count, position, min(ts, now_s), rules.examination, rules.half_life_s)
-        partition.tally[COUNTED_IMPRESSION, segment] += 1
+        partition.outcome_counts[COUNTED_IMPRESSION, segment] += 1
     if isinstance(seen, Seen) and seen.bits & WAITING:
         settle(partition, row, item_id, seen, rules, now_s)
     return True

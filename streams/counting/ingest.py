@@ -34,7 +34,7 @@ def open_chunk(partition: Partition, chunk: Chunk, now_s: float) -> Any:
     def reject(original: Original, reason: str) -> None:
         place = Place(chunk.topic, chunk.partition, original.offset)
         partition.rejected.append(dead_letter(place, original.key, original.value, reason, now_s))
-        partition.tally[REJECTED, ""] += 1
+        partition.outcome_counts[REJECTED, ""] += 1
 
     for original, reason in chunk.refused:
         reject(original, reason)

@@ -28,12 +28,12 @@ from streams.counting.chunk import (
     IMPRESSIONS,
     REQUESTS,
     Feedback,
+    ImpressionRun,
+    ImpressionRuns,
     Original,
     Refused,
-    Shown,
-    Shows,
 )
-from streams.counting.rows import pack_looks
+from streams.counting.rows import pack_seen_items
 from streams.counting.rules import Rules
 
 NO_KEY = (
@@ -94,39 +94,39 @@ def _judged(
     return good, events, refused
 
 
-def shown(impressions: Iterable[Impression], rules: Rules) -> Shows:
+def shown(impressions: Iterable[Impression], rules: Rules) -> ImpressionRuns:
     """Runs of impressions of one slate and one segment, in order, and what they add up to."""
     segment_fields, plain = rules.segment_fields, rules.plain
     begun: list[tuple[str, str | None, str, dict[str, float]]] = []
-    slate_id, segment, made, looks = "", None, "", dict[str, float]()
+    slate_id, segment, made, seen_items = "", None, "", dict[str, float]()
     positions: list[int] = []
     for event in impressions:
         item_id, ts = event.item_id, event.ts
         if (
             event.slate_id != slate_id
             or event.segment != segment
-            or item_id in looks
+            or item_id in seen_items
             or (segment is None and context_segment(event.context, segment_fields) != made)
         ):
-            slate_id, segment, looks = event.slate_id, event.segment, {}
+            slate_id, segment, seen_items = event.slate_id, event.segment, {}
             made = "" if segment is not None else context_segment(event.context, segment_fields)
-            begun.append((slate_id, segment, made, looks))
-        looks[item_id] = ts if type(ts) is float else seconds(ts)
+            begun.append((slate_id, segment, made, seen_items))
+        seen_items[item_id] = ts if type(ts) is float else seconds(ts)
         if not plain:
             positions.append(event.position)
     found = [
-        Shown(slate, segment, made, len(own), max(own.values()), pack_looks(own))
+        ImpressionRun(slate, segment, made, len(own), max(own.values()), pack_seen_items(own))
         for slate, segment, made, own in begun
     ]
-    return Shows(
+    return ImpressionRuns(
         found, _totals((segment, own) for _, segment, _, own in begun) if plain else {}, positions
     )
 
 
-def _totals(looks: Iterable[tuple[str | None, Iterable[str]]]) -> dict[str, dict[str, int]]:
+def _totals(seen_items: Iterable[tuple[str | None, Iterable[str]]]) -> dict[str, dict[str, int]]:
     """How often each item was shown, by the segments that are named."""
     by_segment: defaultdict[str | None, list[str]] = defaultdict(list)
-    for segment, items in looks:
+    for segment, items in seen_items:
         by_segment[segment] += items
     return {
         segment: dict(Counter(items))

@@ -44,7 +44,7 @@ class Changes(NamedTuple):
     expiries: list[bytes]  # index keys that have been dealt with
     rejected: list[Rejected]
     offsets: dict[str, int]  # source -> next offset
-    tally: Counter[tuple[str, str]]  # (outcome, segment) -> events
+    outcome_counts: Counter[tuple[str, str]]  # (outcome, segment) -> events
 
 
 def stored_positions(disk: Disk) -> Positions:
@@ -88,7 +88,7 @@ class Partition:
         self.dirty_slates: dict[str, SlateRow | None] = {}
         self.expiries: list[bytes] = []
         self.rejected: list[Rejected] = []
-        self.tally: Counter[tuple[str, str]] = Counter()
+        self.outcome_counts: Counter[tuple[str, str]] = Counter()
         self.moved = False  # a position has changed since the last flush
 
     def count(self, key: CountKey) -> CountRow:
@@ -115,7 +115,7 @@ class Partition:
                 row.impressions += shown
                 row.examined += shown
             if total := items.total():
-                self.tally[COUNTED_IMPRESSION, segment] += total
+                self.outcome_counts[COUNTED_IMPRESSION, segment] += total
         self.shown.clear()
 
     def slate(self, slate_id: str) -> SlateRow | None:
@@ -162,10 +162,10 @@ class Partition:
             for name, row in self.dirty_slates.items()
         ]
         changes = Changes(
-            counts, slates, self.expiries, self.rejected, dict(self.offsets), self.tally
+            counts, slates, self.expiries, self.rejected, dict(self.offsets), self.outcome_counts
         )
         self.dirty_counts, self.dirty_slates = {}, {}
-        self.expiries, self.rejected, self.tally, self.moved = [], [], Counter(), False
+        self.expiries, self.rejected, self.outcome_counts, self.moved = [], [], Counter(), False
         return changes
 
     def settled(self) -> None:

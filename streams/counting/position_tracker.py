@@ -1,25 +1,25 @@
-"""Reader: the event loop's side of a fetcher. It knows which positions have been handed out, and
-what is left to read.
+"""PositionTracker: the event loop's side of a fetcher. It knows which positions have been handed
+out, and what is left to read.
 """
 
 import time
 from collections.abc import Mapping
 
 from streams.counting.chunk import Chunk
-from streams.counting.consumer import Fetched, Place
-from streams.counting.consumer_process import Fetching
+from streams.counting.consumer import Consumed, Place
+from streams.counting.consumer_process import ConsumerCalls
 
 SILENCE_S = 5.0  # after which an old answer says nothing about the ends of partitions
 
 
-class Reader:
+class PositionTracker:
     """Chunks of the assigned partitions, from the positions it was given."""
 
-    def __init__(self, fetching: Fetching) -> None:
+    def __init__(self, consumer_calls: ConsumerCalls) -> None:
         self.topics: frozenset[str] = frozenset()
         # whether the last read was as large as may be: an old log, or more than this worker can do
         self.busy = False
-        self._fetching = fetching
+        self._consumer = consumer_calls
         self._positions: dict[Place, int] = {}
         # the consumer's own positions, which go past markers of transactions
         self._reached: dict[Place, int] = {}
@@ -40,7 +40,7 @@ class Reader:
         self._positions, self._session = dict(positions), session
         self._reached, self._ends = dict(positions), {}
         self.topics = frozenset(source)
-        await self._fetching.call(
+        await self._consumer.call(
             "assign", session, dict(source), dict(positions), dict(follows or {})
         )
 
@@ -49,20 +49,20 @@ class Reader:
 
         Raises
         ------
-        KafkaException, FetchError
+        KafkaException, ConsumerError
             For an error that does not pass by itself.
         """
         session = self._session
-        fetched: Fetched = await self._fetching.call("read")
+        consumed: Consumed = await self._consumer.call("read")
         if session != self._session:
             return []
-        for chunk in fetched.chunks:
+        for chunk in consumed.chunks:
             self._positions[chunk.topic, chunk.partition] = chunk.end
         # subtle: only now, with the records handed over: the consumer's position passes them while
         # they are on their way here
-        self._reached, self._ends, self.busy = fetched.reached, fetched.ends, fetched.busy
+        self._reached, self._ends, self.busy = consumed.reached, consumed.ends, consumed.busy
         self._heard_s = time.monotonic()
-        return fetched.chunks
+        return consumed.chunks
 
     def behind(self, number: int, applied: Mapping[str, int], ends: Mapping[str, int]) -> list[str]:
         """Topics whose partition `number` has records that are not in the state yet.
@@ -106,4 +106,4 @@ class Reader:
 
     async def close(self) -> None:
         """Stop reading."""
-        await self._fetching.close()
+        await self._consumer.close()

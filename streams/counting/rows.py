@@ -76,11 +76,11 @@ _unpack_slate = msgspec.msgpack.Decoder(SlateRow).decode
 _unpack_positions = msgspec.msgpack.Decoder(Positions).decode
 
 
-def pack_looks(looks: dict[str, float]) -> bytes:
+def pack_seen_items(seen_items: dict[str, float]) -> bytes:
     """Items of a slate that were shown and not clicked, with the times of their impressions, as
     `SlateRow.items` may hold them.
     """
-    return _pack(looks)
+    return _pack(seen_items)
 
 
 def items_of(row: SlateRow) -> Items:

@@ -12,7 +12,6 @@ from typing import Any
 
 from streams.config import Settings
 from streams.counting.chunk import Chunk
-from streams.counting.expiry import forget, watermark
 from streams.counting.flush import FlushTopics, commit
 from streams.counting.partition import Changes, Partition, stored_positions
 from streams.counting.restore import Changelogs, Stopped, restore
@@ -20,13 +19,11 @@ from streams.counting.rocksdb import Disk
 from streams.counting.rules import Rules
 from streams.counting.sources import Sources
 from streams.kafka.names import app_id
-from streams.kafka.transaction import Ended, Owner, Refused, Transactions, Undone
+from streams.kafka.transaction import CommitAborted, CommitFenced, FatalCommit, Owner, Transactions
 from streams.metrics import Metrics
 
 log = logging.getLogger(__name__)
 
-# slates per step, and those of the entry that reaches it: a few milliseconds of the event loop
-FORGET_AT_ONCE = 1000
 # while a flush takes longer than this, nothing more is read: what is not durable stays bounded
 SLOW_FLUSH_S = 2.0
 
@@ -61,7 +58,7 @@ class Store:
         self._dead_letters = dead_letters
         self._owner = Owner(app_id(settings), -1, "")
         self._transactions = transactions
-        # raises Undone while a reply that these positions cover is not delivered
+        # raises CommitAborted while a reply that these positions cover is not delivered
         self._before_commit = before_commit
         self._started = False
         self._end_process = end_process
@@ -113,33 +110,16 @@ class Store:
         partition.arrived_s = time.monotonic()
 
     @property
+    def settled(self) -> bool:
+        """Whether the state is restored and no flush is under way."""
+        return self.ready_generation is not None and self._flush_began is None
+
+    @property
     def congested(self) -> bool:
         """Whether a flush is late: reading must wait, so that what is not durable yet stays
         bounded.
         """
         return self._flush_began is not None and time.monotonic() - self._flush_began > SLOW_FLUSH_S
-
-    async def forget_expired(self, behind: Callable[[int], Iterable[str]]) -> None:
-        """Drop slates whose time is over; `behind(n)` names the sources of partition n that have
-        records left to read.
-        """
-        for number in list(self.partitions):
-            looked_at = FORGET_AT_ONCE
-            while looked_at >= FORGET_AT_ONCE:
-                partition = self.partitions.get(number)
-                # subtle: during a flush the index on disk still holds entries that its batch will
-                # drop
-                if (
-                    partition is None
-                    or self.ready_generation is None
-                    or self._flush_began is not None
-                ):
-                    return
-                reached_s = watermark(
-                    partition, behind(number), time.monotonic() - partition.arrived_s
-                )
-                looked_at = forget(partition, reached_s, FORGET_AT_ONCE)
-                await asyncio.sleep(0)
 
     # ---- the flush
 
@@ -157,18 +137,18 @@ class Store:
             self._flush_began = time.monotonic()
             try:
                 await self._in_thread(self._commit, changes)
-            except Refused as refusal:
+            except CommitFenced as refusal:
                 log.warning(
                     "flush of generation %d refused, the group has moved on: %s",
                     self._owner.generation,
                     refusal,
                 )
                 self._drop_all()
-            except Undone as failure:
+            except CommitAborted as failure:
                 log.warning("flush undone, the state is restored from the log: %s", failure)
                 self._drop_all()
                 self.restore_in_place()
-            except Ended as failure:
+            except FatalCommit as failure:
                 self._end_process(str(failure))
             except Exception as error:  # rocksdict raises plain Exception: a full or broken disk
                 self._end_process(
@@ -179,7 +159,8 @@ class Store:
                 for number in changes:
                     self.partitions[number].settled()
                 self.metrics.flushed(
-                    time.monotonic() - self._flush_began, (each.tally for each in changes.values())
+                    time.monotonic() - self._flush_began,
+                    (each.outcome_counts for each in changes.values()),
                 )
             finally:
                 self._flush_began = None
@@ -250,15 +231,10 @@ class Store:
             if not wanted():
                 return False
             self.ready_generation = generation
-            self.metrics.restored(time.monotonic() - began, records, len(mine))
-            log.info(
-                "generation %d: own %s, restored %s (%d records, %.2f s)",
-                generation,
-                sorted(mine),
-                new,
-                records,
-                time.monotonic() - began,
-            )
+            took_s = time.monotonic() - began
+            self.metrics.restored(took_s, records, len(mine))
+            said = "generation %d: own %s, restored %s (%d records, %.2f s)"
+            log.info(said, generation, sorted(mine), new, records, took_s)
             return True
 
     def _restore(self, numbers: list[int], stopped: Callable[[], bool]) -> int:

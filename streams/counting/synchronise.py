@@ -1,5 +1,5 @@
-"""Following: records of one topic that wait until another topic of the same partition has been read
-up to their time.
+"""Synchroniser: records of one topic that wait until another topic of the same partition has been
+read up to their time.
 
 A record is ready when its leader's last record is not older, when the leader has been read to its
 end, or when the leader has not moved for `PATIENCE_S` (its broker may be away): the order is worth
@@ -21,7 +21,7 @@ Place = tuple[str, int]  # (topic, partition)
 Records = dict[Place, list[Any]]
 
 
-class Following:
+class Synchroniser:
     """What is held of one assignment."""
 
     def __init__(self, follows: Mapping[str, str], most: int) -> None:

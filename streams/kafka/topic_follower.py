@@ -1,5 +1,5 @@
-"""Tail: every record of some topics, from the beginning on, in every worker; committed records
-only, no group.
+"""TopicFollower: every record of some topics, from the beginning on, in every worker; committed
+records only, no group.
 
 Used for what all workers need whole: the counts changelog, items, embeddings, releases. Reading
 blocks a thread of its own; `follow` hands batches to a plain function on the event loop.
@@ -24,7 +24,7 @@ CALL_TIMEOUT_S = 20.0
 Place = tuple[str, int]
 
 
-class Tail:
+class TopicFollower:
     """A reader of whole topics; `caught_up` once it has read all that was there when it started.
 
     With `undecided` also what was committed behind a transaction that is still open: it is read

@@ -2,12 +2,12 @@
 way it can fail.
 
     answer   raised when                                                  what the store does
-    Refused  the group no longer accepts our generation or member         forgets the memory, waits
-    for the next rebalance
-    Undone   aborted for another reason; the log stands where it stood    forgets the memory,
+    CommitFenced  the group no longer accepts our generation or member         forgets the memory,
+    waits for the next rebalance
+    CommitAborted   aborted for another reason; the log stands where it stood    forgets the memory,
     restores in place
-    Ended    another worker took our name, a fatal error, an abort that   ends the process: its
-    successor ends an open transaction
+    FatalCommit    another worker took our name, a fatal error, an abort that   ends the process:
+    its successor ends an open transaction
              failed, or a commit whose result stayed unknown              at its start and restores
              what the log says
 
@@ -49,15 +49,15 @@ _LOST = {
 _FENCED = {"_FENCED", "PRODUCER_FENCED", "INVALID_PRODUCER_EPOCH", "FENCED_INSTANCE_ID"}
 
 
-class Refused(Exception):
+class CommitFenced(Exception):
     """The generation is over: nothing was changed."""
 
 
-class Undone(Exception):
+class CommitAborted(Exception):
     """Aborted: nothing was changed, the worker still owns its partitions."""
 
 
-class Ended(Exception):
+class FatalCommit(Exception):
     """Only a new process can go on."""
 
 
@@ -98,7 +98,7 @@ def check_group_metadata(client: Mapping[str, Any], group: str) -> None:
 
     Raises
     ------
-    Ended
+    FatalCommit
         If a consumer that has not joined yet describes itself otherwise than `group_metadata`
         would.
     """
@@ -112,7 +112,7 @@ def check_group_metadata(client: Mapping[str, Any], group: str) -> None:
             "flushes could not be fenced; "
             "install a confluent-kafka that this release was tested with (2.8 to 2.16)"
         )
-        raise Ended(msg)
+        raise FatalCommit(msg)
 
 
 class Transactions:
@@ -149,7 +149,7 @@ class Transactions:
                         f"could not take the transactional id {self.transactional_id}: "
                         f"{error.str()}"
                     )
-                    raise Ended(msg) from None
+                    raise FatalCommit(msg) from None
         self._producer, self._spoilt = producer, False
 
     def commit(
@@ -159,7 +159,7 @@ class Transactions:
 
         Raises
         ------
-        Refused, Undone, Ended
+        CommitFenced, CommitAborted, FatalCommit
             As in the table of this module.
         """
         if self._spoilt:
@@ -167,7 +167,7 @@ class Transactions:
         producer = self._producer
         if producer is None:
             msg = "the transactional producer was not started"
-            raise Ended(msg)
+            raise FatalCommit(msg)
         reached: dict[tuple[str, int], int] = {}
         failed: list[KafkaError] = []
 
@@ -187,7 +187,7 @@ class Transactions:
                 msg = f"records of the flush were not delivered: {reason}"
                 self._abort(producer)
                 self._spoilt = True
-                raise Undone(msg)
+                raise CommitAborted(msg)
             positions = [
                 TopicPartition(topic, partition, offset)
                 for (topic, partition), offset in offsets.items()
@@ -210,16 +210,16 @@ class Transactions:
                 f"the transactional id {self.transactional_id} was taken over or failed for good: "
                 f"{error.str()}"
             )
-            raise Ended(msg)
+            raise FatalCommit(msg)
         if name in _LOST:
             self._abort(producer)
-            raise Refused(error.str())
+            raise CommitFenced(error.str())
         if error.txn_requires_abort():
             self._abort(producer)
             self._spoilt = True
-            raise Undone(error.str())
+            raise CommitAborted(error.str())
         msg = f"the result of a flush is unknown: {error.str()}"
-        raise Ended(msg)
+        raise FatalCommit(msg)
 
     def _abort(self, producer: Producer) -> None:
         try:
@@ -227,7 +227,7 @@ class Transactions:
             _patiently(lambda: producer.abort_transaction(CALL_TIMEOUT_S))
         except KafkaException as failure:
             msg = f"a transaction could not be aborted: {failure.args[0].str()}"
-            raise Ended(msg) from None
+            raise FatalCommit(msg) from None
 
 
 def _produce(producer: Producer, changes: Iterable[Rows], delivered: Any) -> None:

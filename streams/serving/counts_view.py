@@ -23,9 +23,9 @@ from streams.contract.count_rows import (
     decode_counts,
 )
 from streams.kafka.names import changelog_topics
-from streams.kafka.topic_follower import Tail
-from streams.serving.pending_impressions import Ripening
-from streams.serving.recent_counts import COLUMNS, EXAMINED, Memories
+from streams.kafka.topic_follower import TopicFollower
+from streams.serving.pending_impressions import PendingImpressions
+from streams.serving.recent_counts import COLUMNS, EXAMINED, RecentCounts
 
 Floats = NDArray[np.float64]
 # the common time moves on after this many: 2^16 is far from the ends of a float
@@ -62,7 +62,7 @@ class CountsView:
         self,
         items: Index,
         half_life_s: float | None = None,
-        ripening: Ripening | None = None,
+        pending: PendingImpressions | None = None,
         memories: Sequence[float] = (),
     ) -> None:
         self.segments = Index()
@@ -71,7 +71,7 @@ class CountsView:
         self.version = 0  # changes whenever a count does
         self.at_s = 0.0  # that the discounted counts are seen from
         self._half_life_s = half_life_s
-        self._ripening = ripening
+        self._pending = pending
         # totals, then discounted
         self._columns = len(COLUMNS) if half_life_s is None else 2 * len(COLUMNS)
         self._slots: dict[tuple[int, bytes], int] = {}  # (partition, key) -> row of the next two
@@ -80,7 +80,9 @@ class CountsView:
         self._sums: Floats = np.zeros((self._columns, 16, 256))
         # subtle: a half-life of the policy file is what its operator wants to forget by; else
         # change is looked for
-        self._memories = Memories(memories, (16, 256)) if memories and half_life_s is None else None
+        self._recent = (
+            RecentCounts(memories, (16, 256)) if memories and half_life_s is None else None
+        )
 
     def apply(self, records: Sequence[Message]) -> None:
         """Records of the counts changelog, in order (confluent-kafka messages)."""
@@ -116,10 +118,10 @@ class CountsView:
         self.version += 1
         if not self.live:
             return
-        if self._memories is not None:
-            self._memories.add(segments, items, increments)
-        if self._ripening is not None:
-            self._ripening.looked(segments, items, increments[:, EXAMINED], now_s)
+        if self._recent is not None:
+            self._recent.add(segments, items, increments)
+        if self._pending is not None:
+            self._pending.looked(segments, items, increments[:, EXAMINED], now_s)
 
     def _slot(self, place: tuple[int, bytes]) -> int:
         slot = self._slots.get(place)
@@ -143,8 +145,8 @@ class CountsView:
 
     def clicked(self, delays: Sequence[tuple[float, float]]) -> None:
         """Clicks that were counted here: (seconds after the impression, time of the impression)."""
-        if self._ripening is not None:
-            self._ripening.clicked(delays)
+        if self._pending is not None:
+            self._pending.clicked(delays)
 
     def counts(self, now_s: float) -> Counts:
         """The global counts, (n_segments, n_items), fresh looks as `unripe`; with a half-life
@@ -153,8 +155,8 @@ class CountsView:
         self._reserve()
         shape = len(self.segments), len(self.items)
         sums = self._sums[:, : shape[0], : shape[1]]
-        unripe = np.zeros(shape) if self._ripening is None else self._ripening.unripe(shape, now_s)
-        recent = [] if self._memories is None else self._memories.turn(unripe, now_s)
+        unripe = np.zeros(shape) if self._pending is None else self._pending.unripe(shape, now_s)
+        recent = [] if self._recent is None else self._recent.turn(unripe, now_s)
         if self._half_life_s is not None:
             recent = [sums[len(COLUMNS) :] * 2.0 ** ((self.at_s - now_s) / self._half_life_s)]
         return _counts(sums, unripe)._replace(
@@ -174,8 +176,8 @@ class CountsView:
         grown = np.zeros(shape)
         grown[:, :rows, :columns] = self._sums
         self._sums = grown
-        if self._memories is not None:
-            self._memories.reserve(shape[1:])
+        if self._recent is not None:
+            self._recent.reserve(shape[1:])
 
     def _rebase(self, reference_s: float) -> None:
         half_life_s = self._half_life_s
@@ -201,23 +203,25 @@ def read_counts(settings: Settings, segment: str | None = None) -> Iterator[dict
 
     Nothing where there is no changelog yet.
     """
-    tail = Tail(settings.kafka_client(), [changelog_topics(settings)[0]], undecided=True)
+    follower = TopicFollower(
+        settings.kafka_client(), [changelog_topics(settings)[0]], undecided=True
+    )
     try:
-        tail.open()
+        follower.open()
     except KafkaException as error:
         if error.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
             return
         raise
     rows: dict[tuple[int, bytes], Floats] = {}
     try:
-        while not tail.at_end():
-            for record in tail.read():
+        while not follower.at_end():
+            for record in follower.read():
                 if record.key()[:1] == COUNTS_PREFIX and record.value() is not None:
                     rows[record.partition(), record.key()] = np.array(
                         decode_count(record.value()).totals()
                     )
     finally:
-        tail.close()
+        follower.close()
     sums: dict[tuple[str, str], Floats] = {}
     for (_partition, key), totals in rows.items():
         name = decode_count_key(key)

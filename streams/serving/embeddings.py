@@ -25,7 +25,7 @@ from streams.serving.counts_view import Index
 log = logging.getLogger(__name__)
 
 
-class VectorsView:
+class EmbeddingsView:
     """The matrix that slates are made with, and the artifact that new items are embedded with."""
 
     def __init__(

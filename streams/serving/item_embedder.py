@@ -1,5 +1,5 @@
-"""Arrivals: items that lack a vector of the release in force are embedded by the worker that owns
-their partition of `items`.
+"""ItemEmbedder: items that lack a vector of the release in force are embedded by the worker that
+owns their partition of `items`.
 
 What is missing follows from the views alone: an item is due if no vector of the release in force
 was made from its present text. So a restart, a move of partitions and a new release need no memory
@@ -24,7 +24,7 @@ from encoder.serving.wire import ItemEmbedding, encode_record, encode_vector
 from streams.contract.events import Item
 from streams.metrics import Metrics
 from streams.serving.catalogue import CatalogueView
-from streams.serving.embeddings import VectorsView
+from streams.serving.embeddings import EmbeddingsView
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ class Due(NamedTuple):
     hash: str
 
 
-class Arrivals:
+class ItemEmbedder:
     """Embeds what is due and produces it to `item-embeddings`."""
 
     def __init__(
@@ -48,7 +48,7 @@ class Arrivals:
         client: Mapping[str, Any],
         topic: str,
         catalogue: CatalogueView,
-        vectors: VectorsView,
+        vectors: EmbeddingsView,
         metrics: Metrics,
     ) -> None:
         self._topic = topic

@@ -1,5 +1,5 @@
-"""Ripening: fresh impressions are not failures yet. How many looks of each (segment, item) still
-wait for a click that may come.
+"""PendingImpressions: fresh impressions are not failures yet. How many looks of each (segment,
+item) still wait for a click that may come.
 
     unripe = sum over recent looks of w (1 - F(age))      F: share of clicks that have come by that
                                                           age, learned from clicks counted here
@@ -31,7 +31,7 @@ RELEARN_S = 5.0  # or twice the clicks
 FIRST_CLICKS = 20
 
 Ints = NDArray[np.int64]
-Looks = tuple[Ints, Ints, Floats]  # segments, items, looks: (n,) each
+Examinations = tuple[Ints, Ints, Floats]  # segments, items, looks: (n,) each
 
 
 class ClickSample:
@@ -82,30 +82,30 @@ class ClickSample:
         return sum(len(kept) for _, kept in self._parts.values())
 
 
-class Ripening:
+class PendingImpressions:
     """Recent looks by bucket of arrival, and how late clicks come."""
 
     def __init__(self, window_s: float) -> None:
         self._window_s = window_s
         self._edges_s = log_edges(SHORTEST_S, window_s)
         # (end of the bucket, looks), all but the last added up by cell
-        self._buckets: deque[tuple[float, list[Looks]]] = deque()
+        self._buckets: deque[tuple[float, list[Examinations]]] = deque()
         self._entries = 0
         self._clicks = ClickSample(window_s)
         self._delays: Delays | None = None
         self._relearn_at_s = 0.0
         self._learned_from = 0  # clicks
 
-    def looked(self, segments: Ints, items: Ints, looks: Floats, now_s: float) -> None:
+    def looked(self, segments: Ints, items: Ints, examinations: Floats, now_s: float) -> None:
         """More looks of some cells, weighted by examination, became known now: (n,) each; what is
         not above 0 is passed over.
         """
         if not self._buckets or now_s >= self._buckets[-1][0]:
             self._close()
             self._buckets.append((now_s + BUCKET_S, []))
-        more = looks > 0
+        more = examinations > 0
         if more.any():
-            self._buckets[-1][1].append((segments[more], items[more], looks[more]))
+            self._buckets[-1][1].append((segments[more], items[more], examinations[more]))
             self._entries += int(more.sum())
         while self._entries > MAX_ENTRIES and len(self._buckets) > 1:
             self._drop()
@@ -121,10 +121,10 @@ class Ripening:
             self._drop()
         ages_s, weights, cells = [np.zeros(0)], [np.zeros(0)], [np.zeros(0, dtype=np.int64)]
         for end_s, parts in self._buckets:
-            for segments, items, looks in parts:
+            for segments, items, examinations in parts:
                 there = (segments < shape[0]) & (items < shape[1])
                 cells.append((segments * shape[1] + items)[there])
-                weights.append(looks[there])
+                weights.append(examinations[there])
                 ages_s.append(np.full(int(there.sum()), max(0.0, now_s - end_s + BUCKET_S / 2)))
         return unripe_looks(
             delays, np.concatenate(ages_s), np.concatenate(weights), np.concatenate(cells), shape
@@ -134,16 +134,18 @@ class Ripening:
         """Add up the looks of the last bucket by cell."""
         if self._buckets and len(self._buckets[-1][1]) > 1:
             end_s, parts = self._buckets.pop()
-            segments, items, looks = (np.concatenate(column) for column in zip(*parts, strict=True))
+            segments, items, examinations = (
+                np.concatenate(column) for column in zip(*parts, strict=True)
+            )
             width = int(items.max()) + 1
             cells, inverse = np.unique(segments * width + items, return_inverse=True)
-            sums = np.bincount(inverse, weights=looks).astype(np.float64)
+            sums = np.bincount(inverse, weights=examinations).astype(np.float64)
             self._buckets.append((end_s, [(cells // width, cells % width, sums)]))
-            self._entries -= looks.size - cells.size
+            self._entries -= examinations.size - cells.size
 
     def _drop(self) -> None:
         _end, parts = self._buckets.popleft()
-        self._entries -= sum(looks.size for _, _, looks in parts)
+        self._entries -= sum(examinations.size for _, _, examinations in parts)
 
     def _learned(self, now_s: float) -> Delays:
         if (

@@ -1,5 +1,5 @@
-"""Memories: recent counts beside all counts, so that policies can tell when the world has changed
-(`bandits.learning.change_detection`).
+"""RecentCounts: recent counts beside all counts, so that policies can tell when the world has
+changed (`bandits.learning.change_detection`).
 
     memory <- memory * 2 ** (- clicks since / half-life) + what has come since
 
@@ -26,7 +26,7 @@ SHORTEST_S = 60.0
 MAX_CELLS = 800_000
 
 
-class Memories:
+class RecentCounts:
     """Sums (n_memories, columns, n_segments, n_items) of what is ripe; shapes follow the view's."""
 
     def __init__(self, half_lives: Sequence[float], shape: tuple[int, int]) -> None:
@@ -58,8 +58,8 @@ class Memories:
         """Fade, take in what has come and is ripe now, and return the memories, shortest first:
         each (columns, n_segments, n_items).
 
-        Looks that are `unripe` (n_segments, n_items) are in every one of them, unfaded. None while
-        there is too much to remember.
+        Examinations that are `unripe` (n_segments, n_items) are in every one of them, unfaded. None
+        while there is too much to remember.
         """
         if self._sums is None:
             return []

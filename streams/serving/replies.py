@@ -14,7 +14,7 @@ from typing import Any
 
 from confluent_kafka import KafkaError, Producer
 
-from streams.kafka.transaction import Undone
+from streams.kafka.transaction import CommitAborted
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +57,7 @@ class Replies:
 
         Raises
         ------
-        Undone
+        CommitAborted
             If one was not: its request must be answered again.
         """
         # subtle: later ones may keep coming, so the producer's own flush would not end
@@ -71,7 +71,7 @@ class Replies:
         if first <= last or lost is not None:
             still = f"{len(self._waiting)} are still on their way"
             msg = f"replies were not delivered: {still if lost is None else lost.str()}"
-            raise Undone(msg)
+            raise CommitAborted(msg)
 
     def _delivered(self, number: int, error: KafkaError | None, _message: Any) -> None:
         self._waiting.pop(number, None)

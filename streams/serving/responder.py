@@ -14,8 +14,8 @@ from streams.contract.events import Slate, SlateItem, SlateRequest
 from streams.contract.segments import context_segment
 from streams.serving.catalogue import CatalogueView
 from streams.serving.counts_view import CountsView
-from streams.serving.served_state import Prepared, Snapshots, numbers
-from streams.serving.user_profiles import Tastes
+from streams.serving.served_state import Prepared, ServedStates, numbers
+from streams.serving.user_profiles import UserProfiles
 
 
 class Responder:
@@ -28,14 +28,14 @@ class Responder:
         config: SlateConfig,
         counts: CountsView,
         catalogue: CatalogueView,
-        snapshots: Snapshots,
-        tastes: Tastes,
+        snapshots: ServedStates,
+        users: UserProfiles,
         rng: np.random.Generator,
     ) -> None:
         self.config = config
         self.counts = counts
         self.catalogue = catalogue
-        self.tastes = tastes
+        self.users = users
         self.snapshots = snapshots
         self._rng = rng
 
@@ -84,10 +84,10 @@ class Responder:
         exclude = numbers(self.counts.items.get(item_id) for item_id in request.exclude or ())
         # subtle: the vectors of the snapshot, not those in force now: a release of another length
         # may have been swapped since
-        taste = self.tastes.vector(
+        profile = self.users.vector(
             request.user_id, prepared.world.catalogue.vectors, self.counts.items
         )
-        return Request(request.k, candidates, exclude[exclude < n_items], taste)
+        return Request(request.k, candidates, exclude[exclude < n_items], profile)
 
     def _slate(
         self,

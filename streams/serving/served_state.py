@@ -1,4 +1,4 @@
-"""Snapshots: what the requests of one segment share, made beside the event loop and handed over
+"""ServedStates: what the requests of one segment share, made beside the event loop and handed over
 when ready.
 
     world      counts, catalogue, vectors and beliefs at one time: what all segments share
@@ -26,7 +26,7 @@ from bandits.slates.config import SlateConfig
 from bandits.slates.serve import Catalogue, Snapshot, prepare
 from streams.serving.catalogue import CatalogueView
 from streams.serving.counts_view import CountsView
-from streams.serving.embeddings import VectorsView
+from streams.serving.embeddings import EmbeddingsView
 
 REFRESH_S = 0.5
 REFRESH_SHARE = 5.0
@@ -53,7 +53,7 @@ class Prepared(NamedTuple):
     world: World
 
 
-class Snapshots:
+class ServedStates:
     """Worlds and snapshots, newest ones first; all methods are called on the event loop."""
 
     def __init__(
@@ -61,7 +61,7 @@ class Snapshots:
         config: SlateConfig,
         counts: CountsView,
         catalogue: CatalogueView,
-        vectors: VectorsView,
+        vectors: EmbeddingsView,
         rng: np.random.Generator,
     ) -> None:
         self._config = config

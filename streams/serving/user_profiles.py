@@ -29,7 +29,7 @@ class Clicked(Protocol):
     item_id: str
 
 
-class Tastes:
+class UserProfiles:
     """Last clicked items by user."""
 
     def __init__(self, users_kept: int = USERS_KEPT) -> None:

@@ -10,7 +10,7 @@ import faust
 from streams.counting.ingest import Place
 from streams.worker.engine import Engine
 
-FORGET_EVERY_S = 0.5
+EXPIRE_EVERY_S = 0.5
 
 
 def add_agents(app: faust.App, engine: Engine) -> None:
@@ -52,13 +52,13 @@ def add_tasks(app: faust.App, engine: Engine) -> None:
             await app.sleep(engine.settings.flush_interval_ms / 1000)
             await engine.flush()
 
-    async def forget() -> None:
+    async def expire() -> None:
         while not app.should_stop:
-            await app.sleep(FORGET_EVERY_S)
-            await engine.forget()
+            await app.sleep(EXPIRE_EVERY_S)
+            await engine.expire()
 
     async def embed() -> None:
-        await engine.embed_arrivals(app.consumer.assignment)
+        await engine.embed_items(app.consumer.assignment)
 
-    for task in (flush, forget, embed, *engine.followers()):
+    for task in (flush, expire, embed, *engine.followers()):
         app.task(task)

@@ -6,30 +6,31 @@ from bandits.simulation.learner import MEMORIES
 from bandits.slates.config import SlateConfig
 from streams.config import Settings, worker_name
 from streams.contract.topics import TOPICS, TopicNames
-from streams.counting.consumer import Plan
-from streams.counting.consumer_process import InProcess, InThread
-from streams.counting.position_tracker import Reader
+from streams.counting.consumer import ConsumerConfig
+from streams.counting.consumer_process import ConsumerProcess, ConsumerThread
+from streams.counting.position_tracker import PositionTracker
 from streams.counting.rules import Rules
 from streams.counting.sources import Sources
 from streams.counting.store import Store
 from streams.kafka.admin import TopicsError, check_copartitioned, partition_counts
 from streams.kafka.client import connect
 from streams.kafka.names import app_id, changelog_topics
-from streams.kafka.topic_follower import Tail
+from streams.kafka.topic_follower import TopicFollower
 from streams.kafka.transaction import Transactions, check_group_metadata
 from streams.metrics import Metrics
 from streams.serving.catalogue import CatalogueView
 from streams.serving.counts_view import CountsView, Index
-from streams.serving.embeddings import VectorsView
-from streams.serving.item_embedder import Arrivals
-from streams.serving.pending_impressions import Ripening
+from streams.serving.embeddings import EmbeddingsView
+from streams.serving.item_embedder import ItemEmbedder
+from streams.serving.pending_impressions import PendingImpressions
 from streams.serving.replies import Replies
 from streams.serving.responder import Responder
-from streams.serving.served_state import Snapshots
-from streams.serving.user_profiles import Tastes
+from streams.serving.served_state import ServedStates
+from streams.serving.user_profiles import UserProfiles
 from streams.worker.answering import Answering
 from streams.worker.ending import end_process
-from streams.worker.engine import Engine, Parts, source_topics
+from streams.worker.engine import Engine
+from streams.worker.parts import Parts, source_topics
 
 PREFETCHED = 200_000  # records that librdkafka reads ahead, within 64 MiB
 REQUESTS_AT_ONCE = 500  # a request waits for the others of its chunk
@@ -44,7 +45,7 @@ def build_engine(settings: Settings, config: SlateConfig) -> Engine:
         If topics are missing or differ in their number of partitions.
     BrokerUnreachable
         If no broker answers.
-    Ended
+    FatalCommit
         If flushes could not be fenced with this librdkafka.
     """
     client = settings.kafka_client()
@@ -72,26 +73,30 @@ def build_engine(settings: Settings, config: SlateConfig) -> Engine:
         replies.wait,
         end_process,
     )
-    plan = Plan(client, settings.chunk_records, False, PREFETCHED, settings.max_event_bytes, rules)
-    requests_plan = plan._replace(
+    reading = ConsumerConfig(
+        client, settings.chunk_records, False, PREFETCHED, settings.max_event_bytes, rules
+    )
+    requests_plan = reading._replace(
         chunk_records=min(settings.chunk_records, REQUESTS_AT_ONCE), prompt=True
     )
-    counts_process = InProcess(plan, end_process)
+    counts_process = ConsumerProcess(reading, end_process)
     parts = Parts(
         store=store,
         responder=responder,
         answering=Answering(responder, replies, names.slates, metrics),
         vectors=vectors,
         counts_process=counts_process,
-        bulk=Reader(counts_process),
-        prompt=Reader(InThread(requests_plan)),
-        tails=(
-            Tail(client, changelogs[:1]),
-            Tail(client, [names.items]),
-            Tail(client, [names.item_embeddings, names.encoder_releases]),
+        bulk=PositionTracker(counts_process),
+        prompt=PositionTracker(ConsumerThread(requests_plan)),
+        topic_followers=(
+            TopicFollower(client, changelogs[:1]),
+            TopicFollower(client, [names.items]),
+            TopicFollower(client, [names.item_embeddings, names.encoder_releases]),
         ),
         item_letters=Replies(client),
-        arrivals=Arrivals(client, names.item_embeddings, responder.catalogue, vectors, metrics),
+        item_embedder=ItemEmbedder(
+            client, names.item_embeddings, responder.catalogue, vectors, metrics
+        ),
         metrics=metrics,
     )
     return Engine(settings, partitions, parts)
@@ -111,18 +116,18 @@ def _partitions(settings: Settings, names: TopicNames) -> int:
 
 def _responder(
     settings: Settings, config: SlateConfig, names: TopicNames, metrics: Metrics
-) -> tuple[Responder, VectorsView]:
+) -> tuple[Responder, EmbeddingsView]:
     items = Index()
     counts = CountsView(
-        items, config.half_life_s, Ripening(settings.attribution_window_s), MEMORIES
+        items, config.half_life_s, PendingImpressions(settings.attribution_window_s), MEMORIES
     )
     catalogue = CatalogueView(items)
-    vectors = VectorsView(
+    vectors = EmbeddingsView(
         catalogue,
         names.encoder_releases,
         settings.releases_dir,
         lambda state: metrics.releases.labels(state).inc(),
     )
     rng = np.random.default_rng()
-    snapshots = Snapshots(config, counts, catalogue, vectors, rng)
-    return Responder(config, counts, catalogue, snapshots, Tastes(), rng), vectors
+    snapshots = ServedStates(config, counts, catalogue, vectors, rng)
+    return Responder(config, counts, catalogue, snapshots, UserProfiles(), rng), vectors

@@ -6,7 +6,7 @@ import functools
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from confluent_kafka.admin import AdminClient
 from faust.types import TP
@@ -15,22 +15,15 @@ from streams.config import Settings
 from streams.contract.topics import TopicNames
 from streams.counting.attribution import REJECTED, count_clicks
 from streams.counting.chunk import CLICKS, IMPRESSIONS, REQUESTS, Chunk
-from streams.counting.consumer_process import InProcess
+from streams.counting.expiry import drop_expired
 from streams.counting.impressions import count_impressions
 from streams.counting.ingest import Place, dead_letter, item_fault, open_chunk
-from streams.counting.position_tracker import Reader
-from streams.counting.store import Store
 from streams.kafka.changelogs import ensure_changelogs
 from streams.kafka.names import changelog_topics
-from streams.kafka.topic_follower import Tail
+from streams.kafka.topic_follower import TopicFollower
 from streams.kafka.transaction import TRANSACTION_TIMEOUT_S
-from streams.metrics import Metrics
-from streams.serving.embeddings import VectorsView
-from streams.serving.item_embedder import Arrivals
-from streams.serving.replies import Replies
-from streams.serving.responder import Responder
-from streams.worker.answering import Answering
 from streams.worker.ending import end_process
+from streams.worker.parts import Parts, source_topics
 from streams.worker.transport import Lane
 
 log = logging.getLogger(__name__)
@@ -44,31 +37,6 @@ MAX_IN_FLIGHT = 16
 # in a row, while an old log is read: nobody waits for these counts, and each flush writes every
 # changed row
 FLUSHES_LEFT_OUT = 3
-
-
-class Parts(NamedTuple):
-    """What an engine is made of; `build` puts it together."""
-
-    store: Store
-    responder: Responder
-    answering: Answering
-    vectors: VectorsView
-    counts_process: InProcess
-    bulk: Reader
-    prompt: Reader
-    tails: tuple[Tail, Tail, Tail]  # counts, items, embeddings
-    item_letters: Replies
-    arrivals: Arrivals
-    metrics: Metrics
-
-
-def source_topics(names: TopicNames) -> dict[str, str]:
-    """The sources of the state by topic."""
-    return {
-        names.impressions: IMPRESSIONS,
-        names.clicks: CLICKS,
-        names.slate_requests: REQUESTS,
-    }
 
 
 class Engine:
@@ -99,10 +67,12 @@ class Engine:
         }
         self.end_process = end_process
         self._flushes_left_out = 0
-        self._counts_tail, self._items_tail, self._vectors_tail = parts.tails
-        self._tails = parts.tails
+        self._counts_follower, self._items_follower, self._embeddings_follower = (
+            parts.topic_followers
+        )
+        self._topic_followers = parts.topic_followers
         self._item_letters = parts.item_letters
-        self._arrivals = parts.arrivals
+        self._item_embedder = parts.item_embedder
 
     def start(self) -> None:
         """Start the process that reads counts, and make sure of the changelogs before anything
@@ -170,7 +140,7 @@ class Engine:
         """Requests wait for the views at the start of a worker: it would answer with
         empty slates.
         """
-        return all(tail.caught_up for tail in self._tails)
+        return all(follower.caught_up for follower in self._topic_followers)
 
     def _may_read_counts(self, in_flight: int) -> bool:
         return in_flight < MAX_IN_FLIGHT and not self.store.congested and self._requests_settled()
@@ -217,7 +187,7 @@ class Engine:
     def _count_clicks(self, chunk: Chunk, now_s: float) -> None:
         partition = self.store.partitions[chunk.partition]
         clicks = open_chunk(partition, chunk, now_s)
-        self.responder.tastes.clicked(clicks)
+        self.responder.users.clicked(clicks)
         count_clicks(partition, clicks, self.store.rules, now_s)
 
     def _answer(self, chunk: Chunk, now_s: float) -> None:
@@ -229,24 +199,24 @@ class Engine:
         or it would serve old counts.
         """
         views = (
-            (self._counts_tail, self._apply_counts),
-            (self._items_tail, self.responder.catalogue.apply),
-            (self._vectors_tail, self._vectors.apply),
+            (self._counts_follower, self._apply_counts),
+            (self._items_follower, self.responder.catalogue.apply),
+            (self._embeddings_follower, self._vectors.apply),
         )
-        return [functools.partial(self._follow, tail, apply) for tail, apply in views]
+        return [functools.partial(self._follow, follower, apply) for follower, apply in views]
 
-    async def embed_arrivals(self, assignment: Callable[[], Iterable[TP]]) -> None:
+    async def embed_items(self, assignment: Callable[[], Iterable[TP]]) -> None:
         """Endless: embed items of this worker's partitions that lack a vector of the release in
         force.
         """
-        await self._arrivals.run(
+        await self._item_embedder.run(
             lambda: {tp.partition for tp in assignment() if tp.topic == self.items_topic},
-            lambda: self._items_tail.caught_up and self._vectors_tail.caught_up,
+            lambda: self._items_follower.caught_up and self._embeddings_follower.caught_up,
         )
 
     def check_item(self, place: Place, key: bytes | None, value: bytes | None) -> None:
         """A dead letter for an item that cannot be read; the good ones reach every worker's
-        catalogue by its own tail.
+        catalogue by its own follower.
         """
         fault = item_fault(key, value, self.settings.max_event_bytes)
         if fault is not None:
@@ -255,15 +225,15 @@ class Engine:
             self.metrics.events.labels(REJECTED, "").inc()
 
     def _apply_counts(self, records: list[Any]) -> None:
-        self.responder.counts.live = self._counts_tail.caught_up
+        self.responder.counts.live = self._counts_follower.caught_up
         self.responder.counts.apply(records)
 
-    async def _follow(self, tail: Tail, apply: Callable[[list[Any]], None]) -> None:
+    async def _follow(self, follower: TopicFollower, apply: Callable[[list[Any]], None]) -> None:
         try:
-            await tail.follow(apply)
+            await follower.follow(apply)
         except Exception as error:
-            log.exception("%s", tail.topics)
-            self.end_process(f"reading {', '.join(tail.topics)} failed: {error}")
+            log.exception("%s", follower.topics)
+            self.end_process(f"reading {', '.join(follower.topics)} failed: {error}")
 
     def not_ready(self, generation: int) -> list[str]:
         """What keeps this worker from being ready, in words; empty when it is."""
@@ -273,14 +243,14 @@ class Engine:
             else ["state is not restored, or no partitions are assigned yet"]
         )
         return missing + [
-            f"{', '.join(tail.topics)} not read to the end yet"
-            for tail in self._tails
-            if not tail.caught_up
+            f"{', '.join(follower.topics)} not read to the end yet"
+            for follower in self._topic_followers
+            if not follower.caught_up
         ]
 
     def measure(self) -> None:
         """Bring gauges up to date."""
-        self.metrics.view_lag.set(self._counts_tail.lag())
+        self.metrics.view_lag.set(self._counts_follower.lag())
 
     async def flush(self) -> None:
         """Make durable what was counted; now and then only, while an old log is read."""
@@ -290,9 +260,9 @@ class Engine:
         self._flushes_left_out = 0
         await self.store.flush()
 
-    async def forget(self) -> None:
+    async def expire(self) -> None:
         """Drop what the windows have passed."""
-        await self.store.forget_expired(self._behind)
+        await drop_expired(self.store.partitions, lambda: self.store.settled, self._behind)
 
     def _behind(self, number: int) -> list[str]:
         """Sources of counts with records that are not in the state of partition `number` yet."""

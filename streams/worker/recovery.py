@@ -14,7 +14,7 @@ from faust.types import TP
 from mode import Service
 
 from streams.counting.restore import Stuck
-from streams.kafka.transaction import Ended
+from streams.kafka.transaction import FatalCommit
 
 
 class Recovery(FaustRecovery):
@@ -55,7 +55,7 @@ class Recovery(FaustRecovery):
                 continue
             except ServiceStopped:
                 break
-            except (Stuck, Ended, KafkaException) as failure:
+            except (Stuck, FatalCommit, KafkaException) as failure:
                 app.engine.end_process(str(failure))
                 break
             except Exception as failure:  # rocksdict raises plain Exception: a full or broken disk

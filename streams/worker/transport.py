@@ -20,7 +20,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 
 from streams.counting.chunk import Chunk
-from streams.counting.position_tracker import Reader
+from streams.counting.position_tracker import PositionTracker
 
 IDLE_S = 0.02  # between looks at a flow that is closed
 
@@ -53,7 +53,9 @@ class Lane:
     event loop, nor the loop for it.
     """
 
-    def __init__(self, reader: Reader, may_read: Callable[[int], bool], ahead: int = 2) -> None:
+    def __init__(
+        self, reader: PositionTracker, may_read: Callable[[int], bool], ahead: int = 2
+    ) -> None:
         self.reader = reader
         self.may_read = may_read
         self.ahead = ahead

@@ -88,7 +88,7 @@ class Feed(threading.Thread):
             raise TimeoutError("the faults that were planned have not all happened")
         self._at_full_speed(events, sent)
         self._await_replies()
-        self._at_full_speed(self._history.tail, 0)
+        self._at_full_speed(self._history.follower, 0)
 
     def _at_full_speed(self, events: list[Event], sent: int) -> None:
         while sent < len(events):

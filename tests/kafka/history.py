@@ -40,12 +40,12 @@ class Event(NamedTuple):
 
 
 class History(NamedTuple):
-    """`events` in order of arrival, then `tail`: what happens to the slates that were served, which
-    are known once they are answered.
+    """`events` in order of arrival, then `follower`: what happens to the slates that were served,
+    which are known once they are answered.
     """
 
     events: list[Event]
-    tail: list[Event]
+    follower: list[Event]
     expected: dict[Cell, Totals]
     request_ids: frozenset[str]
 

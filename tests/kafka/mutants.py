@@ -17,9 +17,9 @@ import streams.counting.restore
 import streams.kafka.transaction
 from streams.counting.chunk import Chunk
 from streams.counting.partition import Changes, Partition
-from streams.counting.position_tracker import Reader
+from streams.counting.position_tracker import PositionTracker
 from streams.counting.store import Store
-from streams.kafka.transaction import CALL_TIMEOUT_S, DEADLINE_S, Owner, Transactions, Undone
+from streams.kafka.transaction import CALL_TIMEOUT_S, DEADLINE_S, CommitAborted, Owner, Transactions
 from streams.worker.engine import Engine
 from streams.worker.transport import Lane
 
@@ -58,7 +58,7 @@ def _commit_otherwise(
         def rows() -> dict[tuple[str, int], int]:
             streams.kafka.transaction._produce(producer, records, delivered)
             if producer.flush(DEADLINE_S) > 0:
-                raise Undone
+                raise CommitAborted
             return reached
 
         def add_offsets() -> None:
@@ -173,12 +173,12 @@ def old_chunk() -> None:
     def admit(self: Store, chunk: Chunk) -> Partition | None:
         return self.partitions.get(chunk.partition)
 
-    async def read(self: Reader) -> list[Chunk]:
-        fetched = await self._fetching.call("read")
-        for chunk in fetched.chunks:
+    async def read(self: PositionTracker) -> list[Chunk]:
+        consumed = await self._consumer.call("read")
+        for chunk in consumed.chunks:
             self._positions[chunk.topic, chunk.partition] = chunk.end
-        self._reached, self._ends, self.busy = fetched.reached, fetched.ends, fetched.busy
-        return [chunk._replace(session=self._session) for chunk in fetched.chunks]
+        self._reached, self._ends, self.busy = consumed.reached, consumed.ends, consumed.busy
+        return [chunk._replace(session=self._session) for chunk in consumed.chunks]
 
     begin = Engine.begin
     left: list[Any] = []  # per lane, what it was waiting for when its session ended
@@ -191,7 +191,7 @@ def old_chunk() -> None:
         return lanes
 
     Store.admit = admit  # type: ignore[method-assign]
-    Reader.read = read  # type: ignore[method-assign]
+    PositionTracker.read = read  # type: ignore[method-assign]
     Engine.begin = begin_with_the_rest  # type: ignore[method-assign]
 
 

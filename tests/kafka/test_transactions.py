@@ -1,5 +1,5 @@
-"""Each way a flush can fail, against a real broker: Refused, Undone, Ended; and what the watchdog
-says of a transaction left open.
+"""Each way a flush can fail, against a real broker: CommitFenced, CommitAborted, FatalCommit; and
+what the watchdog says of a transaction left open.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from streams.counting.restore import Changelogs, Stuck, restore
 from streams.counting.rocksdb import Disk
 from streams.kafka.admin import topic_ids
 from streams.kafka.transaction import (
-    Ended,
+    CommitAborted,
+    CommitFenced,
+    FatalCommit,
     Owner,
-    Refused,
     Rows,
     Transactions,
-    Undone,
     check_group_metadata,
 )
 from tests.kafka.audit import committed_records
@@ -100,9 +100,9 @@ def test_owner_of_this_generation_commits(place: Place) -> None:
 
 def test_old_generation_and_foreign_member_are_refused_and_change_nothing(place: Place) -> None:
     transactions, owner = started(place), place.owner
-    with pytest.raises(Refused):
+    with pytest.raises(CommitFenced):
         place.flush(transactions, b"old", owner._replace(generation=owner.generation - 1))
-    with pytest.raises(Refused):
+    with pytest.raises(CommitFenced):
         place.flush(transactions, b"foreign", owner._replace(member="somebody"))
     assert place.values() == []
     place.flush(transactions, b"after", owner)  # the producer is still good
@@ -113,7 +113,7 @@ def test_rows_that_the_log_does_not_take_undo_the_flush_and_the_next_one_works(
     place: Place,
 ) -> None:
     transactions = started(place)
-    with pytest.raises(Undone, match="not delivered"):
+    with pytest.raises(CommitAborted, match="not delivered"):
         place.flush(transactions, b"x" * 2_000_000, place.owner)  # the topic takes 1 MiB
     assert place.values() == []
     place.flush(transactions, b"after", place.owner)
@@ -124,7 +124,7 @@ def test_name_taken_by_another_worker_ends_this_one_and_changes_nothing(place: P
     first = started(place)
     place.flush(first, b"1", place.owner)
     second = started(place)
-    with pytest.raises(Ended, match="taken over or failed for good"):
+    with pytest.raises(FatalCommit, match="taken over or failed for good"):
         place.flush(first, b"2", place.owner)
     place.flush(second, b"3", place.owner)
     assert place.values() == [b"1", b"3"]

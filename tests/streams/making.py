@@ -15,7 +15,7 @@ from streams.config import Settings, load_settings
 from streams.contract.count_rows import COUNTS_PREFIX, decode_count, decode_count_key
 from streams.contract.events import Click, Impression
 from streams.counting import attribution, impressions
-from streams.counting.chunk import Chunk, Shows
+from streams.counting.chunk import Chunk, ImpressionRuns
 from streams.counting.parse import feedback, parse, shown
 from streams.counting.partition import Partition
 from streams.counting.rocksdb import Disk
@@ -96,12 +96,12 @@ def click(
     return Click(slate, "user", item, START_S + at_s, kind, value)
 
 
-def looks(shows: Shows) -> list[tuple[str, str, float]]:
+def seen_items(shows: ImpressionRuns) -> list[tuple[str, str, float]]:
     """(slate_id, item_id, time) of each impression, in order."""
     return [
         (run.slate_id, item_id, ts)
         for run in shows.runs
-        for item_id, ts in msgspec.msgpack.decode(run.looks).items()
+        for item_id, ts in msgspec.msgpack.decode(run.seen_items).items()
     ]
 
 

@@ -8,8 +8,8 @@ from streams.counting.partition import Changes
 from streams.metrics import MAX_SEGMENTS, Metrics
 
 
-def changes(tally: dict[tuple[str, str], int]) -> Changes:
-    return Changes([], [], [], [], {}, Counter(tally))
+def changes(outcome_counts: dict[tuple[str, str], int]) -> Changes:
+    return Changes([], [], [], [], {}, Counter(outcome_counts))
 
 
 def events(metrics: Metrics, outcome: str, segment: str) -> float | None:

@@ -98,7 +98,7 @@ class WorkerProcess:
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(60)
 
-    def tail(self) -> str:
+    def follower(self) -> str:
         """The end of its log."""
         return self.log.read_text(errors="replace")[-3000:]
 

@@ -51,7 +51,9 @@ def count(
 
 
 def outcome(partition: Partition, name: str) -> int:
-    return sum(events for (what, _segment), events in partition.tally.items() if what == name)
+    return sum(
+        events for (what, _segment), events in partition.outcome_counts.items() if what == name
+    )
 
 
 def conversion(at_s: float, value: float = 1.0, item: str = "i") -> Click:
@@ -93,7 +95,7 @@ def test_a_slate_sent_twice_changes_no_counts(tmp_path: Path) -> None:
     changes = partition.take_changes()
     assert changes is not None
     assert [decode_count_key(key) for key, _ in changes.counts[:-1]] == [("x", "k")]
-    assert changes.tally == {("duplicate", "x"): 4, ("impression", "x"): 1}
+    assert changes.outcome_counts == {("duplicate", "x"): 4, ("impression", "x"): 1}
 
 
 def test_items_of_one_slate_and_slates_of_one_item_count_apart(partition: Partition) -> None:
@@ -232,7 +234,7 @@ def test_feedback_goes_to_the_segment_of_its_impression(partition: Partition) ->
         click(item="b"),
     )
     assert totals(partition) == {("x", "a"): (1, 1, 0, 1), ("y", "b"): (1, 1, 0, 1)}
-    assert partition.tally == {}
+    assert partition.outcome_counts == {}
 
 
 def test_outcomes_are_tallied_by_segment(partition: Partition) -> None:
@@ -244,7 +246,7 @@ def test_outcomes_are_tallied_by_segment(partition: Partition) -> None:
         click(item="unseen"),
     )
     partition.add_shown()
-    assert partition.tally == {
+    assert partition.outcome_counts == {
         ("impression", "x"): 1,
         ("duplicate", "x"): 1,
         ("late", "x"): 1,

@@ -11,19 +11,21 @@ from streams.counting.chunk import (
     IMPRESSIONS,
     Chunk,
     Feedback,
+    ImpressionRun,
+    ImpressionRuns,
     Original,
     Refused,
-    Shown,
-    Shows,
 )
-from streams.counting.codec import FetchError, pack, unpack
-from streams.counting.consumer import Fetched
+from streams.counting.codec import ConsumerError, pack, unpack
+from streams.counting.consumer import Consumed
 
 floats = st.floats(allow_nan=False)
 counts = st.integers(0, 2**62)
-runs = st.builds(Shown, st.text(), st.none() | st.text(), st.text(), counts, floats, st.binary())
+runs = st.builds(
+    ImpressionRun, st.text(), st.none() | st.text(), st.text(), counts, floats, st.binary()
+)
 totals = st.dictionaries(st.text(), st.dictionaries(st.text(), counts))
-shows = st.builds(Shows, st.lists(runs), totals, st.lists(counts))
+shows = st.builds(ImpressionRuns, st.lists(runs), totals, st.lists(counts))
 clicks = st.builds(Feedback, st.text(), st.text(), st.text(), floats, floats, st.booleans())
 originals = st.builds(
     Original, st.integers(0, 2**62), st.none() | st.binary(), st.none() | st.binary()
@@ -38,7 +40,7 @@ def nothing(at: int) -> Original:
 
 
 def chunks(
-    source: str, events: st.SearchStrategy[Shows] | st.SearchStrategy[list[Feedback]]
+    source: str, events: st.SearchStrategy[ImpressionRuns] | st.SearchStrategy[list[Feedback]]
 ) -> st.SearchStrategy[Chunk]:
     heads = st.tuples(st.just(source), st.text(), numbers, numbers, numbers, numbers, numbers)
     return st.builds(lambda head, own, bad: Chunk(*head, own, nothing, bad), heads, events, refused)
@@ -56,8 +58,8 @@ def test_what_was_fetched_comes_back(
     ends: dict[tuple[str, int], int],
     busy: bool,
 ) -> None:
-    fetched = Fetched(found, reached, ends, busy)
-    assert unpack(memoryview(b"".join(pack(fetched))), lambda: nothing) == fetched
+    consumed = Consumed(found, reached, ends, busy)
+    assert unpack(memoryview(b"".join(pack(consumed))), lambda: nothing) == consumed
 
 
 @given(originals)
@@ -66,6 +68,6 @@ def test_so_does_a_record(original: Original) -> None:
 
 
 def test_a_call_that_gives_nothing_and_one_that_fails() -> None:
-    assert unpack(memoryview(b"".join(pack(None))), lambda: nothing) == Fetched([], {}, {}, False)
-    with pytest.raises(FetchError, match="Broken: it is"):
+    assert unpack(memoryview(b"".join(pack(None))), lambda: nothing) == Consumed([], {}, {}, False)
+    with pytest.raises(ConsumerError, match="Broken: it is"):
         unpack(memoryview(b"".join(pack(None, "Broken: it is"))), lambda: nothing)

@@ -14,13 +14,13 @@ from pathlib import Path
 
 import pytest
 
-from streams.counting.codec import FetchError
-from streams.counting.consumer import Plan
-from streams.counting.consumer_process import InProcess
+from streams.counting.codec import ConsumerError
+from streams.counting.consumer import ConsumerConfig
+from streams.counting.consumer_process import ConsumerProcess
 from tests.streams.making import RULES
 from tests.streams.topics_on import make_topic, produce
 
-PLAN = Plan({"bootstrap.servers": "127.0.0.1:1"}, 50, False, 10_000, 1000, RULES)
+PLAN = ConsumerConfig({"bootstrap.servers": "127.0.0.1:1"}, 50, False, 10_000, 1000, RULES)
 
 
 def gone(pid: int) -> bool:
@@ -37,19 +37,19 @@ def gone(pid: int) -> bool:
 def test_a_fetcher_whose_process_was_killed_fails_at_once_and_from_then_on() -> None:
     async def run() -> None:
         said: list[str] = []
-        made = InProcess(PLAN, said.append)
+        made = ConsumerProcess(PLAN, said.append)
         made.start()
         await made.call("assign", 1, {}, {}, {})
         assert made._process is not None
         reading = asyncio.ensure_future(made.call("read"))
         await asyncio.sleep(0)
         made._process.kill()
-        with pytest.raises(FetchError, match="the process that reads records has ended"):
+        with pytest.raises(ConsumerError, match="the process that reads records has ended"):
             while True:
                 await reading
                 reading = asyncio.ensure_future(made.call("read"))
         assert said == ["the process that reads records has ended with status -9"]
-        with pytest.raises(FetchError, match="has ended with status -9"):
+        with pytest.raises(ConsumerError, match="has ended with status -9"):
             await made.call("read")
         await made.close()
 
@@ -57,12 +57,12 @@ def test_a_fetcher_whose_process_was_killed_fails_at_once_and_from_then_on() -> 
 
 
 def test_one_that_was_never_started_is_closed_without_ado() -> None:
-    asyncio.run(InProcess(PLAN, pytest.fail).close())
+    asyncio.run(ConsumerProcess(PLAN, pytest.fail).close())
 
 
 def test_the_process_leaves_when_closed_and_ignores_signals_meant_for_its_worker() -> None:
     async def run() -> int:
-        made = InProcess(PLAN, pytest.fail)
+        made = ConsumerProcess(PLAN, pytest.fail)
         made.start()
         await made.call("assign", 1, {}, {}, {})
         assert made._process is not None
@@ -81,12 +81,13 @@ def test_the_process_ends_with_a_worker_that_was_killed(tmp_path: Path) -> None:
     script = tmp_path / "worker.py"
     script.write_text(
         "import asyncio, sys\n"
-        "from streams.counting.consumer import Plan\n"
-        "from streams.counting.consumer_process import InProcess\n"
+        "from streams.counting.consumer import ConsumerConfig\n"
+        "from streams.counting.consumer_process import ConsumerProcess\n"
         "from streams.counting.rules import Rules\n"
         "async def run():\n"
-        "    made = InProcess(Plan({'bootstrap.servers': '127.0.0.1:1'}, 50, False, 10_000, "
-        "1000, Rules(1.0, 1.0)), print)\n"
+        "    config = ConsumerConfig({'bootstrap.servers': '127.0.0.1:1'}, 50, False, "
+        "10_000, 1000, Rules(1.0, 1.0))\n"
+        "    made = ConsumerProcess(config, print)\n"
         "    made.start()\n"
         "    await made.call('assign', 1, {}, {}, {})\n"
         "    print(made._process.pid, flush=True)\n"
@@ -112,7 +113,9 @@ def test_records_of_a_chunk_that_was_let_go_are_not_kept(local_broker: str) -> N
     produce(local_broker, topic, [(0, b"k", b"{")] * 10)
 
     async def run() -> None:
-        made = InProcess(PLAN._replace(client={"bootstrap.servers": local_broker}), pytest.fail)
+        made = ConsumerProcess(
+            PLAN._replace(client={"bootstrap.servers": local_broker}), pytest.fail
+        )
         made.start()
         try:
             await made.call("assign", 1, {topic: "clicks"}, {(topic, 0): 0}, {})
@@ -121,7 +124,7 @@ def test_records_of_a_chunk_that_was_let_go_are_not_kept(local_broker: str) -> N
             assert len(chunks[0].refused) == 10
             del chunks
             await asyncio.sleep(0)  # the step that got them holds their future
-            with pytest.raises(FetchError, match="KeyError: 1"):
+            with pytest.raises(ConsumerError, match="KeyError: 1"):
                 made.original(1, 0)
         finally:
             await made.close()

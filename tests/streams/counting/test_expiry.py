@@ -10,7 +10,7 @@ import pytest
 
 from streams.counting import rocksdb as disk_module
 from streams.counting.chunk import CLICKS, IMPRESSIONS
-from streams.counting.expiry import forget, watermark
+from streams.counting.expiry import expire, watermark
 from streams.counting.partition import Partition
 from streams.counting.served import note_slate
 from tests.streams.making import (
@@ -44,7 +44,7 @@ def show(partition: Partition, *slates: str, at_s: float = 0.0) -> None:
 
 def forget_at(partition: Partition, at_s: float) -> None:
     flush(partition)
-    forget(partition, START_S + at_s, ALL)
+    expire(partition, START_S + at_s, ALL)
     flush(partition)
 
 
@@ -117,8 +117,8 @@ def test_what_still_waits_is_an_orphan_when_its_slate_goes(partition: Partition)
     waiting = [click("s", "i"), click("s", "j"), click("s", "j", kind="conversion")]
     count_clicks(partition, waiting, RULES, NOW_S)
     flush(partition)
-    forget(partition, START_S + 2 * WINDOW_S + ROUNDING_S + 1, ALL)
-    assert partition.tally == {("orphan", ""): 3, ("forgotten", ""): 1}
+    expire(partition, START_S + 2 * WINDOW_S + ROUNDING_S + 1, ALL)
+    assert partition.outcome_counts == {("orphan", ""): 3, ("expired", ""): 1}
 
 
 def test_forgetting_leaves_a_tombstone_and_neither_row_nor_index_on_disk(
@@ -128,7 +128,7 @@ def test_forgetting_leaves_a_tombstone_and_neither_row_nor_index_on_disk(
     flush(partition)
     count_clicks(partition, [click("a")], RULES, NOW_S)
     flush(partition)  # a stands in two entries of the index now, b in one of them
-    forget(partition, START_S + 1000 * WINDOW_S, ALL)
+    expire(partition, START_S + 1000 * WINDOW_S, ALL)
     changes = partition.take_changes()
     assert changes is not None
     assert sorted(changes.slates) == [(b"a", None), (b"b", None)]
@@ -146,14 +146,14 @@ def test_forgetting_goes_on_where_it_stopped_before_the_next_flush(
     show(partition, *(f"s{number}" for number in range(10)))
     flush(partition)
     far = START_S + 1e6
-    assert [forget(partition, far, 4) for _ in range(3)] == [6, 4, 0]  # entries of 3, 3, 3 and 1
-    assert partition.tally["forgotten", "default"] == 10
+    assert [expire(partition, far, 4) for _ in range(3)] == [6, 4, 0]  # entries of 3, 3, 3 and 1
+    assert partition.outcome_counts["expired", "default"] == 10
 
 
 def test_a_slate_that_comes_back_between_forgetting_and_flush_is_kept(partition: Partition) -> None:
     show(partition, "s")
     flush(partition)
-    forget(partition, START_S + 1e6, ALL)
+    expire(partition, START_S + 1e6, ALL)
     show(partition, "s", at_s=1e6)
     flush(partition)
     assert remembers(Partition(0, partition.disk, 10), "s")
@@ -181,7 +181,7 @@ def test_a_quiet_partition_forgets_by_the_clock(partition: Partition) -> None:
     show(partition, "s")
     flush(partition)
     assert watermark(partition, [], idle_s=0.0) == START_S
-    forget(partition, watermark(partition, [], idle_s=2 * WINDOW_S + ROUNDING_S + 1), ALL)
+    expire(partition, watermark(partition, [], idle_s=2 * WINDOW_S + ROUNDING_S + 1), ALL)
     assert not remembers(partition, "s")
 
 
@@ -189,5 +189,5 @@ def test_a_timestamp_from_the_future_makes_nothing_be_forgotten(partition: Parti
     show(partition, "s")
     count_impressions(partition, [impression("ahead", at_s=10**9)], RULES, START_S + 1)
     flush(partition)
-    forget(partition, watermark(partition, [], idle_s=0.0), ALL)
+    expire(partition, watermark(partition, [], idle_s=0.0), ALL)
     assert remembers(partition, "s")

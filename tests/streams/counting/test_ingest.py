@@ -31,9 +31,9 @@ from tests.streams.making import (
     chunk_of,
     empty,
     impression,
-    looks,
     partition_on,
     record,
+    seen_items,
 )
 
 MAX_BYTES = 1000
@@ -47,7 +47,9 @@ def partition(tmp_path: Path) -> Partition:
 
 def opened(partition: Partition, chunk: Chunk) -> list[tuple[str, str]]:
     """(slate_id, item_id) of each good impression."""
-    return [(slate_id, item) for slate_id, item, _ in looks(open_chunk(partition, chunk, NOW_S))]
+    return [
+        (slate_id, item) for slate_id, item, _ in seen_items(open_chunk(partition, chunk, NOW_S))
+    ]
 
 
 def letters(partition: Partition) -> list[DeadLetter]:
@@ -57,7 +59,7 @@ def letters(partition: Partition) -> list[DeadLetter]:
 def test_good_events_come_in_order_and_nothing_is_rejected(partition: Partition) -> None:
     chunk = chunk_of(encode(impression(f"s{number}")) for number in range(5))
     assert opened(partition, chunk) == [(f"s{number}", "i") for number in range(5)]
-    assert (partition.rejected, partition.tally) == ([], {})
+    assert (partition.rejected, partition.outcome_counts) == ([], {})
 
 
 @pytest.mark.parametrize(
@@ -92,7 +94,7 @@ def test_one_bad_value_is_one_dead_letter_with_its_place_and_the_others_come_thr
     )
     assert letter.reason.startswith(reason)
     assert letter.value == ("" if value is None else value.decode())
-    assert partition.tally == {("rejected", ""): 1}
+    assert partition.outcome_counts == {("rejected", ""): 1}
 
 
 @pytest.mark.parametrize("key", [None, b""])
@@ -115,8 +117,8 @@ def test_an_event_that_is_refused_while_it_is_counted_is_a_dead_letter_with_its_
     assert second.reason.startswith("expected at most 1000 items with one slate_id")
     assert "one too many" in second.value
     partition.add_shown()
-    assert partition.tally["impression", "default"] == MAX_SLATE_ITEMS + 1
-    assert partition.tally["rejected", ""] == 2
+    assert partition.outcome_counts["impression", "default"] == MAX_SLATE_ITEMS + 1
+    assert partition.outcome_counts["rejected", ""] == 2
 
 
 def test_a_dead_letter_stays_small_whatever_the_event_was() -> None:

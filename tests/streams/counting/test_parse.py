@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from streams.contract.events import Impression, encode
 from streams.contract.segments import context_segment
 from streams.counting.parse import shown
-from tests.streams.making import RULES, START_S, chunk_of, impression, looks
+from tests.streams.making import RULES, START_S, chunk_of, impression, seen_items
 
 few = st.sampled_from(["a", "b", "c"])
 contexts = st.none() | st.fixed_dictionaries({"page": few})
@@ -25,7 +25,7 @@ impressions = st.builds(
 @given(st.lists(impressions, max_size=30))
 def test_runs_hold_every_impression_in_order_with_its_segment(events: list[Impression]) -> None:
     shows = shown(iter(events), RULES._replace(segment_fields=("page",)))
-    assert looks(shows) == [(each.slate_id, each.item_id, each.ts) for each in events]
+    assert seen_items(shows) == [(each.slate_id, each.item_id, each.ts) for each in events]
     heads = [
         (run.segment, run.made if run.segment is None else "")
         for run in shows.runs
@@ -74,7 +74,7 @@ def test_positions_stand_beside_impressions_that_are_weighed_by_them() -> None:
 
 def test_times_in_words_are_seconds() -> None:
     at = datetime.datetime.fromtimestamp(START_S + 5, datetime.UTC)
-    assert looks(shown([impression(at_s=0), Impression("s", "u", "j", 0, at)], RULES)) == [
+    assert seen_items(shown([impression(at_s=0), Impression("s", "u", "j", 0, at)], RULES)) == [
         ("s", "i", START_S),
         ("s", "j", START_S + 5),
     ]
@@ -83,6 +83,6 @@ def test_times_in_words_are_seconds() -> None:
 def test_a_bad_record_among_good_ones_is_found_alone() -> None:
     good = [encode(impression("s", f"i{number}")) for number in range(4)]
     chunk = chunk_of([*good[:2], b'{"slate_id":"s"}', *good[2:]], start=10)
-    assert [item for _, item, _ in looks(chunk.events)] == ["i0", "i1", "i2", "i3"]
+    assert [item for _, item, _ in seen_items(chunk.events)] == ["i0", "i1", "i2", "i3"]
     assert [refused.original.offset for refused in chunk.refused] == [12]
     assert [chunk.original(at).offset for at in range(4)] == [10, 11, 13, 14]

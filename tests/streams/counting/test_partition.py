@@ -128,7 +128,7 @@ def test_changes_hold_each_row_once_and_the_positions_last(tmp_path: Path) -> No
     partition.put_slate("gone", None)
     partition.offsets["clicks"] = 12
     partition.rejected.append(Rejected(b"k", b"v"))
-    partition.tally["click", "x"] += 2
+    partition.outcome_counts["click", "x"] += 2
     changes = partition.take_changes()
     assert changes is not None
     (key, value), (last, positions) = changes.counts
@@ -140,8 +140,8 @@ def test_changes_hold_each_row_once_and_the_positions_last(tmp_path: Path) -> No
         b"gone": None,
     }
     assert changes.rejected == [Rejected(b"k", b"v")]
-    assert changes.tally == {("click", "x"): 2}
-    assert (partition.rejected, partition.tally, partition.expiries) == ([], {}, [])
+    assert changes.outcome_counts == {("click", "x"): 2}
+    assert (partition.rejected, partition.outcome_counts, partition.expiries) == ([], {}, [])
 
 
 def test_what_comes_after_the_taking_is_in_the_next_changes_only(tmp_path: Path) -> None:

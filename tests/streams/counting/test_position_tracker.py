@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 from streams.contract.events import Click, encode
 from streams.counting import position_tracker as reader_module
 from streams.counting.chunk import Chunk
-from streams.counting.codec import FetchError
-from streams.counting.consumer import Plan, by_place
-from streams.counting.consumer_process import Fetching, InProcess, InThread
-from streams.counting.position_tracker import Reader
+from streams.counting.codec import ConsumerError
+from streams.counting.consumer import ConsumerConfig, by_place
+from streams.counting.consumer_process import ConsumerCalls, ConsumerProcess, ConsumerThread
+from streams.counting.position_tracker import PositionTracker
 from tests.streams import making
 from tests.streams.making import RULES
 from tests.streams.topics_on import make_topic, produce
@@ -48,11 +48,11 @@ def value(number: int) -> bytes:
     return encode(Click("s", "u", str(number), 1.0))
 
 
-def fetching(bootstrap: str, where: str, prompt: bool) -> Fetching:
-    plan = Plan({"bootstrap.servers": bootstrap}, 50, prompt, 10_000, 1000, RULES)
+def consumer_calls(bootstrap: str, where: str, prompt: bool) -> ConsumerCalls:
+    reading = ConsumerConfig({"bootstrap.servers": bootstrap}, 50, prompt, 10_000, 1000, RULES)
     if where == "thread":
-        return InThread(plan)
-    made = InProcess(plan, pytest.fail)
+        return ConsumerThread(reading)
+    made = ConsumerProcess(reading, pytest.fail)
     made.start()
     return made
 
@@ -60,11 +60,11 @@ def fetching(bootstrap: str, where: str, prompt: bool) -> Fetching:
 def with_reader(
     bootstrap: str,
     where: str,
-    body: Callable[[Reader, Read], Awaitable[None]],
+    body: Callable[[PositionTracker, Read], Awaitable[None]],
     prompt: bool = False,
 ) -> None:
     async def run() -> None:
-        reader = Reader(fetching(bootstrap, where, prompt))
+        reader = PositionTracker(consumer_calls(bootstrap, where, prompt))
 
         async def read(count: int) -> list[Chunk]:
             """Chunks with `count` clicks in all."""
@@ -94,7 +94,7 @@ def test_chunks_are_bounded_follow_each_other_without_a_gap_and_carry_their_sess
     topic = make_topic(local_broker, partitions=2)
     produce(local_broker, topic, [(number % 2, b"k", value(number)) for number in range(300)])
 
-    async def body(reader: Reader, read: Read) -> None:
+    async def body(reader: PositionTracker, read: Read) -> None:
         await reader.assign(4, {topic: "clicks"}, {(topic, 0): 0, (topic, 1): 10})
         chunks = await read(290)
         assert {(chunk.source, chunk.topic, chunk.session) for chunk in chunks} == {
@@ -120,7 +120,7 @@ def test_a_new_session_starts_at_its_own_positions_and_drops_what_the_old_one_re
     topic = make_topic(local_broker)
     produce(local_broker, topic, [(0, b"k", value(number)) for number in range(20)])
 
-    async def body(reader: Reader, read: Read) -> None:
+    async def body(reader: PositionTracker, read: Read) -> None:
         await reader.assign(1, {topic: "clicks"}, {(topic, 0): 0})
         await read(20)
         reading = asyncio.create_task(reader.read())
@@ -141,7 +141,7 @@ def test_behind_names_topics_until_what_was_read_is_applied_too(
     topic = make_topic(local_broker)
     produce(local_broker, topic, [(0, b"k", value(1))] * 5)
 
-    async def body(reader: Reader, read: Read) -> None:
+    async def body(reader: PositionTracker, read: Read) -> None:
         assert reader.behind(0, {topic: 0}, {topic: 5}) == [topic]  # reading has not begun
         await reader.assign(1, {topic: "clicks"}, {(topic, 0): 0})
         await read(5)
@@ -160,7 +160,7 @@ def test_a_prompt_reader_does_not_hold_a_single_record_back(local_broker: str, w
     """`consume(n, t)` alone would wait the whole t for more."""
     topic = make_topic(local_broker)
 
-    async def body(reader: Reader, read: Read) -> None:
+    async def body(reader: PositionTracker, read: Read) -> None:
         await reader.assign(1, {topic: "clicks"}, {(topic, 0): 0})
         reading = asyncio.create_task(read(1))
         await asyncio.sleep(0.3)
@@ -184,7 +184,7 @@ def test_records_can_be_asked_for_while_their_chunk_lives_also_in_the_midst_of_r
         [(0, b"k%d" % number, value(number) if number != 3 else b"{") for number in range(60)],
     )
 
-    async def body(reader: Reader, read: Read) -> None:
+    async def body(reader: PositionTracker, read: Read) -> None:
         await reader.assign(1, {topic: "clicks"}, {(topic, 0): 0})
         first, *_ = chunks = await read(59)
         reading = asyncio.create_task(reader.read())
@@ -205,9 +205,9 @@ def test_what_fails_for_good_reaches_the_reader(kafka: str, where: str) -> None:
     topic = make_topic(kafka)
     produce(kafka, topic, [(0, b"k", value(1))])
 
-    async def body(reader: Reader, read: Read) -> None:
+    async def body(reader: PositionTracker, read: Read) -> None:
         await reader.assign(1, {topic: "clicks"}, {(topic, 0): 1000})  # beyond the end
-        with pytest.raises((KafkaException, FetchError), match="_AUTO_OFFSET_RESET"):
+        with pytest.raises((KafkaException, ConsumerError), match="_AUTO_OFFSET_RESET"):
             await read(1)
 
     with_reader(kafka, where, body)

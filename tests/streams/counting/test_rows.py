@@ -34,7 +34,7 @@ from streams.counting.rows import (
     encode_positions,
     encode_slate,
     items_of,
-    pack_looks,
+    pack_seen_items,
     rested,
     slate_expiry_s,
 )
@@ -149,10 +149,10 @@ def test_a_slate_whose_items_rest_is_written_with_the_same_bytes_and_opens_to_th
 
 
 @given(st.dictionaries(st.text(), st.floats(allow_nan=False)))
-def test_looks_are_the_items_of_a_slate_without_feedback(looks: dict[str, float]) -> None:
-    row = SlateRow(60.0, "x", items=pack_looks(looks))
-    assert encode_slate(row) == encode_slate(SlateRow(60.0, "x", items=dict(looks)))
-    assert items_of(row) == looks
+def test_looks_are_the_items_of_a_slate_without_feedback(seen_items: dict[str, float]) -> None:
+    row = SlateRow(60.0, "x", items=pack_seen_items(seen_items))
+    assert encode_slate(row) == encode_slate(SlateRow(60.0, "x", items=dict(seen_items)))
+    assert items_of(row) == seen_items
 
 
 @given(positions)
@@ -202,7 +202,9 @@ DEEP = b"\x91" * 100_000  # msgpack: an array in an array in an array
 
 
 @pytest.mark.parametrize("name", DECODERS)
-@given(value=st.binary(max_size=80) | st.binary(max_size=80).map(lambda tail: b"\x01" + tail))
+@given(
+    value=st.binary(max_size=80) | st.binary(max_size=80).map(lambda follower: b"\x01" + follower)
+)
 @example(value=b"\x01" + DEEP)
 @example(value=b"\x01" + b"\0" * 8 + DEEP)
 @example(value=b"C\xff\xffx")

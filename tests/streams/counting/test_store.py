@@ -17,7 +17,7 @@ from streams.counting.partition import Rejected
 from streams.counting.rows import POSITIONS_KEY, decode_positions
 from streams.counting.sources import Sources
 from streams.counting.store import Store
-from streams.kafka.transaction import BY_KEY, Ended, Owner, Refused, Rows, Undone
+from streams.kafka.transaction import BY_KEY, CommitAborted, CommitFenced, FatalCommit, Owner, Rows
 from streams.metrics import Metrics
 from tests.streams.making import NOW_S, RULES, chunk_of, count_impressions, impression, settings
 
@@ -191,7 +191,7 @@ def test_what_is_counted_during_a_flush_is_in_the_next_one(world: World) -> None
 
 @pytest.mark.parametrize(
     ("failure", "in_place", "ended"),
-    [(Refused("g"), 0, 0), (Undone("u"), 1, 0), (Ended("e"), 0, 1)],
+    [(CommitFenced("g"), 0, 0), (CommitAborted("u"), 1, 0), (FatalCommit("e"), 0, 1)],
 )
 def test_each_failure_of_the_transaction_has_its_answer_and_the_disk_stays_as_it_was(
     world: World, failure: Exception, in_place: int, ended: int
@@ -217,7 +217,7 @@ def test_a_reply_that_was_not_delivered_undoes_the_flush_before_anything_is_prod
     async def run() -> None:
         await world.own(1, 0)
         world.count()
-        world.before.append(Undone("a reply"))
+        world.before.append(CommitAborted("a reply"))
         await world.store.flush()
 
     asyncio.run(run())

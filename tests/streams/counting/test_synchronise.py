@@ -1,4 +1,4 @@
-"""Following: clicks wait for the impressions of their time, for no longer than that helps, and
+"""Synchroniser: clicks wait for the impressions of their time, for no longer than that helps, and
 nothing is lost or turned round.
 """
 
@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.contract.events import Click, Impression, encode
-from streams.counting import synchronise as following_module
+from streams.counting import synchronise as synchronise_module
 from streams.counting.chunk import Chunk
-from streams.counting.consumer import Fetcher, Plan
-from streams.counting.synchronise import LONGEST_S, PATIENCE_S, Following
-from tests.streams.making import AT_MS, RULES, looks, record
+from streams.counting.consumer import ChunkConsumer, ConsumerConfig
+from streams.counting.synchronise import LONGEST_S, PATIENCE_S, Synchroniser
+from tests.streams.making import AT_MS, RULES, record, seen_items
 from tests.streams.topics_on import make_topic
 
 IMPRESSIONS, CLICKS = ("impressions", 0), ("clicks", 0)
@@ -32,18 +32,18 @@ def times(found: dict[tuple[str, int], list[Message]]) -> dict[tuple[str, int], 
 
 
 @pytest.fixture
-def following() -> Following:
-    return Following({"clicks": "impressions"}, 100)
+def following() -> Synchroniser:
+    return Synchroniser({"clicks": "impressions"}, 100)
 
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     now = [1000.0]
-    monkeypatch.setattr(following_module.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(synchronise_module.time, "monotonic", lambda: now[0])
     return now
 
 
-def test_clicks_wait_until_impressions_have_come_to_their_time(following: Following) -> None:
+def test_clicks_wait_until_impressions_have_come_to_their_time(following: Synchroniser) -> None:
     assert following.ready({CLICKS: at(CLICKS, 5, 20)}, {}, {}) == {}
     assert list(following.held) == [CLICKS]
     found = following.ready({CLICKS: at(CLICKS, 30), IMPRESSIONS: at(IMPRESSIONS, 1, 20)}, {}, {})
@@ -56,7 +56,7 @@ def test_clicks_wait_until_impressions_have_come_to_their_time(following: Follow
     assert following.held == {}
 
 
-def test_partitions_wait_for_their_own_impressions_only(following: Following) -> None:
+def test_partitions_wait_for_their_own_impressions_only(following: Synchroniser) -> None:
     other = ("clicks", 1)
     found = following.ready(
         {CLICKS: at(CLICKS, 5), other: at(other, 5), IMPRESSIONS: at(IMPRESSIONS, 9)}, {}, {}
@@ -69,14 +69,14 @@ def test_partitions_wait_for_their_own_impressions_only(following: Following) ->
     ("end", "reached", "free"), [(7, 7, True), (0, 0, True), (7, 6, False), (-1, 7, False)]
 )
 def test_nothing_waits_for_impressions_that_are_all_read(
-    following: Following, end: int, reached: int, free: bool
+    following: Synchroniser, end: int, reached: int, free: bool
 ) -> None:
     found = following.ready({CLICKS: at(CLICKS, 5)}, {IMPRESSIONS: reached}, {IMPRESSIONS: end})
     assert (CLICKS in found) == free
 
 
 def test_nothing_waits_for_long_for_impressions_that_do_not_come(
-    following: Following, clock: list[float]
+    following: Synchroniser, clock: list[float]
 ) -> None:
     assert following.ready({CLICKS: at(CLICKS, 5)}, {}, {}) == {}
     clock[0] += PATIENCE_S
@@ -89,7 +89,7 @@ def test_nothing_waits_for_long_for_impressions_that_do_not_come(
 
 
 def test_a_click_of_the_future_keeps_no_other_back_for_long(
-    following: Following, clock: list[float]
+    following: Synchroniser, clock: list[float]
 ) -> None:
     following.ready({CLICKS: at(CLICKS, 10**9, 5)}, {}, {})
     for second in range(int(LONGEST_S)):
@@ -102,7 +102,7 @@ def test_a_click_of_the_future_keeps_no_other_back_for_long(
 
 
 def test_no_more_comes_at_once_than_a_chunk_may_have() -> None:
-    following = Following({"clicks": "impressions"}, 2)
+    following = Synchroniser({"clicks": "impressions"}, 2)
     found = following.ready({CLICKS: at(CLICKS, 1, 2, 3), IMPRESSIONS: at(IMPRESSIONS, 9)}, {}, {})
     assert times(found)[CLICKS] == [1, 2]
     assert times(following.ready({}, {}, {})) == {CLICKS: [3]}
@@ -110,13 +110,13 @@ def test_no_more_comes_at_once_than_a_chunk_may_have() -> None:
 
 def test_topics_that_follow_none_pass_as_they_are() -> None:
     records = {CLICKS: at(CLICKS, 1), IMPRESSIONS: at(IMPRESSIONS, 9)}
-    assert Following({}, 1).ready(records, {}, {}) is records
+    assert Synchroniser({}, 1).ready(records, {}, {}) is records
 
 
 def test_a_partition_with_enough_waiting_is_paused_until_half_of_it_is_gone(
-    following: Following, monkeypatch: pytest.MonkeyPatch
+    following: Synchroniser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(following_module, "MOST_HELD", 4)
+    monkeypatch.setattr(synchronise_module, "MOST_HELD", 4)
     following.ready({CLICKS: at(CLICKS, 1, 2, 3, 4)}, {}, {})
     assert (following.to_pause(), following.to_resume()) == ([CLICKS], [])
     assert (following.to_pause(), following.to_resume()) == ([], [])  # said once
@@ -137,7 +137,7 @@ def test_a_partition_with_enough_waiting_is_paused_until_half_of_it_is_gone(
 def test_everything_comes_out_once_and_in_order(
     events: list[tuple[str, int, int]], data: st.DataObject
 ) -> None:
-    following = Following({"clicks": "impressions"}, 3)
+    following = Synchroniser({"clicks": "impressions"}, 3)
     came: dict[tuple[str, int], list[Message]] = {}
     left = [
         record(b"", b"k", topic, number, offset, AT_MS + time_ms)
@@ -168,13 +168,13 @@ def click_value(number: int) -> bytes:
 
 def numbers(chunk: Chunk) -> list[int]:
     if chunk.topic.startswith("impressions"):
-        return [int(item) for _, item, _ in looks(chunk.events)]
+        return [int(item) for _, item, _ in seen_items(chunk.events)]
     return [int(each.item_id) for each in chunk.events]
 
 
-def fetcher(bootstrap: str, chunk_records: int) -> Fetcher:
-    return Fetcher(
-        Plan({"bootstrap.servers": bootstrap}, chunk_records, False, 10_000, 1000, RULES)
+def consumer(bootstrap: str, chunk_records: int) -> ChunkConsumer:
+    return ChunkConsumer(
+        ConsumerConfig({"bootstrap.servers": bootstrap}, chunk_records, False, 10_000, 1000, RULES)
     )
 
 
@@ -185,7 +185,7 @@ def test_an_old_log_is_read_in_the_order_of_time_across_topics(
     """Clicks far ahead of their impressions are held, paused at a few, fetched again, and none is
     lost.
     """
-    monkeypatch.setattr(following_module, "MOST_HELD", 20)
+    monkeypatch.setattr(synchronise_module, "MOST_HELD", 20)
     impressions, clicks = (
         make_topic(local_broker, "impressions"),
         make_topic(local_broker, "clicks"),
@@ -197,7 +197,7 @@ def test_an_old_log_is_read_in_the_order_of_time_across_topics(
             producer.produce(clicks, click_value(number), b"k", 0, timestamp=AT_MS + number)
     assert producer.flush(20) == 0
 
-    made = fetcher(local_broker, 50)
+    made = consumer(local_broker, 50)
     chunks: list[Chunk] = []
     made.assign(
         1,
@@ -206,13 +206,13 @@ def test_an_old_log_is_read_in_the_order_of_time_across_topics(
         {clicks: impressions},
     )
     while sum(len(numbers(chunk)) for chunk in chunks) < 1200:
-        fetched = made.read()
-        chunks += fetched.chunks
+        consumed = made.read()
+        chunks += consumed.chunks
         # what is held has not been read, from the store's point of view
-        assert fetched.reached[clicks, 0] <= 200
+        assert consumed.reached[clicks, 0] <= 200
         assert all(
-            fetched.reached[clicks, 0] == chunk.end
-            for chunk in fetched.chunks
+            consumed.reached[clicks, 0] == chunk.end
+            for chunk in consumed.chunks
             if chunk.topic == clicks and chunk.end < 200
         )
     made.close()
@@ -234,7 +234,7 @@ def test_what_was_paused_flows_in_the_next_session(
     local_broker: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A rebalance comes while clicks are held and paused."""
-    monkeypatch.setattr(following_module, "MOST_HELD", 20)
+    monkeypatch.setattr(synchronise_module, "MOST_HELD", 20)
     impressions, clicks = (
         make_topic(local_broker, "impressions"),
         make_topic(local_broker, "clicks"),
@@ -245,7 +245,7 @@ def test_what_was_paused_flows_in_the_next_session(
         producer.produce(clicks, click_value(number), b"k", 0, timestamp=AT_MS + 1 + number)
     assert producer.flush(20) == 0
 
-    made = fetcher(local_broker, 30)
+    made = consumer(local_broker, 30)
     topics, follows = {impressions: "impressions", clicks: "clicks"}, {clicks: impressions}
     made.assign(1, topics, {(impressions, 0): 1, (clicks, 0): 0}, {clicks: "another topic"})
     for _ in range(10):

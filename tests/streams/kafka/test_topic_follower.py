@@ -7,18 +7,18 @@ import asyncio
 import pytest
 from confluent_kafka import KafkaException, Message, Producer
 
-from streams.kafka.topic_follower import Tail
+from streams.kafka.topic_follower import TopicFollower
 from tests.streams.topics_on import make_topic, produce, until
 
 pytestmark = pytest.mark.local
 
 
-def drain(tail: Tail) -> list[Message]:
+def drain(follower: TopicFollower) -> list[Message]:
     found: list[Message] = []
 
     def ended() -> bool:
-        found.extend(tail.read())
-        return tail.at_end()
+        found.extend(follower.read())
+        return follower.at_end()
 
     until(ended)
     return found
@@ -27,34 +27,34 @@ def drain(tail: Tail) -> list[Message]:
 def test_all_partitions_are_read_from_the_beginning_to_the_end(local_broker: str) -> None:
     topic = make_topic(local_broker, partitions=3)
     produce(local_broker, topic, [(number % 3, b"k", b"%d" % number) for number in range(30)])
-    tail = Tail({"bootstrap.servers": local_broker}, [topic])
-    tail.open()
-    assert not tail.caught_up
-    assert sorted(int(record.value() or b"") for record in drain(tail)) == list(range(30))
-    assert tail.lag() == 0
-    tail.close()
+    follower = TopicFollower({"bootstrap.servers": local_broker}, [topic])
+    follower.open()
+    assert not follower.caught_up
+    assert sorted(int(record.value() or b"") for record in drain(follower)) == list(range(30))
+    assert follower.lag() == 0
+    follower.close()
 
 
 def test_empty_topics_are_read_to_their_end_at_once(local_broker: str) -> None:
-    tail = Tail(
+    follower = TopicFollower(
         {"bootstrap.servers": local_broker}, [make_topic(local_broker), make_topic(local_broker)]
     )
-    tail.open()
-    assert tail.caught_up
-    assert tail.at_end()
-    tail.close()
+    follower.open()
+    assert follower.caught_up
+    assert follower.at_end()
+    follower.close()
 
 
 def test_a_topic_that_does_not_exist_is_an_error(local_broker: str) -> None:
     with pytest.raises(KafkaException):
-        Tail({"bootstrap.servers": local_broker}, ["no-such-topic"]).open()
+        TopicFollower({"bootstrap.servers": local_broker}, ["no-such-topic"]).open()
 
 
 def test_reading_before_opening_is_an_error(local_broker: str) -> None:
-    tail = Tail({"bootstrap.servers": local_broker}, ["t"])
+    follower = TopicFollower({"bootstrap.servers": local_broker}, ["t"])
     with pytest.raises(RuntimeError, match="not open"):
-        tail.read()
-    assert tail.lag() == 0
+        follower.read()
+    assert follower.lag() == 0
 
 
 def test_followers_get_what_was_there_and_what_comes_and_have_caught_up_only_after_applying_it(
@@ -62,16 +62,18 @@ def test_followers_get_what_was_there_and_what_comes_and_have_caught_up_only_aft
 ) -> None:
     topic = make_topic(local_broker)
     produce(local_broker, topic, [(0, None, b"old")])
-    tail = Tail({"bootstrap.servers": local_broker}, [topic])
+    follower = TopicFollower({"bootstrap.servers": local_broker}, [topic])
     seen: list[tuple[bytes | None, bool]] = []
 
     async def run() -> None:
         following = asyncio.create_task(
-            tail.follow(
-                lambda records: seen.extend((record.value(), tail.caught_up) for record in records)
+            follower.follow(
+                lambda records: seen.extend(
+                    (record.value(), follower.caught_up) for record in records
+                )
             )
         )
-        while not tail.caught_up:
+        while not follower.caught_up:
             await asyncio.sleep(0.01)
         assert seen == [(b"old", False)]
         produce(local_broker, topic, [(0, None, b"new")])
@@ -82,7 +84,7 @@ def test_followers_get_what_was_there_and_what_comes_and_have_caught_up_only_aft
 
     asyncio.run(asyncio.wait_for(run(), 30))
     assert [value for value, _caught_up in seen] == [b"old", b"new"]
-    tail.close()
+    follower.close()
 
 
 @pytest.mark.kafka
@@ -99,10 +101,10 @@ def test_what_was_committed_behind_an_open_transaction_is_part_of_the_whole(kafk
         producer.produce(topic, value, b"k", 0)
         assert producer.flush(20) == 0
     successor.commit_transaction(20)
-    tail = Tail({"bootstrap.servers": kafka}, [topic], undecided=True)
-    tail.open()
-    assert not tail.read(1.0)
-    assert not tail.at_end()
+    follower = TopicFollower({"bootstrap.servers": kafka}, [topic], undecided=True)
+    follower.open()
+    assert not follower.read(1.0)
+    assert not follower.at_end()
     stopped.abort_transaction(20)
-    assert [record.value() for record in drain(tail)] == [b"counted"]
-    tail.close()
+    assert [record.value() for record in drain(follower)] == [b"counted"]
+    follower.close()

@@ -13,12 +13,12 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from streams.kafka import transaction as transaction_module
 from streams.kafka.transaction import (
     BY_KEY,
-    Ended,
+    CommitAborted,
+    CommitFenced,
+    FatalCommit,
     Owner,
-    Refused,
     Rows,
     Transactions,
-    Undone,
     check_group_metadata,
     group_metadata,
 )
@@ -36,12 +36,12 @@ def test_a_librdkafka_that_writes_it_otherwise_is_refused_at_start(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(transaction_module, "group_metadata", lambda _owner: b"CGMDv3:")
-    with pytest.raises(Ended, match="expected b'CGMDv3:': flushes could not be fenced"):
+    with pytest.raises(FatalCommit, match="expected b'CGMDv3:': flushes could not be fenced"):
         check_group_metadata({"bootstrap.servers": "127.0.0.1:1", "log_level": 0}, "g")
 
 
 def test_a_producer_that_was_not_started_cannot_commit() -> None:
-    with pytest.raises(Ended, match="was not started"):
+    with pytest.raises(FatalCommit, match="was not started"):
         Transactions({"bootstrap.servers": "127.0.0.1:1"}, "id").commit([], {}, OWNER)
 
 
@@ -125,7 +125,7 @@ def test_the_steps_come_in_their_order_and_rows_are_in_the_log_before_the_offset
 )
 def test_a_generation_that_is_over_is_refused_after_an_abort(code: int) -> None:
     producer = Scripted(send_offsets_to_transaction=[error(code, txn_requires_abort=True)])
-    with pytest.raises(Refused):
+    with pytest.raises(CommitFenced):
         commit(producer)
     assert producer.calls[-2:] == ["purge", "abort_transaction"]
 
@@ -134,7 +134,7 @@ def test_an_error_that_asks_for_an_abort_is_undone() -> None:
     producer = Scripted(
         commit_transaction=[error(KafkaError.INVALID_TXN_STATE, txn_requires_abort=True)]
     )
-    with pytest.raises(Undone):
+    with pytest.raises(CommitAborted):
         commit(producer)
     assert "abort_transaction" in producer.calls
 
@@ -142,7 +142,7 @@ def test_an_error_that_asks_for_an_abort_is_undone() -> None:
 def test_records_that_are_not_delivered_are_undone_before_any_offset_is_added() -> None:
     producer = Scripted()
     producer.left = 1
-    with pytest.raises(Undone, match="not written within"):
+    with pytest.raises(CommitAborted, match="not written within"):
         commit(producer)
     assert "send_offsets_to_transaction" not in producer.calls
 
@@ -154,7 +154,7 @@ def test_the_flush_after_an_undone_one_has_a_new_producer(monkeypatch: pytest.Mo
     transactions = Transactions({}, "id")
     scripted: Any = spoilt
     transactions._producer = scripted
-    with pytest.raises(Undone):
+    with pytest.raises(CommitAborted):
         transactions.commit([], {}, OWNER)
     before = list(spoilt.calls)
     transactions.commit([], {}, OWNER)
@@ -182,7 +182,7 @@ def test_only_a_new_process_can_go_on_after_fencing_or_an_unknown_result(
     failure: KafkaException, said: str
 ) -> None:
     producer = Scripted(commit_transaction=[failure])
-    with pytest.raises(Ended, match=said):
+    with pytest.raises(FatalCommit, match=said):
         commit(producer)
     assert "abort_transaction" not in producer.calls
 
@@ -192,5 +192,5 @@ def test_an_abort_that_fails_ends_the_process() -> None:
         commit_transaction=[error(KafkaError.INVALID_TXN_STATE, txn_requires_abort=True)],
         abort_transaction=[error(KafkaError.UNKNOWN)],
     )
-    with pytest.raises(Ended, match="could not be aborted"):
+    with pytest.raises(FatalCommit, match="could not be aborted"):
         commit(producer)

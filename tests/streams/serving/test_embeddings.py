@@ -7,7 +7,7 @@ import pytest
 from encoder.serving.wire import ItemEmbedding, Release, WireError, encode_record, encode_vector
 from streams.serving.catalogue import CatalogueView
 from streams.serving.counts_view import Index
-from streams.serving.embeddings import VectorsView
+from streams.serving.embeddings import EmbeddingsView
 
 ITEMS = ("a", "b")
 
@@ -44,7 +44,7 @@ def view(tmp_path, said):
     catalogue = CatalogueView(Index())
     for item in ITEMS:
         catalogue.put(item, orjson.dumps({"item_id": item}), 1.0)
-    return VectorsView(catalogue, "encoder-releases", tmp_path, said.append)
+    return EmbeddingsView(catalogue, "encoder-releases", tmp_path, said.append)
 
 
 def embedding(item: str, version: str, vector) -> Record:
@@ -57,7 +57,7 @@ def release(version: str, dim: int = 2, items: int = 2, at_s: float = 1.0, **mor
     return Record("encoder-releases", version.encode(), value)
 
 
-def good(view: VectorsView) -> None:
+def good(view: EmbeddingsView) -> None:
     view.apply([embedding("a", "v1", [1, 0]), embedding("b", "v1", [0, 1]), release("v1")])
     assert view.encoder == "v1"
 
@@ -121,7 +121,7 @@ def test_items_vectors_stand_in_while_there_is_no_release(tmp_path):
     catalogue = CatalogueView(Index())
     catalogue.put("a", orjson.dumps({"item_id": "a", "vector": [3, 4]}), 1.0)
     catalogue.put("b", orjson.dumps({"item_id": "b"}), 1.0)
-    view = VectorsView(catalogue, "encoder-releases", tmp_path, lambda _state: None)
+    view = EmbeddingsView(catalogue, "encoder-releases", tmp_path, lambda _state: None)
     assert np.allclose(view.matrix(), [[0.6, 0.8], [0, 0]])
     catalogue.put("b", orjson.dumps({"item_id": "b", "vector": [1, 2, 3]}), 1.0)
     assert view.matrix() is None  # of different lengths: not comparable

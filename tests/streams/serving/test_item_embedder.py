@@ -1,4 +1,4 @@
-"""Arrivals: what is due, and that it is embedded on the real path (a static artifact,
+"""ItemEmbedder: what is due, and that it is embedded on the real path (a static artifact,
 real Kafka).
 """
 
@@ -25,8 +25,8 @@ from encoder.serving.wire import (
 from streams.metrics import Metrics
 from streams.serving.catalogue import CatalogueView
 from streams.serving.counts_view import Index
-from streams.serving.embeddings import VectorsView
-from streams.serving.item_embedder import Arrivals
+from streams.serving.embeddings import EmbeddingsView
+from streams.serving.item_embedder import ItemEmbedder
 from tests.encoder.making import static_artifact
 
 FILM = {"item_id": "new", "title": "red train"}
@@ -42,7 +42,7 @@ def views(tmp_path):
     known = {"item_id": "known", "title": "blue train"}
     catalogue.put("known", orjson.dumps(known), 1.0, partition=0)
     catalogue.put("new", orjson.dumps(FILM), 1.0, partition=1)
-    vectors = VectorsView(catalogue, "encoder-releases", tmp_path, lambda _state: None)
+    vectors = EmbeddingsView(catalogue, "encoder-releases", tmp_path, lambda _state: None)
     vector = encode_vector(np.eye(artifact.dim, dtype=np.float32)[0])
     vectors.put_embedding(
         "known", encode_record(ItemEmbedding("known", "v1", vector, text_hash(item_text(known))))
@@ -54,9 +54,9 @@ def views(tmp_path):
     return catalogue, vectors
 
 
-def arrivals(views, client=None) -> Arrivals:
+def item_embedder(views, client=None) -> ItemEmbedder:
     catalogue, vectors = views
-    return Arrivals(
+    return ItemEmbedder(
         client or {"bootstrap.servers": "127.0.0.1:1", "log_level": 0},
         "item-embeddings",
         catalogue,
@@ -66,19 +66,19 @@ def arrivals(views, client=None) -> Arrivals:
 
 
 def test_only_items_without_a_vector_of_their_present_text_are_due(views):
-    assert [due.item.item_id for due in arrivals(views).due({0, 1}, 10)] == ["new"]
+    assert [due.item.item_id for due in item_embedder(views).due({0, 1}, 10)] == ["new"]
 
 
 def test_changed_text_is_due_again(views):
     views[0].put(
         "known", orjson.dumps({"item_id": "known", "title": "green train"}), 2.0, partition=0
     )
-    assert [due.item.item_id for due in arrivals(views).due({0}, 10)] == ["known"]
+    assert [due.item.item_id for due in item_embedder(views).due({0}, 10)] == ["known"]
 
 
 def test_items_of_other_workers_are_not_due(views):
-    assert arrivals(views).due({0}, 10) == []
-    assert arrivals(views).due(set(), 10) == []
+    assert item_embedder(views).due({0}, 10) == []
+    assert item_embedder(views).due(set(), 10) == []
 
 
 @pytest.mark.kafka
@@ -86,7 +86,7 @@ def test_new_item_is_embedded_with_the_release_in_force(views, kafka, tmp_path):
     topic = f"arrivals-{time.time():.0f}"
     admin = AdminClient({"bootstrap.servers": kafka})
     admin.create_topics([NewTopic(topic, 1, 1)])[topic].result(20)
-    subject = Arrivals({"bootstrap.servers": kafka}, topic, *views, Metrics())
+    subject = ItemEmbedder({"bootstrap.servers": kafka}, topic, *views, Metrics())
 
     async def run_for_a_moment() -> None:
         with contextlib.suppress(TimeoutError):

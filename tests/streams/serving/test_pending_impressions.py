@@ -1,23 +1,25 @@
-"""Ripening: fresh looks wait, old ones are evidence."""
+"""PendingImpressions: fresh looks wait, old ones are evidence."""
 
 import numpy as np
 
 from streams.contract.count_rows import CountRow, encode_count, encode_count_key
 from streams.serving.counts_view import CountsView, Index
-from streams.serving.pending_impressions import CLICKS_KEPT, MAX_ENTRIES, Ripening
+from streams.serving.pending_impressions import CLICKS_KEPT, MAX_ENTRIES, PendingImpressions
 
 WINDOW_S = 3600.0
 SHAPE = (1, 2)
 
 
-def look(ripening: Ripening, segment: int, item: int, looks: float, at_s: float) -> None:
-    ripening.looked(np.array([segment]), np.array([item]), np.array([looks]), at_s)
+def look(
+    pending: PendingImpressions, segment: int, item: int, examinations: float, at_s: float
+) -> None:
+    pending.looked(np.array([segment]), np.array([item]), np.array([examinations]), at_s)
 
 
 def test_fresh_looks_are_unripe_and_ripen_with_age():
-    ripening = Ripening(WINDOW_S)
-    look(ripening, 0, 1, 8.0, 100.0)
-    young, older, old = (ripening.unripe(SHAPE, at_s)[0] for at_s in (100.5, 110.0, 400.0))
+    pending = PendingImpressions(WINDOW_S)
+    look(pending, 0, 1, 8.0, 100.0)
+    young, older, old = (pending.unripe(SHAPE, at_s)[0] for at_s in (100.5, 110.0, 400.0))
     assert young[0] == older[0] == 0.0
     assert 7.0 < young[1] <= 8.0
     assert old[1] < 0.1 < older[1] < young[1]
@@ -25,10 +27,10 @@ def test_fresh_looks_are_unripe_and_ripen_with_age():
 
 def test_looks_ripen_as_fast_as_clicks_come():
     """With 2,000 clicks after half a second, a look of three seconds has hardly a click to come."""
-    quick, unknown = Ripening(WINDOW_S), Ripening(WINDOW_S)
+    quick, unknown = PendingImpressions(WINDOW_S), PendingImpressions(WINDOW_S)
     quick.clicked([(0.5, 0.0)] * 2000)
-    for ripening in (quick, unknown):
-        look(ripening, 0, 0, 10.0, 100.0)
+    for pending in (quick, unknown):
+        look(pending, 0, 0, 10.0, 100.0)
     assert quick.unripe(SHAPE, 103.0)[0, 0] < 0.1 < unknown.unripe(SHAPE, 103.0)[0, 0]
 
 
@@ -37,41 +39,41 @@ def test_a_busy_site_learns_delays_that_are_longer_than_its_last_clicks_took_to_
     have come, at 30 s all.
     """
     rng = np.random.default_rng(3)
-    ripening = Ripening(WINDOW_S)
+    pending = PendingImpressions(WINDOW_S)
     seen_s = rng.uniform(0, 120, 120_000)
     delays_s = np.where(rng.random(seen_s.size) < 0.5, 0.2, 20.0)
     come = seen_s + delays_s <= 120
     order = np.argsort((seen_s + delays_s)[come])
-    ripening.clicked(np.column_stack([delays_s, seen_s])[come][order].tolist())
-    look(ripening, 0, 0, 100.0, 85.0)
-    look(ripening, 0, 1, 100.0, 114.0)
-    old, young = ripening.unripe(SHAPE, 120.0)[0]
+    pending.clicked(np.column_stack([delays_s, seen_s])[come][order].tolist())
+    look(pending, 0, 0, 100.0, 85.0)
+    look(pending, 0, 1, 100.0, 114.0)
+    old, young = pending.unripe(SHAPE, 120.0)[0]
     assert old < 2
     assert 45 < young < 55
 
 
 def test_a_service_that_starts_believes_quick_clicks():
     """Three seconds old, 500 clicks at once: no tail of minutes is assumed."""
-    ripening = Ripening(WINDOW_S)
-    ripening.clicked([(0.01, seen_s) for seen_s in np.linspace(0, 3, 500)])
-    look(ripening, 0, 0, 100.0, 1.0)
-    assert ripening.unripe(SHAPE, 3.0)[0, 0] < 1
+    pending = PendingImpressions(WINDOW_S)
+    pending.clicked([(0.01, seen_s) for seen_s in np.linspace(0, 3, 500)])
+    look(pending, 0, 0, 100.0, 1.0)
+    assert pending.unripe(SHAPE, 3.0)[0, 0] < 1
 
 
 def test_memory_is_bounded():
-    ripening = Ripening(WINDOW_S)
+    pending = PendingImpressions(WINDOW_S)
     for second in range(3):
         items = np.arange(MAX_ENTRIES // 2)
         # the second time, the same cells: they are added up when the bucket closes
         for _ in range(2):
-            ripening.looked(np.zeros_like(items), items, np.ones(items.size), float(second))
-    ripening.clicked([(1.0, 0.0)] * (2 * CLICKS_KEPT))
-    assert ripening._entries <= MAX_ENTRIES
-    assert 0.9 * CLICKS_KEPT < len(ripening._clicks) <= CLICKS_KEPT
+            pending.looked(np.zeros_like(items), items, np.ones(items.size), float(second))
+    pending.clicked([(1.0, 0.0)] * (2 * CLICKS_KEPT))
+    assert pending._entries <= MAX_ENTRIES
+    assert 0.9 * CLICKS_KEPT < len(pending._clicks) <= CLICKS_KEPT
 
 
 def test_a_worker_that_reads_an_old_log_takes_its_looks_for_ripe():
-    view = CountsView(Index(), None, Ripening(WINDOW_S))
+    view = CountsView(Index(), None, PendingImpressions(WINDOW_S))
     key, row = encode_count_key("s", "a"), CountRow()
     row.impressions = row.examined = 5.0
     view.put(0, key, encode_count(row, False), 100.0)

@@ -1,4 +1,4 @@
-"""Memories: what fades by clicks, and what the view makes of it."""
+"""RecentCounts: what fades by clicks, and what the view makes of it."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ from streams.serving.recent_counts import (
     MAX_CELLS,
     SHORTEST_S,
     Floats,
-    Memories,
+    RecentCounts,
 )
 
 CELL = np.array([0]), np.array([0])
@@ -21,15 +21,15 @@ OTHER = np.array([0]), np.array([1])
 HOUR_S = 3600.0  # from one turn to the next: longer than any clock of clicks here runs
 
 
-def increment(looks: float, clicks: float = 0.0) -> Floats:
-    return np.array([[looks, clicks, 0.0, 0.0, looks]])
+def increment(examinations: float, clicks: float = 0.0) -> Floats:
+    return np.array([[examinations, clicks, 0.0, 0.0, examinations]])
 
 
 def test_counts_fade_by_half_with_every_half_life_of_clicks():
     """8 looks, then 4 clicks elsewhere: with a half-life of 4 clicks 4 looks are left, with one of
     2 clicks 2.
     """
-    memories = Memories((2.0, 4.0), (1, 2))
+    memories = RecentCounts((2.0, 4.0), (1, 2))
     memories.add(*CELL, increment(8))
     memories.turn(np.zeros((1, 2)), HOUR_S)
     memories.add(*OTHER, increment(5, 4))
@@ -43,7 +43,7 @@ def test_looks_fade_from_when_they_are_ripe():
     """8 looks in flight while 4 clicks come elsewhere are 8 looks still; ripe since then, the next
     4 clicks halve them.
     """
-    memories = Memories((4.0,), (1, 2))
+    memories = RecentCounts((4.0,), (1, 2))
     memories.add(*CELL, increment(8))
     memories.turn(np.array([[8.0, 0.0]]), HOUR_S)
     memories.add(*OTHER, increment(4, 4))
@@ -54,7 +54,7 @@ def test_looks_fade_from_when_they_are_ripe():
 
 
 def test_no_rush_of_clicks_halves_a_memory_faster_than_the_lag_of_a_busy_worker():
-    memories = Memories((10.0, 40.0), (1, 2))
+    memories = RecentCounts((10.0, 40.0), (1, 2))
     memories.add(*CELL, increment(8))
     memories.turn(np.zeros((1, 2)), HOUR_S)
     memories.add(*OTHER, increment(10_000, 10_000))
@@ -64,7 +64,7 @@ def test_no_rush_of_clicks_halves_a_memory_faster_than_the_lag_of_a_busy_worker(
 
 
 def test_too_many_cells_are_not_remembered():
-    memories = Memories((10.0,), (1, 1))
+    memories = RecentCounts((10.0,), (1, 1))
     memories.reserve((2, MAX_CELLS))
     memories.add(*CELL, increment(2, 1))
     assert memories.turn(np.zeros((1, 1)), HOUR_S) == []

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from confluent_kafka import KafkaError
 
-from streams.kafka.transaction import Undone
+from streams.kafka.transaction import CommitAborted
 from streams.serving import replies as replies_module
 from streams.serving.replies import Replies
 from tests.streams.topics_on import make_topic, read_all
@@ -36,7 +36,7 @@ def test_a_lost_reply_undoes_the_flush_once(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(replies_module, "DELIVERY_TIMEOUT_S", 1.5)  # the client looks once a second
     replies = Replies({"bootstrap.servers": "127.0.0.1:1", "log_level": 0})
     replies.send("slates", b"u", b"x")
-    with pytest.raises(Undone, match="replies were not delivered"):
+    with pytest.raises(CommitAborted, match="replies were not delivered"):
         replies.wait()
     replies.wait()
 
@@ -68,5 +68,5 @@ def test_replies_sent_while_waiting_are_not_waited_for(monkeypatch: pytest.Monke
 def test_an_error_of_a_delivery_is_told_to_the_next_wait() -> None:
     replies = Replies({"bootstrap.servers": "127.0.0.1:1", "log_level": 0})
     replies._delivered(1, KafkaError(KafkaError.MSG_SIZE_TOO_LARGE), None)
-    with pytest.raises(Undone, match="Message size too large"):
+    with pytest.raises(CommitAborted, match="Message size too large"):
         replies.wait()

@@ -20,10 +20,10 @@ from streams.counting.partition import Partition
 from streams.metrics import Metrics
 from streams.serving.catalogue import CatalogueView
 from streams.serving.counts_view import CountsView, Index
-from streams.serving.embeddings import VectorsView
+from streams.serving.embeddings import EmbeddingsView
 from streams.serving.responder import Responder
-from streams.serving.served_state import Snapshots
-from streams.serving.user_profiles import Tastes
+from streams.serving.served_state import ServedStates
+from streams.serving.user_profiles import UserProfiles
 from tests.streams.making import NOW_S, RULES, START_S, chunk_of, partition_on
 
 ITEMS = [f"item-{number}" for number in range(12)]
@@ -52,7 +52,7 @@ class World:
         items = Index()
         self.counts = CountsView(items)
         self.catalogue = CatalogueView(items)
-        vectors = VectorsView(self.catalogue, "encoder-releases", tmp_path, lambda _state: None)
+        vectors = EmbeddingsView(self.catalogue, "encoder-releases", tmp_path, lambda _state: None)
         for item in ITEMS:
             self.describe(item)
             row = CountRow()
@@ -60,7 +60,7 @@ class World:
             row.clicks = row.value = 500.0 if item == ITEMS[0] else 0.0
             self.counts.put(0, encode_count_key("x", item), encode_count(row, discounted=False))
         rng = np.random.default_rng(3)
-        self.snapshots = Snapshots(DEFAULT, self.counts, self.catalogue, vectors, rng)
+        self.snapshots = ServedStates(DEFAULT, self.counts, self.catalogue, vectors, rng)
         self.sent = Sent()
         self.metrics = Metrics()
         replies: Any = self.sent
@@ -69,7 +69,7 @@ class World:
             self.counts,
             self.catalogue,
             self.snapshots,
-            Tastes(),
+            UserProfiles(),
             replies,
             "slates",
             self.metrics,
@@ -187,12 +187,12 @@ def test_a_chunk_is_answered_noted_and_measured_and_bad_requests_are_dead_letter
 def test_without_any_item_the_slate_is_empty(tmp_path: Path) -> None:
     items = Index()
     counts, catalogue = CountsView(items), CatalogueView(items)
-    vectors = VectorsView(catalogue, "encoder-releases", tmp_path, lambda _state: None)
+    vectors = EmbeddingsView(catalogue, "encoder-releases", tmp_path, lambda _state: None)
     rng = np.random.default_rng(1)
-    snapshots = Snapshots(DEFAULT, counts, catalogue, vectors, rng)
+    snapshots = ServedStates(DEFAULT, counts, catalogue, vectors, rng)
     replies: Any = Sent()
     responder = Responder(
-        DEFAULT, counts, catalogue, snapshots, Tastes(), replies, "slates", Metrics(), rng
+        DEFAULT, counts, catalogue, snapshots, UserProfiles(), replies, "slates", Metrics(), rng
     )
     (slate,) = responder.slates([request()], RULES, NOW_S)
     assert (slate.items, slate.segment) == ([], "default")

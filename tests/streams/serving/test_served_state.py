@@ -1,4 +1,4 @@
-"""Snapshots: shared worlds, refreshed beside the caller."""
+"""ServedStates: shared worlds, refreshed beside the caller."""
 
 import time
 
@@ -11,8 +11,8 @@ from encoder.serving.wire import ItemEmbedding, Release, encode_record, encode_v
 from streams.contract.count_rows import CountRow, encode_count, encode_count_key
 from streams.serving.catalogue import CatalogueView
 from streams.serving.counts_view import CountsView, Index
-from streams.serving.embeddings import VectorsView
-from streams.serving.served_state import REFRESH_S, Snapshots
+from streams.serving.embeddings import EmbeddingsView
+from streams.serving.served_state import REFRESH_S, ServedStates
 
 ITEMS = ("a", "b", "c")
 
@@ -24,12 +24,12 @@ class Views:
         items = Index()
         self.counts = CountsView(items)
         self.catalogue = CatalogueView(items)
-        self.vectors = VectorsView(
+        self.vectors = EmbeddingsView(
             self.catalogue, "encoder-releases", tmp_path, lambda _state: None
         )
         for item in ITEMS:
             self.describe(item)
-        self.snapshots = Snapshots(
+        self.snapshots = ServedStates(
             DEFAULT, self.counts, self.catalogue, self.vectors, np.random.default_rng(1)
         )
 

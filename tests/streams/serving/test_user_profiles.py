@@ -1,4 +1,4 @@
-"""Tastes: the last clicks of a user as a vector, through whatever embeddings are in force."""
+"""UserProfiles: the last clicks of a user as a vector, through whatever embeddings are in force."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 
 from streams.counting.chunk import Feedback
 from streams.serving.counts_view import Index
-from streams.serving.user_profiles import CLICKS_KEPT, DECAY, Tastes
+from streams.serving.user_profiles import CLICKS_KEPT, DECAY, UserProfiles
 
 
 def clicks(user: str, *items: str) -> list[Feedback]:
@@ -27,45 +27,45 @@ MATRIX = np.eye(3, dtype=np.float32)
 
 def test_clicks_come_back_unchanged() -> None:
     passing = clicks("u", "a", "b")
-    assert Tastes().clicked(passing) == passing
+    assert UserProfiles().clicked(passing) == passing
 
 
 def test_the_last_click_weighs_most() -> None:
     """a, then b, then b: (0.64, 1 + 0.8, 0), made a unit vector."""
-    tastes = Tastes()
-    tastes.clicked(clicks("u", "a", "b", "b"))
+    users = UserProfiles()
+    users.clicked(clicks("u", "a", "b", "b"))
     wanted = np.array([DECAY**2, 1 + DECAY, 0.0])
-    assert tastes.vector("u", MATRIX, ITEMS) == pytest.approx(wanted / np.linalg.norm(wanted))
+    assert users.vector("u", MATRIX, ITEMS) == pytest.approx(wanted / np.linalg.norm(wanted))
 
 
 def test_nobody_and_nothing_have_no_taste() -> None:
-    tastes = Tastes()
-    tastes.clicked(clicks("u", "unknown item"))
-    assert tastes.vector("somebody else", MATRIX, ITEMS) is None
-    assert tastes.vector("u", MATRIX, ITEMS) is None
-    assert tastes.vector("u", None, ITEMS) is None
+    users = UserProfiles()
+    users.clicked(clicks("u", "unknown item"))
+    assert users.vector("somebody else", MATRIX, ITEMS) is None
+    assert users.vector("u", MATRIX, ITEMS) is None
+    assert users.vector("u", None, ITEMS) is None
 
 
 def test_an_item_newer_than_the_matrix_is_left_out() -> None:
-    tastes = Tastes()
-    tastes.clicked(clicks("u", "a", "d"))
-    assert tastes.vector("u", MATRIX, index("a", "b", "c", "d")) == pytest.approx([1.0, 0.0, 0.0])
+    users = UserProfiles()
+    users.clicked(clicks("u", "a", "d"))
+    assert users.vector("u", MATRIX, index("a", "b", "c", "d")) == pytest.approx([1.0, 0.0, 0.0])
 
 
 def test_a_release_with_another_dimension_loses_nothing() -> None:
-    tastes = Tastes()
-    tastes.clicked(clicks("u", "b"))
-    assert tastes.vector("u", np.ones((3, 4), dtype=np.float32) / 2, ITEMS) == pytest.approx(
+    users = UserProfiles()
+    users.clicked(clicks("u", "b"))
+    assert users.vector("u", np.ones((3, 4), dtype=np.float32) / 2, ITEMS) == pytest.approx(
         [0.5] * 4
     )
 
 
 def test_old_clicks_and_the_users_that_clicked_longest_ago_go_first() -> None:
-    tastes = Tastes(users_kept=2)
-    tastes.clicked(clicks("u", "a", *["b"] * CLICKS_KEPT))
-    assert tastes.vector("u", MATRIX, ITEMS) == pytest.approx([0.0, 1.0, 0.0])
-    tastes.clicked([*clicks("v", "a"), *clicks("u", "b"), *clicks("w", "c")])
-    assert [tastes.vector(user, MATRIX, ITEMS) is None for user in ("u", "v", "w")] == [
+    users = UserProfiles(users_kept=2)
+    users.clicked(clicks("u", "a", *["b"] * CLICKS_KEPT))
+    assert users.vector("u", MATRIX, ITEMS) == pytest.approx([0.0, 1.0, 0.0])
+    users.clicked([*clicks("v", "a"), *clicks("u", "b"), *clicks("w", "c")])
+    assert [users.vector(user, MATRIX, ITEMS) is None for user in ("u", "v", "w")] == [
         False,
         True,
         False,

@@ -56,7 +56,7 @@ class Engine:
         self.items_topic = "p.items"
         self.settings = SimpleNamespace(flush_interval_ms=100)
         self.store = SimpleNamespace(flush=self.flush)
-        self.flushes = self.forgotten = 0
+        self.flushes = self.expired = 0
 
     def handle(self, chunk: str) -> None:
         self.app.log.append(("handle", chunk))
@@ -67,10 +67,10 @@ class Engine:
     async def flush(self) -> None:
         self.flushes += 1
 
-    async def forget(self) -> None:
-        self.forgotten += 1
+    async def expire(self) -> None:
+        self.expired += 1
 
-    async def embed_arrivals(self, _assignment: Any) -> None:
+    async def embed_items(self, _assignment: Any) -> None:
         self.app.log.append("embed")
 
     def followers(self) -> list[Any]:
@@ -135,5 +135,5 @@ def test_tasks_flush_and_forget_until_the_app_stops_and_follow_the_views() -> No
     for task in app.tasks:
         app.slept = 0
         asyncio.run(task())  # type: ignore[arg-type]
-    assert (engine.flushes, engine.forgotten) == (3, 3)
+    assert (engine.flushes, engine.expired) == (3, 3)
     assert app.log == ["embed", "follow"]

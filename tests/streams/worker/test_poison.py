@@ -116,7 +116,7 @@ def test_no_slate_ever_carries_a_poisoned_release_and_the_next_good_one_takes_ov
             while time.monotonic() < end:
                 assert set(answers()) == {"good"}
         log = worker.log.read_text()
-        assert all(f"{name}" in log for name in ("nan", "dimension", "hash")), worker.tail()
+        assert all(f"{name}" in log for name in ("nan", "dimension", "hash")), worker.follower()
         send(*embeddings("better"), release("better"))
         until(lambda: set(answers()) == {"better"}, 60)
         assert worker.stop() == 0

@@ -13,7 +13,7 @@ import pytest
 from faust.types import TP
 
 from streams.counting.restore import Stuck
-from streams.kafka.transaction import Ended
+from streams.kafka.transaction import FatalCommit
 from streams.worker.recovery import Recovery, TableManager
 
 
@@ -134,7 +134,7 @@ def test_the_flow_resumes_after_a_restore_and_stays_closed_after_one_that_came_t
     assert world.log == ["started", "ended", ("resume", 5), "started"]
 
 
-@pytest.mark.parametrize("failure", [Stuck("no progress"), Ended("taken over")])
+@pytest.mark.parametrize("failure", [Stuck("no progress"), FatalCommit("taken over")])
 def test_a_restore_that_cannot_end_well_ends_the_process(failure: Exception) -> None:
     async def restore(*_args: Any) -> bool:
         raise failure
