@@ -47,6 +47,7 @@ class Settings:
     segment_fields: tuple[str, ...]
     attribution_window_s: float
     conversion_window_s: float
+    max_ahead_s: float
     flush_interval_ms: int
     chunk_records: int
     rows_in_memory: int

@@ -143,6 +143,15 @@ SETTINGS = (
         31_536_000,
     ),
     Setting(
+        "SLATESTREAM_MAX_AHEAD_S",
+        "max_ahead_s",
+        86_400.0,
+        float,
+        "seconds an event's time may be ahead of the clock",
+        0,
+        31_536_000,
+    ),
+    Setting(
         "SLATESTREAM_FLUSH_INTERVAL_MS",
         "flush_interval_ms",
         500,

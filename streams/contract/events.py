@@ -7,6 +7,7 @@ the reason of a dead letter.
 """
 
 import datetime
+import typing
 from collections.abc import Callable
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
@@ -15,15 +16,21 @@ import orjson
 from msgspec import Meta, Struct
 
 MAX_ID_LENGTH = 512  # characters; ids are parts of row keys, whose length prefix holds 65,535 bytes
-# the end of the year 9999: a time in milliseconds is refused, not taken for the far future
+# the year 2000: what is before it is a clock that was never set, or another unit
+FIRST_SECOND = 946_684_800.0
+# the end of the year 9999; `check_time` holds events against the clock
 LAST_SECOND = 253_402_300_799.0
+MAX_POSITION = 9999
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 Id = Annotated[str, Meta(min_length=1, max_length=MAX_ID_LENGTH)]
-Seconds = Annotated[float, Meta(ge=0, le=LAST_SECOND)]
+Seconds = Annotated[float, Meta(ge=FIRST_SECOND, le=LAST_SECOND)]
 Rfc3339 = Annotated[datetime.datetime, Meta(tz=True)]
 Time = Seconds | Rfc3339
-# its values become parts of row keys too
-Context = dict[str, Annotated[str, Meta(max_length=MAX_ID_LENGTH)] | float | bool]
+# its values become parts of row keys too; whole numbers stay whole: ids may exceed 2 ** 53
+# Lists and objects may stand there and say nothing (`streams.contract.segments`)
+ContextValue = Annotated[str, Meta(max_length=MAX_ID_LENGTH)] | int | float | bool | None
+Context = dict[str, ContextValue | list[Any] | dict[str, Any]]
 # subtle: values are added up for ever; an infinite sum, and the difference of two of them, would
 # poison its row for good
 Value = Annotated[float, Meta(ge=-1e15, le=1e15)]
@@ -57,7 +64,7 @@ class Impression(Struct, frozen=True, gc=False):
     slate_id: Id
     user_id: Id
     item_id: Id
-    position: Annotated[int, Meta(ge=0)]
+    position: Annotated[int, Meta(ge=0, le=MAX_POSITION)]
     ts: Time
     segment: Id | None = None
     context: Context | None = None
@@ -65,14 +72,14 @@ class Impression(Struct, frozen=True, gc=False):
 
 
 class Click(Struct, frozen=True, gc=False):
-    """Feedback on an impression; `value` is summed per (segment, item)."""
+    """Feedback on an impression; the values that clicks bring are summed per (segment, item)."""
 
     slate_id: Id
     user_id: Id
     item_id: Id
     ts: Time
     kind: ClickKind = CLICK
-    value: Value = 1.0
+    value: Value | None = None
 
 
 class SlateRequest(Struct, frozen=True, gc=False):
@@ -151,34 +158,100 @@ def encode(event: Struct) -> bytes:
 
 
 def seconds(time: float | datetime.datetime) -> float:
-    """Seconds since the epoch, whichever way the event said it."""
-    return time if type(time) is float else time.timestamp()  # type: ignore[union-attr]
+    """Seconds since the epoch, whichever way the event said it.
+
+    Raises
+    ------
+    EventError
+        For a date before the year 2000.
+    """
+    if type(time) is float:
+        return time
+    found_s: float = time.timestamp()  # type: ignore[union-attr]
+    if found_s < FIRST_SECOND:
+        msg = f"field `ts`: expected a time from 2000-01-01 on, found {time}"
+        raise EventError(msg)
+    return found_s
+
+
+def check_time(time_s: float, latest_s: float) -> None:
+    """Raise `EventError` for a time that the clock has not nearly reached."""
+    if time_s > latest_s:
+        msg = (
+            f"field `ts`: expected a time up to {latest_s:.0f} (see SLATESTREAM_MAX_AHEAD_S), "
+            f"found {time_s:.0f}; are these milliseconds, or is a clock wrong?"
+        )
+        raise EventError(msg)
 
 
 class Decode(Generic[Event]):
     """The decoder of one type: a call gives an event or raises `EventError`.
 
-    `quick` does the same for good values and raises one of `NOT_GOOD` for others, without a reason
-    that a user could read.
+    A call also takes what producers write besides: a byte order mark, null for a field that may be
+    left out, `2.0` for a whole number. `quick` takes plain values only and raises one of `NOT_GOOD`
+    for others, without a reason that a user could read.
     """
 
-    NOT_GOOD = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, TypeError)
+    NOT_GOOD = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, TypeError, EventError)
 
     def __init__(self, type_: type[Event]) -> None:
         self.quick: Callable[[bytes], Event] = msgspec.json.Decoder(type_).decode
+        self._fields = {
+            field.encode_name: (
+                not field.required and not _takes_null(field.type),
+                _is_whole(field.type),
+            )
+            for field in msgspec.structs.fields(type_)
+        }
 
     def __call__(self, value: bytes | None) -> Event:
         """The event, or `EventError` with the reason."""
         if value is None:
             msg = "expected a JSON object, found no value"
             raise EventError(msg)
+        value = value.removeprefix(BYTE_ORDER_MARK)
         try:
             return self.quick(value)
         except msgspec.ValidationError as error:
+            plain = self._plain(value)
+            if plain is not None:
+                return self(plain)
             raise EventError(_explain(str(error), value)) from None
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             msg = f"expected a JSON object in UTF-8, found broken JSON: {error}"
             raise EventError(msg) from None
+
+    def _plain(self, value: bytes) -> bytes | None:
+        """The same event without nulls that say nothing and with whole numbers as such; None if it
+        has neither.
+        """
+        try:
+            event = orjson.loads(value)
+        except orjson.JSONDecodeError:
+            return None
+        if not isinstance(event, dict):
+            return None
+        changed = False
+        for name, (may_go, whole) in self._fields.items():
+            found = event.get(name, event)
+            if found is None and may_go:
+                del event[name]
+                changed = True
+            elif whole and isinstance(found, float) and found.is_integer():
+                event[name] = int(found)
+                changed = True
+        try:
+            return orjson.dumps(event) if changed else None
+        except orjson.JSONEncodeError:  # a whole number of more than 64 bits
+            return None
+
+
+def _takes_null(kind: Any) -> bool:
+    return type(None) in typing.get_args(kind)
+
+
+def _is_whole(kind: Any) -> bool:
+    return kind is int or any(_is_whole(each) for each in typing.get_args(kind))
 
 
 def _explain(error: str, value: bytes) -> str:

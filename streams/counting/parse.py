@@ -4,6 +4,7 @@ the rest goes on.
 
 import contextlib
 import functools
+import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
@@ -16,7 +17,9 @@ from streams.contract.events import (
     Decode,
     EventError,
     Impression,
+    SlateRequest,
     check_size,
+    check_time,
     decode_click,
     decode_impression,
     decode_slate_request,
@@ -67,7 +70,7 @@ def parse(source: str, records: list[Any], max_bytes: int, rules: Rules) -> Pars
             return Parsed(
                 arrange(map(decode.quick, values), rules), functools.partial(_original, records), []
             )
-    good, events, refused = _judged(records, decode, max_bytes)
+    good, events, refused = _judged(records, decode, arrange, max_bytes, rules)
     return Parsed(arrange(events, rules), functools.partial(_original, good), refused)
 
 
@@ -77,7 +80,7 @@ def _original(records: list[Any], at: int) -> Original:
 
 
 def _judged(
-    records: list[Any], decode: Decode[Any], max_bytes: int
+    records: list[Any], decode: Decode[Any], arrange: Arrange, max_bytes: int, rules: Rules
 ) -> tuple[list[Any], list[Any], list[Refused]]:
     """Record by record: the good ones, their events, and the others."""
     good, events, refused = [], [], []
@@ -87,7 +90,9 @@ def _judged(
             check_size(value, max_bytes)
             if not record.key():
                 raise EventError(NO_KEY)
-            events.append(decode(value))
+            event = decode(value)
+            arrange([event], rules)  # for what its type does not know of it
+            events.append(event)
             good.append(record)
         except EventError as error:
             refused.append(Refused(_original([record], 0), str(error)))
@@ -95,7 +100,13 @@ def _judged(
 
 
 def shown(impressions: Iterable[Impression], rules: Rules) -> ImpressionRuns:
-    """Runs of impressions of one slate and one segment, in order, and what they add up to."""
+    """Runs of impressions of one slate and one segment, in order, and what they add up to.
+
+    Raises
+    ------
+    EventError
+        For a context that makes no segment, and a time ahead of the clock.
+    """
     segment_fields, plain = rules.segment_fields, rules.plain
     begun: list[tuple[str, str | None, str, dict[str, float]]] = []
     slate_id, segment, made, seen_items = "", None, "", dict[str, float]()
@@ -118,6 +129,7 @@ def shown(impressions: Iterable[Impression], rules: Rules) -> ImpressionRuns:
         ImpressionRun(slate, segment, made, len(own), max(own.values()), pack_seen_items(own))
         for slate, segment, made, own in begun
     ]
+    check_time(max((run.newest_s for run in found), default=0.0), _latest_s(rules))
     return ImpressionRuns(
         found, _totals((segment, own) for _, segment, _, own in begun) if plain else {}, positions
     )
@@ -135,27 +147,39 @@ def _totals(seen_items: Iterable[tuple[str | None, Iterable[str]]]) -> dict[str,
     }
 
 
-def feedback(clicks: Iterable[Click], _rules: Rules) -> list[Feedback]:
+def feedback(clicks: Iterable[Click], rules: Rules) -> list[Feedback]:
     """Clicks and conversions as they are counted."""
-    return [
+    found = [
         Feedback(
             each.slate_id,
             each.user_id,
             each.item_id,
             seconds(each.ts),
-            each.value,
+            each.value or 0.0,
             each.kind != CLICK,
         )
         for each in clicks
     ]
+    check_time(max((each.ts for each in found), default=0.0), _latest_s(rules))
+    return found
 
 
-def _as_they_are(requests: Iterable[Any], _rules: Rules) -> list[Any]:
-    return list(requests)
+def asked(requests: Iterable[SlateRequest], rules: Rules) -> list[SlateRequest]:
+    """Slate requests whose segment can be made."""
+    found, latest_s = list(requests), _latest_s(rules)
+    for each in found:
+        check_time(seconds(each.ts), latest_s)
+        if each.segment is None:
+            context_segment(each.context, rules.segment_fields)
+    return found
+
+
+def _latest_s(rules: Rules) -> float:
+    return time.time() + rules.max_ahead_s
 
 
 _KINDS: dict[str, tuple[Decode[Any], Arrange]] = {
     IMPRESSIONS: (decode_impression, shown),
     CLICKS: (decode_click, feedback),
-    REQUESTS: (decode_slate_request, _as_they_are),
+    REQUESTS: (decode_slate_request, asked),
 }

@@ -17,6 +17,8 @@ class Rules(NamedTuple):
         weight of an impression by position; beyond the last, the last.
     half_life_s
         of discounted counts; None: there are none.
+    max_ahead_s
+        how far an event's time may be ahead of the clock.
     """
 
     attribution_window_s: float
@@ -24,6 +26,7 @@ class Rules(NamedTuple):
     segment_fields: tuple[str, ...] = ()
     examination: Sequence[float] = (1.0,)
     half_life_s: float | None = None
+    max_ahead_s: float = 86_400.0
 
     @property
     def plain(self) -> bool:

@@ -60,6 +60,7 @@ def build_engine(settings: Settings, config: SlateConfig) -> Engine:
         settings.segment_fields,
         config.examination,
         config.half_life_s,
+        settings.max_ahead_s,
     )
     responder, vectors = _responder(settings, config, names, metrics)
     store = Store(

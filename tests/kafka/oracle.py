@@ -56,7 +56,7 @@ def recount(
     for event in feedback:
         key = event["slate_id"], event["item_id"]
         if key in seen:
-            one = event["ts"] - seen[key][0], event.get("value", 1.0)
+            one = event["ts"] - seen[key][0], event.get("value") or 0.0
             reactions.setdefault((*key, event.get("kind", "click")), set()).add(one)
 
     counted: dict[tuple[str, str, str], float] = {}  # value of what counts

@@ -23,8 +23,8 @@ from streams.counting.rules import Rules
 
 WINDOW_S, CONVERSION_WINDOW_S = 100.0, 1000.0
 RULES = Rules(WINDOW_S, CONVERSION_WINDOW_S)
-NOW_S = 1_000_000.0  # later than every event of the tests, unless a test is about that
-START_S = 500_000.0
+NOW_S = 1_001_000_000.0  # later than every event of the tests, unless a test is about that
+START_S = 1_000_500_000.0
 AT_MS = 1_700_000_000_000
 
 

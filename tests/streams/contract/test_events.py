@@ -8,14 +8,17 @@ import datetime
 import json
 from typing import Any
 
+import orjson
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from streams.contract import events
 from streams.contract.events import (
+    FIRST_SECOND,
     LAST_SECOND,
     MAX_ID_LENGTH,
+    MAX_POSITION,
     Click,
     DeadLetter,
     Decode,
@@ -39,17 +42,25 @@ DECODERS: dict[str, Decode[Any]] = {
 }
 LEAST: dict[str, dict[str, Any]] = {
     "item": {"item_id": "i"},
-    "impression": {"slate_id": "s", "user_id": "u", "item_id": "i", "position": 0, "ts": 1.5},
-    "click": {"slate_id": "s", "user_id": "u", "item_id": "i", "ts": 1.5},
-    "request": {"request_id": "r", "user_id": "u", "ts": 1.5},
+    "impression": {
+        "slate_id": "s",
+        "user_id": "u",
+        "item_id": "i",
+        "position": 0,
+        "ts": 1_000_000_001.5,
+    },
+    "click": {"slate_id": "s", "user_id": "u", "item_id": "i", "ts": 1_000_000_001.5},
+    "request": {"request_id": "r", "user_id": "u", "ts": 1_000_000_001.5},
 }
 
 name = st.text(st.characters(codec="utf-8"), min_size=1, max_size=MAX_ID_LENGTH)
 quoted = st.text(st.characters(codec="utf-8"))
 finite = st.floats(allow_nan=False, allow_infinity=False)
-time = st.floats(0, LAST_SECOND) | st.datetimes(timezones=st.just(datetime.UTC))
+time = st.floats(FIRST_SECOND, LAST_SECOND) | st.datetimes(timezones=st.just(datetime.UTC))
 context = st.none() | st.dictionaries(
-    st.text(max_size=5), name | finite | st.booleans(), max_size=3
+    st.text(max_size=5),
+    name | finite | st.integers() | st.booleans() | st.none(),
+    max_size=3,
 )
 EVENTS = st.one_of(
     st.builds(
@@ -66,7 +77,7 @@ EVENTS = st.one_of(
         name,
         name,
         name,
-        st.integers(0, 10**6),
+        st.integers(0, MAX_POSITION),
         time,
         st.none() | name,
         context,
@@ -181,11 +192,6 @@ def test_a_missing_required_field_is_named(kind: str, field: str) -> None:
         ),
         (
             "impression",
-            {"context": {"a": None}},
-            'field `context[...]`: expected `bool | float | str`, got `null`, found {"a":null}',
-        ),
-        (
-            "impression",
             {"ts": "yesterday"},
             'field `ts`: invalid RFC3339 encoded datetime, found "yesterday"',
         ),
@@ -194,7 +200,12 @@ def test_a_missing_required_field_is_named(kind: str, field: str) -> None:
             {"ts": "2026-01-01T00:00:00"},
             "field `ts`: expected `datetime` with a timezone component",
         ),
-        ("impression", {"ts": -1}, "field `ts`: expected `float` >= 0.0, found -1"),
+        ("impression", {"ts": -1}, "field `ts`: expected `float` >= 946684800.0, found -1"),
+        (
+            "impression",
+            {"position": 18446744073709551616},
+            "field `position`: expected `int` <= 9999",
+        ),
         (
             "impression",
             {"ts": 1_700_000_000_000},
@@ -254,7 +265,7 @@ def test_what_is_no_json_object_in_utf_8_is_refused(value: bytes | None, reason:
 def test_a_field_that_stands_there_twice_is_no_trap() -> None:
     with pytest.raises(EventError, match="field `candidates"):
         events.decode_slate_request(
-            b'{"request_id":"r","user_id":"u","ts":1,"candidates":[1],"candidates":[]}'
+            b'{"request_id":"r","user_id":"u","ts":1e9,"candidates":[1],"candidates":[]}'
         )
 
 
@@ -314,3 +325,45 @@ def test_no_bytes_raise_anything_but_event_error(kind: str, value: bytes) -> Non
         encode(event)
         if hasattr(event, "ts"):
             assert isinstance(seconds(event.ts), float)
+
+
+@pytest.mark.parametrize(
+    ("written", "plain"),
+    [
+        ({"position": 2.0}, {"position": 2}),
+        ({"segment": None, "context": None, "propensity": None}, {}),
+        ({"context": {"a": None, "b": [1], "c": {"d": 1}}}, None),
+    ],
+)
+def test_what_producers_write_besides_is_taken(written, plain) -> None:
+    value = LEAST["impression"] | written
+    event = events.decode_impression(orjson.dumps(value))
+    assert event == events.decode_impression(
+        orjson.dumps(value if plain is None else LEAST["impression"] | plain)
+    )
+
+
+def test_null_is_as_good_as_absent_where_a_field_has_a_default() -> None:
+    request = LEAST["request"]
+    assert events.decode_slate_request(orjson.dumps(request | {"k": None})).k == 10
+    assert events.decode_slate_request(orjson.dumps(request | {"k": 5.0})).k == 5
+    with pytest.raises(EventError, match=r"`k`: expected `int.*`, got `float`, found 5\.5"):
+        events.decode_slate_request(orjson.dumps(request | {"k": 5.5}))
+
+
+def test_a_byte_order_mark_is_taken_off() -> None:
+    value = orjson.dumps(LEAST["click"])
+    assert events.decode_click(b"\xef\xbb\xbf" + value) == events.decode_click(value)
+
+
+def test_a_date_before_the_year_2000_is_refused_in_words_too() -> None:
+    for written in ("0001-01-01T00:00:00Z", "1969-12-31T23:00:00Z"):
+        event = events.decode_click(orjson.dumps(LEAST["click"] | {"ts": written}))
+        with pytest.raises(EventError, match="expected a time from 2000-01-01 on"):
+            seconds(event.ts)
+
+
+def test_a_time_ahead_of_the_clock_is_refused() -> None:
+    events.check_time(1_000_000_000.0, 1_000_000_000.0)
+    with pytest.raises(EventError, match="SLATESTREAM_MAX_AHEAD_S"):
+        events.check_time(1_000_000_001.0, 1_000_000_000.0)

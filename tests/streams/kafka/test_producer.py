@@ -18,9 +18,15 @@ from streams.kafka.topic_reader import TopicReader
 
 EVENTS = {
     "items": {"item_id": "i1"},
-    "impressions": {"slate_id": "s", "user_id": "u1", "item_id": "i1", "position": 0, "ts": 1.0},
-    "clicks": {"slate_id": "s", "user_id": "u1", "item_id": "i1", "ts": 1.0},
-    "slate-requests": {"request_id": "r", "user_id": "u1", "ts": 1.0},
+    "impressions": {
+        "slate_id": "s",
+        "user_id": "u1",
+        "item_id": "i1",
+        "position": 0,
+        "ts": 1_000_000_001.0,
+    },
+    "clicks": {"slate_id": "s", "user_id": "u1", "item_id": "i1", "ts": 1_000_000_001.0},
+    "slate-requests": {"request_id": "r", "user_id": "u1", "ts": 1_000_000_001.0},
 }
 
 
