@@ -2,14 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
-from streams.counting.partition import Changes
 from streams.metrics import MAX_SEGMENTS, Metrics
-
-
-def changes(outcome_counts: dict[tuple[str, str], int]) -> Changes:
-    return Changes([], [], [], [], {}, Counter(outcome_counts))
 
 
 def events(metrics: Metrics, outcome: str, segment: str) -> float | None:
@@ -20,10 +13,8 @@ def events(metrics: Metrics, outcome: str, segment: str) -> float | None:
 
 def test_outcomes_add_up_over_partitions_and_flushes() -> None:
     metrics = Metrics()
-    metrics.flushed(
-        0.1, {0: changes({("click", "x"): 2}), 5: changes({("click", "x"): 3, ("late", "y"): 1})}
-    )
-    metrics.flushed(0.2, {0: changes({("click", "x"): 4})})
+    metrics.flushed(0.1, [{("click", "x"): 2}, {("click", "x"): 3, ("late", "y"): 1}])
+    metrics.flushed(0.2, [{("click", "x"): 4}])
     assert (
         events(metrics, "click", "x"),
         events(metrics, "late", "y"),
@@ -34,9 +25,7 @@ def test_outcomes_add_up_over_partitions_and_flushes() -> None:
 
 def test_segments_beyond_the_limit_are_counted_as_other() -> None:
     metrics = Metrics()
-    metrics.flushed(
-        0.1, {0: changes({("click", f"s{number}"): 1 for number in range(MAX_SEGMENTS + 7)})}
-    )
+    metrics.flushed(0.1, [{("click", f"s{number}"): 1 for number in range(MAX_SEGMENTS + 7)}])
     assert events(metrics, "click", "s0") == 1
     assert events(metrics, "click", f"s{MAX_SEGMENTS}") is None
     assert events(metrics, "click", "other") == 7

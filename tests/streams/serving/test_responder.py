@@ -24,6 +24,7 @@ from streams.serving.embeddings import EmbeddingsView
 from streams.serving.responder import Responder
 from streams.serving.served_state import ServedStates
 from streams.serving.user_profiles import UserProfiles
+from streams.worker.answering import Answering
 from tests.streams.making import NOW_S, RULES, START_S, chunk_of, partition_on
 
 ITEMS = [f"item-{number}" for number in range(12)]
@@ -70,17 +71,15 @@ class World:
             self.catalogue,
             self.snapshots,
             UserProfiles(),
-            replies,
-            "slates",
-            self.metrics,
             rng,
         )
+        self.answering = Answering(self.responder, replies, "slates", self.metrics)
 
     def describe(self, item: str, **fields: Any) -> None:
         self.catalogue.put(item, msgspec.json.encode({"item_id": item, **fields}), 1.0)
 
     def ask(self, *requests: SlateRequest) -> list[Slate]:
-        return self.responder.slates(requests, SEGMENTED, NOW_S)
+        return self.responder.slates(requests, SEGMENTED.segment_fields, NOW_S)
 
 
 @pytest.fixture
@@ -171,7 +170,7 @@ def test_a_chunk_is_answered_noted_and_measured_and_bad_requests_are_dead_letter
         [good[0], b"{", good[1], encode(request(k=7)).replace(b'"k":7', b'"k":0'), good[2]],
         "slate-requests",
     )
-    world.responder.answer(partition, chunk, RULES, NOW_S)
+    world.answering.answer(partition, chunk, RULES, NOW_S)
     assert [(topic, key, slate.slate_id) for topic, key, slate in world.sent.records] == [
         ("slates", f"u{number}".encode(), f"r{number}") for number in range(3)
     ]
@@ -190,10 +189,7 @@ def test_without_any_item_the_slate_is_empty(tmp_path: Path) -> None:
     vectors = EmbeddingsView(catalogue, "encoder-releases", tmp_path, lambda _state: None)
     rng = np.random.default_rng(1)
     snapshots = ServedStates(DEFAULT, counts, catalogue, vectors, rng)
-    replies: Any = Sent()
-    responder = Responder(
-        DEFAULT, counts, catalogue, snapshots, UserProfiles(), replies, "slates", Metrics(), rng
-    )
-    (slate,) = responder.slates([request()], RULES, NOW_S)
+    responder = Responder(DEFAULT, counts, catalogue, snapshots, UserProfiles(), rng)
+    (slate,) = responder.slates([request()], (), NOW_S)
     assert (slate.items, slate.segment) == ([], "default")
     snapshots.close()

@@ -25,11 +25,6 @@ ITEMS = index("a", "b", "c")
 MATRIX = np.eye(3, dtype=np.float32)
 
 
-def test_clicks_come_back_unchanged() -> None:
-    passing = clicks("u", "a", "b")
-    assert UserProfiles().clicked(passing) == passing
-
-
 def test_the_last_click_weighs_most() -> None:
     """a, then b, then b: (0.64, 1 + 0.8, 0), made a unit vector."""
     users = UserProfiles()
