@@ -107,7 +107,7 @@ def context_segment(context: Mapping[str, Any] | None, fields: Sequence[str]) ->
     'age=25-34,gender=F'
     """
     parts = (
-        [f"{field}={_plain(context[field])}" for field in fields if field in context]
+        [f"{field}={_plain(context[field])}" for field in fields if context.get(field) is not None]
         if context
         else []
     )
@@ -117,7 +117,11 @@ def context_segment(context: Mapping[str, Any] | None, fields: Sequence[str]) ->
 def _plain(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
-    return value if isinstance(value, str) else f"{value:g}"
+    if isinstance(value, str):  # as `streams.contract.segments` writes it
+        return value.replace("%", "%25").replace(",", "%2C").replace("=", "%3D")
+    if isinstance(value, float):
+        return str(int(value)) if value.is_integer() else repr(value)
+    return str(value)
 
 
 def _impression(
@@ -149,7 +153,10 @@ def _join(rows: dict[tuple[str, str], _Row], path: Path, joining: Joining) -> No
             msg = f"expected kind click or conversion at {where}, found {kind!r}"
             raise LogError(msg)
         credited = (str(kind), (_text(event, "slate_id", where), _text(event, "item_id", where)))
-        found = (_seconds(event.get("ts"), where), _number(event.get("value", 1.0), "value", where))
+        found = (
+            _seconds(event.get("ts"), where),
+            _number(event.get("value") or 0.0, "value", where),
+        )
         first[credited] = min(first.get(credited, found), found)
     clickedlates = set()
     # "click" < "conversion"

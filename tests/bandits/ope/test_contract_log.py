@@ -57,10 +57,12 @@ def test_a_click_and_a_conversion_are_joined_with_their_values(tmp_path):
 
 def test_what_is_sent_twice_counts_once(tmp_path):
     loaded = read(
-        tmp_path, [SHOWN, SHOWN | {"ts": 120.0}], [CLICKED, CLICKED | {"value": 7, "ts": 200.0}]
+        tmp_path,
+        [SHOWN, SHOWN | {"ts": 120.0}],
+        [CLICKED | {"value": 2}, CLICKED | {"value": 7, "ts": 200.0}],
     )
     assert loaded.log.item.size == 1
-    assert loaded.log.value[0] == 1.0  # the earliest
+    assert loaded.log.value[0] == 2.0  # the earliest
 
 
 @pytest.mark.parametrize(
@@ -75,7 +77,7 @@ def test_what_is_sent_twice_counts_once(tmp_path):
     ],
 )
 def test_feedback_earns_within_its_window(tmp_path, event, earned):
-    log = read(tmp_path, [SHOWN], [event]).log
+    log = read(tmp_path, [SHOWN], [event | {"value": 3.0}]).log
     assert bool(log.value[0]) is earned
     assert bool(log.click[0] + log.conversion[0]) is earned
 

@@ -56,9 +56,7 @@ def test_no_value_can_pass_for_two_fields(store: str, plan: str) -> None:
     assert context_segment({"store": f"{store},plan={plan}"}, ("store", "plan")) != both
 
 
-def test_null_is_absent_and_lists_and_objects_are_refused_where_they_make_the_segment() -> (
-    None
-):
+def test_null_is_absent_and_lists_and_objects_are_refused_where_they_make_the_segment() -> None:
     assert context_segment({"a": None, "b": "x", "c": [1]}, ("a", "b")) == "b=x"
     for value, kind in (([1], "a list"), ({"d": 1}, "an object")):
         with pytest.raises(EventError, match=f"`context.c`: .* found {kind}"):

@@ -345,7 +345,7 @@ def test_times_as_text_and_as_numbers_are_the_same_time(partition: Partition) ->
     )
     count(partition, written, in_time)
     assert partition.stream_s == {"impressions": 1e9 + 600, "clicks": 1e9 + 700}
-    assert totals(partition) == {("default", "i"): (1, 1, 0, 1)}
+    assert totals(partition) == {("default", "i"): (1, 1, 0, 0)}
 
 
 def test_one_slate_id_for_everything_is_refused_beyond_the_limit_and_the_row_stays_bounded(
