@@ -14,7 +14,8 @@ from typing import IO, Any
 import faust
 from faust.types import TP
 
-from bandits.slates.config import ConfigError, load_config
+from bandits.slates.config import ConfigError
+from bandits.slates.config_file import load_config
 from streams.config import Settings, SettingsError, load_settings
 from streams.kafka.admin import TopicsError
 from streams.kafka.client import BrokerUnreachable

@@ -12,7 +12,6 @@ do, and no number.
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 
@@ -25,6 +24,7 @@ from bandits.ope.ess import (
     check_width,
     effective_rows,
 )
+from bandits.ope.estimate import DEFAULT_QUESTION, Estimate, Question, Refusal
 from bandits.ope.intervals import INTERVALS
 from bandits.ope.log import F64, Log, reward_of, validate
 from bandits.ope.reward_model import RewardModel
@@ -34,62 +34,6 @@ from bandits.ope.target import Target
 from bandits.ope.terms import EstimatorError, Sample, Terms, needed, per_slate, value
 
 ROW_ESTIMATORS = ("replay", "ips", "snips", "dm", "dr")
-
-
-class Estimate(NamedTuple):
-    """What a policy is judged to earn, per row or per slate as the estimator says, with how sure
-    that is.
-    """
-
-    policy: str
-    estimator: str
-    reward: str
-    value: float
-    low: float
-    high: float
-    confidence: float
-    interval: str
-    per: str
-    rows: int
-    slates: int
-    ess: float  # effective rows (slates, matches) of the weights; rows for the direct method
-    # near 1 when the propensities are right; NaN where nothing is weighed (replay, direct method)
-    mean_weight: float
-
-
-class Refusal(NamedTuple):
-    """Why there is no estimate."""
-
-    policy: str
-    estimator: str
-    reward: str
-    reason: str
-    rows: int
-    rows_needed: int | None  # None: more rows of this kind would not help
-
-
-class Question(NamedTuple):
-    """What is asked of the log; the defaults suit clicks.
-
-    Attributes
-    ----------
-    reward : str
-        `click`, `conversion` or `value`.
-    confidence : float
-        Nominal coverage of the interval; larger is wider.
-    interval : str
-        One of `INTERVALS`.
-    limits : Limits
-        When to refuse.
-    conditional : bool
-        True when the propensities are those of an item given the items above it in its slate.
-    """
-
-    reward: str = "click"
-    confidence: float = 0.95
-    interval: str = "bootstrap"
-    limits: Limits = Limits()
-    conditional: bool = False
 
 
 def evaluate(
@@ -208,9 +152,6 @@ def estimate(
         ess=ess,
         mean_weight=mean_weight,
     )
-
-
-DEFAULT_QUESTION = Question()
 
 
 def logged(

@@ -14,7 +14,8 @@ def dump_config(config: SlateConfig, comment: str = "") -> str:
 
     Examples
     --------
-    >>> from bandits.slates.config import DEFAULT, parse_config
+    >>> from bandits.slates.config import DEFAULT
+    >>> from bandits.slates.config_file import parse_config
     >>> parse_config(dump_config(DEFAULT)) == DEFAULT
     True
     """

@@ -1,4 +1,4 @@
-"""A board: everything that slates of one eligible set are scored with, and the draws they are
+"""A pool: everything that slates of one eligible set are scored with, and the draws they are
 served from.
 
     1. signals of the segment, or of the request where it has a user or weights of its own
@@ -25,11 +25,11 @@ from bandits.slates.diversity import DIVERSITY
 from bandits.slates.propensity import of_draws
 from bandits.slates.reachable import reachable
 from bandits.slates.sampling import draw, n_draws
-from bandits.slates.segment import SegmentView, Voice
+from bandits.slates.segment import Scorer, SegmentView
 from bandits.slates.top_k import Columns
 
 
-class Board(NamedTuple):
+class SlatePool(NamedTuple):
     """Slates of one eligible set; columns point into `items`.
 
     Attributes
@@ -44,7 +44,7 @@ class Board(NamedTuple):
         What the scores were made of and no draw changes, by name, (m,) each.
     placed
         The rest of it, by name, at the places of the slates, (n_draws, k) each: kept for many
-        boards, so only where shown.
+        pools, so only where shown.
     holds
         (n_items,) bool over all items of the segment: those in `items`.
 
@@ -60,29 +60,29 @@ class Board(NamedTuple):
     holds: NDArray[np.bool_]
 
 
-def make_board(
+def make_pool(
     view: SegmentView,
-    voices: tuple[Voice, ...],
+    scorers: tuple[Scorer, ...],
     eligible: NDArray[np.int64],
     k: int,
     rng: np.random.Generator,
     *,
     single: bool = False,
-) -> Board:
+) -> SlatePool:
     """Score one eligible set and draw its slates.
 
     Parameters
     ----------
     view
         The segment.
-    voices
+    scorers
         The signals with their weights, over all items.
     eligible
         (n_eligible,) int64 items that may be shown, without repeats.
     k
         Places; at most n_eligible are filled.
     rng
-        All the randomness of the board.
+        All the randomness of the pool.
     single
         Whether it serves one request only: then it is drawn more coarsely.
 
@@ -94,11 +94,11 @@ def make_board(
         if plain or config.diversity.kind == "none"
         else int(np.ceil(k * config.diversity.shortlist))
     )
-    items = eligible[reachable(view, voices, eligible, depth, k)]  # (m,)
-    random = any(voice.policy is not None for voice in voices) or config.combiner == "team_draft"
-    n = n_draws(view, voices, items.size, depth + k, single=single) if random or not plain else 1
+    items = eligible[reachable(view, scorers, eligible, depth, k)]  # (m,)
+    random = any(scorer.policy is not None for scorer in scorers) or config.combiner == "team_draft"
+    n = n_draws(view, scorers, items.size, depth + k, single=single) if random or not plain else 1
     narrow_to = k if plain and config.combiner == "weighted" else None
-    items, signals = draw(view, voices, items, n, rng, narrow_to=narrow_to, single=single)
+    items, signals = draw(view, scorers, items, n, rng, narrow_to=narrow_to, single=single)
     if config.combiner == "team_draft":
         # subtle: drafts of fixed signals differ too, by their coins, so they need their rows.
         signals = signals._replace(
@@ -117,7 +117,9 @@ def make_board(
     holds[items] = True
     if not random and plain:
         none = np.zeros((0, min(k, items.size)))
-        return Board(items, combined.score[0], none.astype(np.int64), none, none, fixed, {}, holds)
+        return SlatePool(
+            items, combined.score[0], none.astype(np.int64), none, none, fixed, {}, holds
+        )
     score = np.broadcast_to(combined.score, (n, items.size))
     price = config.diversity.strength * spread_of(config.combiner, view.scale.spread, depth)
     choice = choose(
@@ -139,7 +141,7 @@ def make_board(
     }
     if config.diversity.kind != "none":
         placed["diversity"] = choice.diversity
-    return Board(items, None, choice.columns, choice.score, shares, fixed, placed, holds)
+    return SlatePool(items, None, choice.columns, choice.score, shares, fixed, placed, holds)
 
 
 def spread_of(combiner: str, click_spread: float, depth: int) -> float:

@@ -22,30 +22,30 @@ from bandits.arms import Floats
 from bandits.slates.constraints import Limits
 from bandits.slates.pareto_order import N_REFERENCES
 from bandits.slates.screening import survivors, survivors_by_category
-from bandits.slates.segment import SegmentView, Voice
+from bandits.slates.segment import Scorer, SegmentView
 
 Pair = tuple[Floats, Floats]  # low and high, (n_items,) each
 
 
-def weighted_bounds(voices: Sequence[Voice], items: NDArray[np.int64]) -> Pair | None:
-    """Bounds of the weighted average, (n_items,) each; None where a voice has none."""
-    pairs = _bounds(voices, items)
+def weighted_bounds(scorers: Sequence[Scorer], items: NDArray[np.int64]) -> Pair | None:
+    """Bounds of the weighted average, (n_items,) each; None where a scorer has none."""
+    pairs = _bounds(scorers, items)
     if pairs is None:
         return None
     low, high = np.zeros(items.size), np.zeros(items.size)
-    for voice, pair in zip(voices, pairs, strict=True):
-        low, high = low + voice.weight * pair[0], high + voice.weight * pair[1]
+    for scorer, pair in zip(scorers, pairs, strict=True):
+        low, high = low + scorer.weight * pair[0], high + scorer.weight * pair[1]
     return low, high
 
 
 def reachable(
-    view: SegmentView, voices: Sequence[Voice], eligible: NDArray[np.int64], depth: int, k: int
+    view: SegmentView, scorers: Sequence[Scorer], eligible: NDArray[np.int64], depth: int, k: int
 ) -> NDArray[np.bool_]:
     """Tell which of the eligible items can be needed, (n_eligible,) bool.
 
     Parameters
     ----------
-    view, voices
+    view, scorers
         The segment, and the signals of the request.
     eligible
         (n_eligible,) int64.
@@ -54,8 +54,8 @@ def reachable(
 
     """
     everything = np.ones(eligible.size, dtype=np.bool_)
-    pairs = _bounds(voices, eligible)
-    weighted = weighted_bounds(voices, eligible)
+    pairs = _bounds(scorers, eligible)
+    weighted = weighted_bounds(scorers, eligible)
     if pairs is None or weighted is None or eligible.size <= depth:
         return everything
     if view.config.combiner == "pareto":
@@ -92,11 +92,11 @@ def not_surely_dominated(pairs: Sequence[Pair], rank_by: Floats, depth: int) -> 
     return np.asarray(dominated.sum(axis=0) < depth, dtype=np.bool_)
 
 
-def _bounds(voices: Sequence[Voice], items: NDArray[np.int64]) -> list[Pair] | None:
+def _bounds(scorers: Sequence[Scorer], items: NDArray[np.int64]) -> list[Pair] | None:
     pairs = [
-        (v.low[items], v.high[items]) for v in voices if v.low is not None and v.high is not None
+        (v.low[items], v.high[items]) for v in scorers if v.low is not None and v.high is not None
     ]
-    return pairs if len(pairs) == len(voices) else None
+    return pairs if len(pairs) == len(scorers) else None
 
 
 def _needed_for(limits: Limits, low: Floats, high: Floats, depth: int, k: int) -> NDArray[np.bool_]:

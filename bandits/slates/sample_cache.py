@@ -2,7 +2,7 @@
 needs it.
 
 Requests with candidates, exclusions or a user have eligible sets of their own, but the same arms.
-Draw r of an item is part of the same joint draw r of all items, so boards of different sets may
+Draw r of an item is part of the same joint draw r of all items, so pools of different sets may
 share it: each serves one of its rows, and its propensities are shares of those rows.
 """
 
@@ -20,7 +20,7 @@ from bandits.arms import ArmView, Floats, Policy
 MOST_KEPT = 1 << 24
 
 
-class Kept(NamedTuple):
+class SampleCache(NamedTuple):
     """Draws of one policy: values (n_items, n_draws), valid in the rows where `have` (n_items,) is
     true. A cache.
     """
@@ -30,7 +30,7 @@ class Kept(NamedTuple):
 
 
 def kept_draws(
-    kept: dict[str, Kept],
+    kept: dict[str, SampleCache],
     policy: Policy,
     arms: ArmView,
     items: NDArray[np.int64],
@@ -59,7 +59,9 @@ def kept_draws(
         return policy.draws(of_items(arms, items), rng, n)
     own = kept.get(policy.name)
     if own is None:
-        own = kept[policy.name] = Kept(np.empty((n_items, most)), np.zeros(n_items, dtype=np.bool_))
+        own = kept[policy.name] = SampleCache(
+            np.empty((n_items, most)), np.zeros(n_items, dtype=np.bool_)
+        )
     missing = items[~own.have[items]]
     if missing.size:
         own.values[missing] = policy.draws(of_items(arms, missing), rng, most).T

@@ -21,18 +21,18 @@ from bandits.slates.config import DEFAULT
 from bandits.slates.pareto_order import LONGEST_PREFIX
 from bandits.slates.reachable import weighted_bounds
 from bandits.slates.sample_cache import kept_draws, of_items
-from bandits.slates.segment import ITEMWISE, SegmentView, Voice
+from bandits.slates.segment import ITEMWISE, Scorer, SegmentView
 from bandits.slates.signals import Signals, weighted_sum
 
-# Fewest draws of a board. 32 slates of everything at 100,000 equal items are 0.2 s; fewer would
+# Fewest draws of a pool. 32 slates of everything at 100,000 equal items are 0.2 s; fewer would
 # show the same few slates all through a snapshot.
 FEWEST_DRAWS = 32
-# Item draws that one board may cost: 2^18 Beta draws are about 13 ms, so that a snapshot of 1,000
+# Item draws that one pool may cost: 2^18 Beta draws are about 13 ms, so that a snapshot of 1,000
 # items that screening cannot tell apart yet takes milliseconds. More is finer propensities of cold
 # segments.
 DRAW_BUDGET = 1 << 18
 DEFAULT_DRAWS = DEFAULT.draws
-# The same for a board that serves one request only: about 1 ms, and a quarter of the draws.
+# The same for a pool that serves one request only: about 1 ms, and a quarter of the draws.
 SINGLE_BUDGET = 1 << 14
 SINGLE_SHARE = 4
 # Sorting a row costs about four times as much as drawing it.
@@ -49,27 +49,27 @@ class Drawn(NamedTuple):
 
 
 def n_draws(
-    view: SegmentView, voices: Sequence[Voice], n_items: int, n_seen: int, *, single: bool
+    view: SegmentView, scorers: Sequence[Scorer], n_items: int, n_seen: int, *, single: bool
 ) -> int:
-    """How many draws a board can afford.
+    """How many draws a pool can afford.
 
     Parameters
     ----------
-    view, voices
+    view, scorers
         The segment, whose policy file holds the most, and the signals.
     n_items
         Items to draw for.
     n_seen
         Items whose vectors diversity looks at in each draw.
     single
-        Whether the board serves one request only.
+        Whether the pool serves one request only.
 
     """
     most = most_draws(view, single=single)
     least, budget = (FEWEST_DRAWS // 2, SINGLE_BUDGET) if single else (FEWEST_DRAWS, DRAW_BUDGET)
     # who asks for more draws pays for them, cold segments too
     budget = budget * view.config.draws // DEFAULT_DRAWS
-    wide = any(v.policy is not None and v.policy.name not in ITEMWISE for v in voices)
+    wide = any(v.policy is not None and v.policy.name not in ITEMWISE for v in scorers)
     cost = max(view.mean.size if wide else n_items, 1)
     if view.config.combiner in ("rrf", "team_draft"):
         cost *= COST_OF_RANKS
@@ -82,13 +82,13 @@ def n_draws(
 
 
 def most_draws(view: SegmentView, *, single: bool) -> int:
-    """Most draws of a board: what the policy file says, a quarter of it for one request."""
+    """Most draws of a pool: what the policy file says, a quarter of it for one request."""
     return max(view.config.draws // SINGLE_SHARE, 1) if single else view.config.draws
 
 
 def draw(
     view: SegmentView,
-    voices: Sequence[Voice],
+    scorers: Sequence[Scorer],
     items: NDArray[np.int64],
     n: int,
     rng: np.random.Generator,
@@ -100,7 +100,7 @@ def draw(
 
     Parameters
     ----------
-    view, voices
+    view, scorers
         The segment, and the signals over all its items.
     items
         (m,) int64.
@@ -112,13 +112,13 @@ def draw(
         Places that count where the score is the plain weighted sum: items that cannot reach them
         are left out.
     single
-        Whether the board serves one request only: it then shares its draws with others like it
+        Whether the pool serves one request only: it then shares its draws with others like it
         (`bandits.slates.sample_cache`).
 
     """
-    weights, names = tuple(v.weight for v in voices), tuple(v.name for v in voices)
-    bounds = weighted_bounds(voices, items)
-    drawn = [v for v in voices if v.policy is not None]
+    weights, names = tuple(v.weight for v in scorers), tuple(v.name for v in scorers)
+    bounds = weighted_bounds(scorers, items)
+    drawn = [v for v in scorers if v.policy is not None]
     independent = all(
         v.policy is not None and v.policy.needs is Need.INDEPENDENT_DRAW for v in drawn
     )
@@ -134,33 +134,35 @@ def draw(
         return Drawn(
             items,
             Signals(
-                names, weights, tuple(_values(view, v, items, n, rng, kept_of) for v in voices)
+                names, weights, tuple(_values(view, v, items, n, rng, kept_of) for v in scorers)
             ),
         )
     order = np.argsort(-(bounds[0] + bounds[1]), kind="stable")  # by the middle of the bounds
     first, rest = order[:n_first], order[n_first:]
-    best = [_values(view, v, items[first], n, rng, kept_of) for v in voices]
+    best = [_values(view, v, items[first], n, rng, kept_of) for v in scorers]
     sums = weighted_sum(Signals(names, weights, tuple(best)))  # (n, n_first)
     floor = float(np.partition(sums, n_first - narrow_to, axis=1)[:, n_first - narrow_to].min())
     rest = rest[bounds[1][rest] >= floor]
-    others = [_values(view, v, items[rest], n, rng, kept_of) for v in voices]
+    others = [_values(view, v, items[rest], n, rng, kept_of) for v in scorers]
     values = tuple(np.concatenate(pair, axis=1) for pair in zip(best, others, strict=True))
     return Drawn(items[np.concatenate([first, rest])], Signals(names, weights, values))
 
 
 def _values(
     view: SegmentView,
-    voice: Voice,
+    scorer: Scorer,
     items: NDArray[np.int64],
     n: int,
     rng: np.random.Generator,
     kept_of: int,
 ) -> Floats:
     """Values of one voice, (n, m), or (1, m) where it is fixed."""
-    if voice.policy is None:
-        return np.asarray(voice.fixed, dtype=np.float64)[None, items]
-    if voice.policy.name not in ITEMWISE:
-        return voice.rescale(voice.policy.draws(view.arms, rng, n)[:, items])
+    if scorer.policy is None:
+        return np.asarray(scorer.fixed, dtype=np.float64)[None, items]
+    if scorer.policy.name not in ITEMWISE:
+        return scorer.rescale(scorer.policy.draws(view.arms, rng, n)[:, items])
     if kept_of:
-        return voice.rescale(kept_draws(view.kept, voice.policy, view.arms, items, n, kept_of, rng))
-    return voice.rescale(voice.policy.draws(of_items(view.arms, items), rng, n))
+        return scorer.rescale(
+            kept_draws(view.kept, scorer.policy, view.arms, items, n, kept_of, rng)
+        )
+    return scorer.rescale(scorer.policy.draws(of_items(view.arms, items), rng, n))

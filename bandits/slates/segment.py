@@ -1,7 +1,7 @@
-"""One segment as slates see it: its arms, the policies' scores with their bounds, and the voices of
+"""One segment as slates see it: its arms, the scores of policies with bounds, and the scorers of
 a request.
 
-A voice is a signal over all items with its weight: a policy of the click objective, or another
+A scorer is a signal over all items with its weight: a policy of the click objective, or another
 objective. Scores that no draw changes are worked out once per snapshot; drawn ones keep bounds for
 screening.
 """
@@ -19,7 +19,7 @@ from bandits.slates.combine import NOT_A_RATE
 from bandits.slates.config import SlateConfig, normalised
 from bandits.slates.constraints import Limits
 from bandits.slates.objectives import OBJECTIVES, Facts, Scale, calibrate
-from bandits.slates.sample_cache import Kept
+from bandits.slates.sample_cache import SampleCache
 from bandits.slates.screening import BOUNDS, per_side
 
 # Names in `why` where they differ from the registry: readers know the default index as `ucb`.
@@ -33,7 +33,7 @@ ITEMWISE = frozenset(BOUNDS) | {"softmax", "random"}
 DEEPEST = 4096
 
 
-class Voice(NamedTuple):
+class Scorer(NamedTuple):
     """One signal over all items.
 
     Attributes
@@ -41,7 +41,7 @@ class Voice(NamedTuple):
     name
         As it stands in `why`.
     weight
-        Above 0; the voices of a request sum to 1.
+        Above 0; the scorers of a request sum to 1.
     policy
         What draws it, or None where it is `fixed`.
     fixed
@@ -85,7 +85,7 @@ class SegmentView(NamedTuple):
     scale
         Mean and spread of the click objective over `shown`.
     clicks
-        Voices of the click objective, their weights summing to 1 among themselves.
+        Scorers of the click objective, their weights summing to 1 among themselves.
     limits, vectors
         Constraints, and (n_items, d) unit rows; None without.
     kept
@@ -102,49 +102,49 @@ class SegmentView(NamedTuple):
     impressions: Floats
     shown: NDArray[np.bool_]
     scale: Scale
-    clicks: tuple[Voice, ...]
+    clicks: tuple[Scorer, ...]
     limits: Limits | None
     vectors: NDArray[np.float32] | None
-    kept: dict[str, Kept]
+    kept: dict[str, SampleCache]
     calibrated: dict[str, Floats]
 
 
-def click_voices(
+def click_scorers(
     config: SlateConfig,
     arms: ArmView,
     shown: NDArray[np.bool_],
     scale: Scale,
     rng: np.random.Generator,
-) -> tuple[Voice, ...]:
-    """Voices of the policies that the file mixes for the click objective."""
+) -> tuple[Scorer, ...]:
+    """Scorers of the policies that the file mixes for the click objective."""
     weights = normalised({choice.name: choice.weight for choice in config.policies}, "policies")
     options = {choice.name: dict(choice.options) for choice in config.policies}
     n_random = sum(name in BOUNDS for name in weights)
     delta = per_side(arms.prior_mean.size, DEEPEST, n_random)
-    voices = []
+    scorers = []
     for choice in config.policies:
         name, policy = choice.name, choice.make()
         why = WHY_NAMES.get(name, name)
         if policy.needs is Need.DETERMINISTIC:
             score = policy.score(arms, rng)  # (n_items,)
-            voices.append(Voice(why, weights[name], None, score, score, score))
+            scorers.append(Scorer(why, weights[name], None, score, score, score))
         elif name in BOUNDS:
             bounds = BOUNDS[name](arms, delta, **options[name])
-            voices.append(Voice(why, weights[name], policy, None, bounds.low, bounds.high))
+            scorers.append(Scorer(why, weights[name], policy, None, bounds.low, bounds.high))
         else:
             shift, factor = (
                 _to_rate(policy.score(arms, rng), shown, scale)
                 if name in NOT_A_RATE
                 else (0.0, 1.0)
             )
-            voices.append(Voice(why, weights[name], policy, None, None, None, shift, factor))
-    return tuple(voices)
+            scorers.append(Scorer(why, weights[name], policy, None, None, None, shift, factor))
+    return tuple(scorers)
 
 
-def voices_of(
+def scorers_of(
     view: SegmentView, objectives: Mapping[str, float], facts: Facts
-) -> tuple[Voice, ...]:
-    """Voices of a request: the click policies share the click weight, every other objective is one
+) -> tuple[Scorer, ...]:
+    """Scorers of a request: the click policies share the click weight, every other objective is one
     fixed voice.
 
     Parameters
@@ -163,19 +163,19 @@ def voices_of(
 
     """
     weights = normalised(objectives, "objectives")
-    voices: list[Voice] = []
+    scorers: list[Scorer] = []
     for name, weight in weights.items():
         if name == "click":
-            voices.extend(voice._replace(weight=voice.weight * weight) for voice in view.clicks)
+            scorers.extend(scorer._replace(weight=scorer.weight * weight) for scorer in view.clicks)
         else:
             fixed = _objective(view, name, facts)
-            voices.append(Voice(name, weight, None, fixed, fixed, fixed))
-    if len(voices) == 1 and voices[0].policy is not None and voices[0].policy.name == "random":
+            scorers.append(Scorer(name, weight, None, fixed, fixed, fixed))
+    if len(scorers) == 1 and scorers[0].policy is not None and scorers[0].policy.name == "random":
         # A random order and nothing else: every item scores the same and the tie-break decides, in
         # closed form.
         none = np.zeros(view.mean.size)
-        return (Voice(voices[0].name, 1.0, None, none, none, none),)
-    return tuple(voices)
+        return (Scorer(scorers[0].name, 1.0, None, none, none, none),)
+    return tuple(scorers)
 
 
 def _objective(view: SegmentView, name: str, facts: Facts) -> Floats:

@@ -15,7 +15,7 @@ from bandits.arms import Floats
 
 
 class Signals(NamedTuple):
-    """Voices over one set of items.
+    """Scorers over one set of items.
 
     Attributes
     ----------

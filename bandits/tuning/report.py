@@ -9,7 +9,7 @@ import csv
 from collections.abc import Sequence
 from pathlib import Path
 
-from bandits.ope.evaluate import Estimate, Refusal
+from bandits.ope.estimate import Estimate, Refusal
 from bandits.slates.policy_file import dump_config
 from bandits.tuning.parameters import SearchError
 from bandits.tuning.search import Point

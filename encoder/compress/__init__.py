@@ -29,7 +29,8 @@ from encoder.compress.quantize import quantize
 from encoder.compress.static import static
 from encoder.compress.student import Model, load_model, save_model
 from encoder.compress.trim_vocabulary import trim_vocabulary
-from encoder.serving.artifact import Artifact, Card, link_files, load, writing
+from encoder.serving.artifact import Artifact, Card, load
+from encoder.serving.artifact_writing import link_files, writing
 
 Texts = Sequence[str]
 Step = Callable[..., Artifact]  # (artifact, texts, out, **options)

@@ -26,11 +26,12 @@ from torch.nn import functional
 
 from encoder.compress.losses import Batch, distill, relations
 from encoder.compress.project import unit_vectors
-from encoder.compress.quantize import by_row
+from encoder.compress.quantized_rows import by_row
 from encoder.compress.student import Model, load_model
 from encoder.corpus.batches import Epochs
 from encoder.corpus.teacher import by_length, padded
-from encoder.serving.artifact import TOKENIZER, WEIGHTS, Artifact, ArtifactConfig, load, writing
+from encoder.serving.artifact import TOKENIZER, WEIGHTS, Artifact, ArtifactConfig, load
+from encoder.serving.artifact_writing import writing
 
 # a; tokens more frequent than that weigh less. The fit moves weights anyway: this only has to be a
 # fair start

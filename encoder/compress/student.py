@@ -44,8 +44,8 @@ from encoder.serving.artifact import (
     ArtifactError,
     Card,
     load,
-    writing,
 )
+from encoder.serving.artifact_writing import writing
 
 EPSILON = 1e-12  # of BERT's layer norms
 NEVER = -1e4  # added to a score: its share is then 0, in half precision too

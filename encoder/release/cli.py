@@ -20,7 +20,8 @@ from encoder.corpus.source import Source, from_files, from_topics
 from encoder.release.publish import Outcome, Shelf, publish
 from encoder.release.refresh_config import PlanError, load_plan, teacher_path
 from encoder.release.terminal import Terminal
-from encoder.serving.artifact import ArtifactError, load, with_card
+from encoder.serving.artifact import ArtifactError, load
+from encoder.serving.artifact_writing import with_card
 
 DONE, FAILED, WRONG_USAGE = 0, 1, 2
 EXTRA = {"torch", "transformers", "onnx", "safetensors", "tensorboard"}

@@ -24,7 +24,8 @@ import msgspec
 import numpy as np
 
 from encoder.corpus.kafka_log import Record, Topics, read_topic, write_transaction
-from encoder.serving.artifact import Artifact, ArtifactError, link_files, load, sync, writing
+from encoder.serving.artifact import Artifact, ArtifactError, load
+from encoder.serving.artifact_writing import link_files, sync, writing
 from encoder.serving.embed import Embedder
 from encoder.serving.gate import metric_reasons, vector_reasons
 from encoder.serving.stored_embeddings import Stored, write_embeddings

@@ -161,7 +161,7 @@ def train_config(plan: Plan, teacher: str) -> Any:
         A key or value that it does not have.
 
     """
-    from encoder.training.train import TrainConfig
+    from encoder.training.train_config import TrainConfig
 
     known = TrainConfig.__struct_fields__
     if unknown := plan.train.keys() - set(known):

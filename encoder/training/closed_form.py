@@ -26,15 +26,8 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from encoder.serving.artifact import (
-    TOKENIZER,
-    WEIGHTS,
-    Artifact,
-    ArtifactConfig,
-    Card,
-    load,
-    writing,
-)
+from encoder.serving.artifact import TOKENIZER, WEIGHTS, Artifact, ArtifactConfig, Card, load
+from encoder.serving.artifact_writing import writing
 from encoder.serving.text import item_text, text_hash
 
 FloatArray = NDArray[np.float32]

@@ -28,7 +28,7 @@ from encoder.corpus.teacher import Teacher, padded
 from encoder.corpus.teacher_cache import Labels
 
 if TYPE_CHECKING:
-    from encoder.training.train import TrainConfig
+    from encoder.training.train_config import TrainConfig
 
 IntArray = NDArray[np.int64]
 VARIANCE_SAMPLE = 20_000  # tokens

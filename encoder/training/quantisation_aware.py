@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from encoder.compress.quantize import BLOCK, HIGHEST_4, LOWEST_4
+from encoder.compress.quantized_rows import BLOCK, HIGHEST_4, LOWEST_4
 from encoder.compress.student import Student
 
 TOKEN_BITS = (0, 4)

@@ -18,7 +18,6 @@ import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
 
 import msgspec
 import numpy as np
@@ -34,93 +33,12 @@ from encoder.serving.artifact import Artifact, Card, load
 from encoder.training.alignment import aim, targets
 from encoder.training.checkpoint import LOG, Checkpoint
 from encoder.training.course import Course
+from encoder.training.device import _device, half_pays
 from encoder.training.initialise import adopt
 from encoder.training.quantisation_aware import rounded
+from encoder.training.train_config import TrainConfig
 
 Report = Callable[[str, int, int], None]  # what is done, so far, of how much
-
-
-# Found on films: the parts are of like size at the end of training, and behaviour weighs little
-# beside the teacher.
-WEIGHTS = {
-    "distill": 5.0,
-    "relations": 1.0,
-    "neighbours": 2.0,
-    "tokens": 0.5,
-    "click": 0.02,
-    "conversion": 0.02,
-}
-
-
-class TrainConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """How to train.
-
-    Attributes
-    ----------
-    teacher
-        directory or name of a Hugging Face encoder; empty for the packaged one.
-    start
-        a `transformer` artifact to train on from; empty starts from the teacher and `steps`.
-    steps
-        what makes a student of the teacher, as tables of `encoder.compress`.
-    dim
-        of the vectors; a student of more dimensions is projected to the directions in which the
-        teacher's vectors differ most.
-    max_tokens
-        longest input of the student.
-    weights
-        of the losses; `click`, `conversion` and `uniformity` are alpha, beta and gamma.
-    updates
-        optimiser steps; more is better up to some tens of passes over the texts.
-    batch
-        texts in a batch of labels; pairs of behaviour are half as many, so that each has as many
-        texts.
-    behaviour_every
-        every how many updates a batch is one of behaviour. Larger follows the teacher more closely.
-    augmented
-        made-up texts for every training text.
-    renew_every
-        updates after which texts are made up anew, and read by the teacher, which takes its time;
-        0: never.
-    token_bits
-        4 for a student that will be served with token vectors of 4 bits: it learns with them so
-        (`encoder.training.quantisation_aware`). 0: as they are.
-    learning_rate
-        at its height, after the first updates; it falls to zero in a straight line.
-    seed
-        decides the made-up texts, the shuffles and the pairs.
-    half
-        bfloat16 where it is faster and does no harm.
-    device
-        of teacher and student: `cpu`, `cuda`, or `auto`.
-    threads
-        of PyTorch; 0 leaves them as they are.
-    save_every
-        updates between checkpoints.
-
-    """
-
-    teacher: str = ""
-    start: str = ""
-    steps: Sequence[str | Mapping[str, Any]] = (
-        {"step": "trim_vocabulary", "minimum": 0, "drop_punctuation": False},
-        {"step": "prune", "heads": 5, "units": 384},
-    )
-    dim: int = 256
-    max_tokens: int = 256
-    weights: Mapping[str, float] = msgspec.field(default_factory=lambda: dict(WEIGHTS))
-    updates: int = 4_000
-    batch: int = 64
-    behaviour_every: int = 8
-    augmented: float = 3.0
-    renew_every: Annotated[int, msgspec.Meta(ge=0)] = 0
-    token_bits: int = 0
-    learning_rate: float = 5e-4
-    seed: int = 0
-    half: bool = True
-    device: str = "auto"
-    threads: int = 0
-    save_every: int = 200
 
 
 # of the updates; Adam's averages need some steps before they can be trusted with full ones
@@ -306,28 +224,6 @@ def _means(recent: Sequence[Mapping[str, float]]) -> dict[str, float]:
     return {
         name: float(np.mean([parts[name] for parts in recent if name in parts])) for name in names
     }
-
-
-def _device(name: str) -> torch.device:
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    return torch.device(name)
-
-
-def half_pays() -> bool:
-    """Whether this CPU multiplies bfloat16 faster than float32; some that have instructions for it
-    take longer.
-    """
-    seconds = []
-    for dtype in (torch.float32, torch.bfloat16):
-        rows, columns = torch.ones(4096, 384, dtype=dtype), torch.ones(384, 1536, dtype=dtype)
-        tried = []
-        for _ in range(5):
-            began = time.perf_counter()
-            _ = rows @ columns
-            tried.append(time.perf_counter() - began)
-        seconds.append(min(tried))
-    return seconds[1] < seconds[0]
 
 
 def _key(config: TrainConfig, course: Course) -> str:

@@ -4,14 +4,14 @@ in `bandits`.
 
 import argparse
 
-from bandits.tuning import evaluate_cli
+from bandits.tuning import evaluate_arguments, evaluate_cli
 from streams.commands import Subparsers
 from streams.config import Settings
 
 
 def add_parser(subparsers: Subparsers) -> None:
     """The arguments of `bandits.tuning.evaluate_cli`."""
-    evaluate_cli.add_parser(subparsers)
+    evaluate_arguments.add_parser(subparsers)
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:

@@ -15,7 +15,8 @@ from typing import NamedTuple
 from confluent_kafka import ConsumerGroupState, KafkaException
 from confluent_kafka.admin import AdminClient
 
-from bandits.slates.config import ConfigError, load_config
+from bandits.slates.config import ConfigError
+from bandits.slates.config_file import load_config
 from encoder.serving.artifact import ArtifactError, Release, WireError, decode_release, load
 from streams.config import Settings
 from streams.contract.topics import TopicNames

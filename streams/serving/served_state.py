@@ -23,7 +23,8 @@ from bandits.arms import Floats
 from bandits.counts import Counts
 from bandits.learning.priors import Beliefs, learn
 from bandits.slates.config import SlateConfig
-from bandits.slates.serve import Catalogue, Snapshot, prepare
+from bandits.slates.serve import Catalogue, prepare
+from bandits.slates.snapshot_pools import Snapshot
 from streams.serving.catalogue import CatalogueView
 from streams.serving.counts_view import CountsView
 from streams.serving.embeddings import EmbeddingsView

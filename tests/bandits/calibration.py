@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy.stats import binom
 
-from bandits.slates.serve import Request, Snapshot, compose
+from bandits.slates.serve import Request, compose
+from bandits.slates.snapshot_pools import Snapshot
 
 BATCH = 500
 

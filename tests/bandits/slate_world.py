@@ -8,8 +8,10 @@ import numpy as np
 
 from bandits.counts import Counts, zeros
 from bandits.learning.priors import arm_view
-from bandits.slates.config import SlateConfig, parse_config
-from bandits.slates.serve import Catalogue, Request, Snapshot, prepare
+from bandits.slates.config import SlateConfig
+from bandits.slates.config_file import parse_config
+from bandits.slates.serve import Catalogue, Request, prepare
+from bandits.slates.snapshot_pools import Snapshot
 
 NONE = np.zeros(0, dtype=np.int64)
 

@@ -39,9 +39,12 @@ from encoder.corpus.corpus import Corpus
 from encoder.corpus.teacher import Teacher, load_teacher, packaged_teacher
 from encoder.corpus.teacher_cache import label
 from encoder.release.evaluate import judge
-from encoder.serving.artifact import Artifact, load, with_card
+from encoder.serving.artifact import Artifact, load
+from encoder.serving.artifact_writing import with_card
 from encoder.serving.embed import Embedder
-from encoder.training.train import TrainConfig, half_pays, train
+from encoder.training.device import half_pays
+from encoder.training.train import train
+from encoder.training.train_config import TrainConfig
 from streams.demo.films import films
 from tests.benchmarks.encoder_points import POINTS, Point
 

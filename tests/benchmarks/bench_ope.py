@@ -26,7 +26,8 @@ from rich.table import Table
 
 from bandits.ope import ESTIMATORS
 from bandits.ope.ess import Limits, TooLittleData, check_amount, effective_rows
-from bandits.ope.evaluate import Question, evaluate, logged
+from bandits.ope.estimate import Question
+from bandits.ope.evaluate import evaluate, logged
 from bandits.ope.intervals import INTERVALS
 from bandits.ope.log import Shape
 from bandits.ope.reward_model import RewardModel

@@ -32,8 +32,9 @@ from rich.table import Table
 
 from bandits.counts import Counts, zeros
 from bandits.learning.outcome_counts import Events, tally
-from bandits.slates.config import parse_config
-from bandits.slates.serve import Catalogue, Request, Snapshot, compose, prepare
+from bandits.slates.config_file import parse_config
+from bandits.slates.serve import Catalogue, Request, compose, prepare
+from bandits.slates.snapshot_pools import Snapshot
 
 HERE = pathlib.Path(__file__).parent
 PEERS = ("mabwiser", "mabwiser-thompson", "obp", "river", "bayesianbandits")
@@ -125,15 +126,15 @@ def slates(n_items: int, seconds: float) -> list[dict[str, object]]:
         ready_s = 1 / in_turns({"": once(make)}, seconds / 2)[""]
         base, ours = found["plain Beta draw"], found["slatestream, plain request"]
         shared = 1000 / (ready_s + 1000 / ours)
-        board = next(iter(snapshot.boards.values()))
+        pool = next(iter(snapshot.pools.values()))
         rows += [
             {"items": n_items, "what": f"slates, {state}", "who": who, "per_s": speed}
             for who, speed in found.items()
         ]
         note = {
             "snapshot_ms": 1000 * ready_s,
-            "drawn_items": int(board.items.size),
-            "draws": int(board.columns.shape[0]),
+            "drawn_items": int(pool.items.size),
+            "draws": int(pool.columns.shape[0]),
             "pays_after_requests": ready_s / (1 / base - 1 / ours) if ours > base else None,
         }
         rows.append(
@@ -186,8 +187,8 @@ def serve(snapshot: Snapshot, asked: list[Request]) -> Callable[[], int]:
     rng = np.random.default_rng(4)
 
     def work() -> int:
-        for key in [key for key in snapshot.boards if key[2] is not None]:
-            del snapshot.boards[key]
+        for key in [key for key in snapshot.pools if key[2] is not None]:
+            del snapshot.pools[key]
         return len(compose(snapshot, asked, rng))
 
     return work

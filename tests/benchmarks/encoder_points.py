@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from encoder.training.train import WEIGHTS
+from encoder.training.train_config import WEIGHTS
 
 
 class Point(NamedTuple):

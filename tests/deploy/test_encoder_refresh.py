@@ -17,7 +17,7 @@ import yaml
 
 from encoder.release import cli
 from encoder.release.refresh_config import load_plan
-from encoder.training.train import TrainConfig
+from encoder.training.train_config import TrainConfig
 from streams.config import load_settings
 
 DEPLOY = Path(__file__).parents[2] / "deploy"

@@ -13,7 +13,8 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from bandits.slates.config import DEFAULT, parse_config
+from bandits.slates.config import DEFAULT
+from bandits.slates.config_file import parse_config
 from streams.config import load_settings
 from streams.settings import SETTINGS
 

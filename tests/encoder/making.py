@@ -10,7 +10,8 @@ import numpy as np
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 
 from encoder.corpus.corpus import Feedback
-from encoder.serving.artifact import Artifact, ArtifactConfig, Card, Release, load, writing
+from encoder.serving.artifact import Artifact, ArtifactConfig, Card, Release, load
+from encoder.serving.artifact_writing import writing
 from encoder.serving.wire import ItemEmbedding, Thresholds, encode_vector
 
 WORDS = (

@@ -7,7 +7,7 @@ from __future__ import annotations
 import random
 import time
 
-from streams.worker.engine import EXIT_STATUS
+from streams.worker.ending import EXIT_STATUS
 from tests.kafka import audit
 from tests.kafka.feed import Feed
 from tests.kafka.fleet import Fleet, wait_for

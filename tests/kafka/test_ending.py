@@ -17,7 +17,7 @@ import pytest
 from confluent_kafka.admin import AdminClient, NewPartitions  # type: ignore[attr-defined]
 
 from streams.serving.counts_view import read_counts
-from streams.worker.engine import EXIT_STATUS
+from streams.worker.ending import EXIT_STATUS
 from tests.cluster import Cluster
 from tests.kafka import audit
 from tests.kafka.fleet import CALL_TIMEOUT_S, Fleet, wait_for

@@ -10,7 +10,8 @@ import pytest
 
 from bandits.ope import ESTIMATORS
 from bandits.ope.ess import Limits, TooLittleData
-from bandits.ope.evaluate import Estimate, Question, Refusal, estimate, evaluate
+from bandits.ope.estimate import Estimate, Question, Refusal
+from bandits.ope.evaluate import estimate, evaluate
 from bandits.ope.fit import counts_of
 from bandits.ope.log import Log, LogError, Shape, split
 from bandits.ope.open_bandit import installed_campaign, read_obd

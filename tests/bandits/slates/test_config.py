@@ -22,10 +22,9 @@ from bandits.slates.config import (
     Exploration,
     Exposure,
     SlateConfig,
-    load_config,
     normalised,
-    parse_config,
 )
+from bandits.slates.config_file import load_config, parse_config
 from bandits.slates.diversity import DIVERSITY
 from bandits.slates.objectives import OBJECTIVES
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from bandits.slates.config import DEFAULT, parse_config
+from bandits.slates.config import DEFAULT
+from bandits.slates.config_file import parse_config
 from bandits.slates.constraints import GRACE, limits
 from tests.bandits.slate_world import make_arms, make_catalogue, make_counts
 

@@ -16,8 +16,8 @@ from bandits.slates.config import (
     Exposure,
     PolicyChoice,
     SlateConfig,
-    parse_config,
 )
+from bandits.slates.config_file import parse_config
 from bandits.slates.policy_file import dump_config
 
 weights = st.floats(1e-3, 1e3)

@@ -7,7 +7,7 @@ import pytest
 
 from bandits.slates import reachable as reach
 from bandits.slates.reachable import not_surely_dominated, reachable, weighted_bounds
-from bandits.slates.segment import voices_of
+from bandits.slates.segment import scorers_of
 from tests.bandits.slate_world import make_counts, make_snapshot
 
 N = 400
@@ -15,7 +15,7 @@ N = 400
 
 def world(text: str):
     view = make_snapshot(text, N, counts=make_counts(N, looks=3000)).view
-    return view, voices_of(view, dict(view.config.objectives), view.facts)
+    return view, scorers_of(view, dict(view.config.objectives), view.facts)
 
 
 @pytest.mark.parametrize(
@@ -34,22 +34,22 @@ def test_screening_leaves_the_slates_as_they_are(text: str, monkeypatch: pytest.
     """Fixed signals have no error at all: with the draw replaced by its mean both ways give the
     same slates.
     """
-    from bandits.slates.pool import make_board
+    from bandits.slates.pool import make_pool
 
-    view, voices = world(text)
+    view, scorers = world(text)
     fixed = tuple(
-        v if v.policy is None else v._replace(policy=None, fixed=view.mean) for v in voices
+        v if v.policy is None else v._replace(policy=None, fixed=view.mean) for v in scorers
     )
     eligible = np.arange(N)
     keep = reachable(view, fixed, eligible, 8, 8)
-    screened = make_board(view, fixed, eligible, 8, np.random.default_rng(3))
+    screened = make_pool(view, fixed, eligible, 8, np.random.default_rng(3))
     monkeypatch.setattr("bandits.slates.pool.reachable", lambda *_: np.ones(N, dtype=np.bool_))
-    full = make_board(view, fixed, eligible, 8, np.random.default_rng(3))
+    full = make_pool(view, fixed, eligible, 8, np.random.default_rng(3))
 
-    def best(board):
-        if board.fixed_score is not None:
-            return board.items[np.argsort(-board.fixed_score)[:8]]
-        return board.items[board.columns]
+    def best(pool):
+        if pool.fixed_score is not None:
+            return pool.items[np.argsort(-pool.fixed_score)[:8]]
+        return pool.items[pool.columns]
 
     if view.config.combiner == "team_draft":
         assert set(best(screened).ravel()) == set(best(full).ravel())
@@ -61,14 +61,14 @@ def test_screening_leaves_the_slates_as_they_are(text: str, monkeypatch: pytest.
 
 
 def test_without_bounds_nothing_is_left_out():
-    view, voices = world("[policies.softmax]\n[policies.greedy]")
-    assert weighted_bounds(voices, np.arange(N)) is None
-    assert reachable(view, voices, np.arange(N), 5, 5).all()
+    view, scorers = world("[policies.softmax]\n[policies.greedy]")
+    assert weighted_bounds(scorers, np.arange(N)) is None
+    assert reachable(view, scorers, np.arange(N), 5, 5).all()
 
 
 def test_bounds_of_the_weighted_sum_hold_for_its_draws():
-    view, voices = world("")
-    low, high = weighted_bounds(voices, np.arange(N))
+    view, scorers = world("")
+    low, high = weighted_bounds(scorers, np.arange(N))
     draws = sum(
         v.weight
         * (
@@ -76,7 +76,7 @@ def test_bounds_of_the_weighted_sum_hold_for_its_draws():
             if v.policy is None
             else v.policy.draws(view.arms, np.random.default_rng(0), 2000)
         )
-        for v in voices
+        for v in scorers
     )
     assert (draws >= low).all()
     assert (draws <= high).all()

@@ -6,7 +6,7 @@ from scipy.stats import ks_2samp
 
 from bandits.policies.registry import make_policy
 from bandits.slates import sample_cache as module
-from bandits.slates.sample_cache import Kept, kept_draws, of_items
+from bandits.slates.sample_cache import SampleCache, kept_draws, of_items
 from bandits.slates.segment import ITEMWISE
 from tests.bandits.slate_world import make_arms
 
@@ -14,7 +14,7 @@ THOMPSON = make_policy("thompson")
 
 
 def test_an_item_keeps_its_draws_and_only_missing_ones_are_made():
-    kept: dict[str, Kept] = {}
+    kept: dict[str, SampleCache] = {}
     rng = np.random.default_rng(0)
     first = kept_draws(kept, THOMPSON, make_arms(), np.array([4, 9]), 20, 50, rng)
     again = kept_draws(kept, THOMPSON, make_arms(), np.array([9, 2]), 50, 50, rng)
@@ -27,7 +27,7 @@ def test_an_item_keeps_its_draws_and_only_missing_ones_are_made():
 
 def test_kept_draws_have_the_law_of_fresh_ones():
     some = np.array([3, 11])
-    kept: dict[str, Kept] = {}
+    kept: dict[str, SampleCache] = {}
     kept_draws(kept, THOMPSON, make_arms(), some[:1], 4000, 4000, np.random.default_rng(1))
     got = kept_draws(kept, THOMPSON, make_arms(), some, 4000, 4000, np.random.default_rng(2))
     fresh = THOMPSON.draws(make_arms(), np.random.default_rng(3), 4000)[:, some]
@@ -38,7 +38,7 @@ def test_kept_draws_have_the_law_of_fresh_ones():
 
 def test_a_catalogue_too_large_to_keep_is_drawn_anew(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(module, "MOST_KEPT", 100)
-    kept: dict[str, Kept] = {}
+    kept: dict[str, SampleCache] = {}
     got = kept_draws(
         kept, THOMPSON, make_arms(), np.array([1, 2, 3]), 7, 50, np.random.default_rng(0)
     )

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.stats import ks_2samp
 
 from bandits.slates.sampling import DRAW_BUDGET, FEWEST_DRAWS, draw, n_draws
-from bandits.slates.segment import voices_of
+from bandits.slates.segment import scorers_of
 from bandits.slates.signals import weighted_sum
 from tests.bandits.slate_world import make_counts, make_snapshot
 
@@ -15,14 +15,14 @@ N = 600
 
 def world(text: str = "", looks: float = 1000):
     view = make_snapshot(text, N, counts=make_counts(N, looks=looks)).view
-    return view, voices_of(view, dict(view.config.objectives), view.facts)
+    return view, scorers_of(view, dict(view.config.objectives), view.facts)
 
 
 def test_narrowing_keeps_the_law_of_every_place():
-    view, voices = world()
+    view, scorers = world()
     items = np.arange(N)
-    wide = weighted_sum(draw(view, voices, items, 4000, np.random.default_rng(0)).signals)
-    narrow = draw(view, voices, items, 4000, np.random.default_rng(1), narrow_to=5)
+    wide = weighted_sum(draw(view, scorers, items, 4000, np.random.default_rng(0)).signals)
+    narrow = draw(view, scorers, items, 4000, np.random.default_rng(1), narrow_to=5)
     assert narrow.items.size < N / 2
     best_wide = np.sort(wide, axis=1)[:, -5:]
     best_narrow = np.sort(weighted_sum(narrow.signals), axis=1)[:, -5:]
@@ -36,17 +36,17 @@ def test_narrowing_keeps_the_law_of_every_place():
 
 
 def test_items_left_out_by_narrowing_cannot_reach_the_lowest_floor():
-    view, voices = world()
-    narrow = draw(view, voices, np.arange(N), 500, np.random.default_rng(1), narrow_to=5)
+    view, scorers = world()
+    narrow = draw(view, scorers, np.arange(N), 500, np.random.default_rng(1), narrow_to=5)
     floor = np.sort(weighted_sum(narrow.signals), axis=1)[:, -5].min()
     left_out = np.setdiff1d(np.arange(N), narrow.items)
-    again = weighted_sum(draw(view, voices, left_out, 2000, np.random.default_rng(2)).signals)
+    again = weighted_sum(draw(view, scorers, left_out, 2000, np.random.default_rng(2)).signals)
     assert (again < floor).all()
 
 
 def test_each_item_is_drawn_once_and_fixed_signals_have_one_row():
-    view, voices = world()
-    got = draw(view, voices, np.arange(N), 50, np.random.default_rng(0), narrow_to=5)
+    view, scorers = world()
+    got = draw(view, scorers, np.arange(N), 50, np.random.default_rng(0), narrow_to=5)
     assert np.unique(got.items).size == got.items.size
     by_name = dict(zip(got.signals.names, got.signals.values, strict=True))
     assert by_name["thompson"].shape == (50, got.items.size)
@@ -54,21 +54,21 @@ def test_each_item_is_drawn_once_and_fixed_signals_have_one_row():
 
 
 def test_a_joint_draw_is_that_of_the_whole_segment():
-    view, voices = world("[policies.epsilon_greedy]\nepsilon = 0.5")
+    view, scorers = world("[policies.epsilon_greedy]\nepsilon = 0.5")
     some = np.array([5, 9])
-    got = draw(view, voices, some, 40, np.random.default_rng(8)).signals.values[0]
-    whole = voices[0].policy.draws(view.arms, np.random.default_rng(8), 40)
+    got = draw(view, scorers, some, 40, np.random.default_rng(8)).signals.values[0]
+    whole = scorers[0].policy.draws(view.arms, np.random.default_rng(8), 40)
     np.testing.assert_array_equal(got, whole[:, some])
 
 
 def test_draws_follow_the_budget_between_the_fewest_and_the_file():
-    view, voices = world()
-    assert n_draws(view, voices, 100, 20, single=False) == 512
-    assert n_draws(view, voices, 1000, 20, single=False) == DRAW_BUDGET // 1000
-    assert n_draws(view, voices, 10**6, 20, single=False) == FEWEST_DRAWS
-    assert n_draws(view, voices, 20, 20, single=True) == 128
+    view, scorers = world()
+    assert n_draws(view, scorers, 100, 20, single=False) == 512
+    assert n_draws(view, scorers, 1000, 20, single=False) == DRAW_BUDGET // 1000
+    assert n_draws(view, scorers, 10**6, 20, single=False) == FEWEST_DRAWS
+    assert n_draws(view, scorers, 20, 20, single=True) == 128
     finer = world("draws = 2048")[0]
-    assert n_draws(finer, voices, 1000, 20, single=False) == 4 * DRAW_BUDGET // 1000
-    view, voices = world("[policies.epsilon_greedy]")
+    assert n_draws(finer, scorers, 1000, 20, single=False) == 4 * DRAW_BUDGET // 1000
+    view, scorers = world("[policies.epsilon_greedy]")
     # drawn for all items whatever is looked at
-    assert n_draws(view, voices, 20, 20, single=False) == DRAW_BUDGET // N
+    assert n_draws(view, scorers, 20, 20, single=False) == DRAW_BUDGET // N

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from bandits.counts import CountsError
 from bandits.slates.config import ConfigError, normalised
 from bandits.slates.segment import WHY_NAMES
-from bandits.slates.serve import KEPT_BOARDS, RequestError, compose
+from bandits.slates.serve import RequestError, compose
+from bandits.slates.snapshot_pools import KEPT_POOLS
 from tests.bandits.slate_world import ask, make_catalogue, make_counts, make_snapshot
 
 FILES = [
@@ -229,8 +230,8 @@ def test_boards_of_a_snapshot_are_bounded_and_its_own_stay():
     snapshot = make_snapshot()
     rng = np.random.default_rng(0)
     compose(snapshot, [ask(5)], rng)
-    own = next(iter(snapshot.boards.values()))
-    lists = [rng.choice(30, 8, replace=False) for _ in range(3 * KEPT_BOARDS)]
+    own = next(iter(snapshot.pools.values()))
+    lists = [rng.choice(30, 8, replace=False) for _ in range(3 * KEPT_POOLS)]
     compose(snapshot, [ask(5, candidates=items) for items in lists], rng)
-    assert len(snapshot.boards) == KEPT_BOARDS
-    assert any(board is own for board in snapshot.boards.values())
+    assert len(snapshot.pools) == KEPT_POOLS
+    assert any(pool is own for pool in snapshot.pools.values())

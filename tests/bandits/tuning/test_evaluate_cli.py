@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 
-from bandits.slates.config import load_config
+from bandits.slates.config_file import load_config
 from streams.cli import main
 
 

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from bandits.ope.evaluate import Estimate, Refusal
+from bandits.ope.estimate import Estimate, Refusal
 from bandits.slates.config import DEFAULT
 from bandits.tuning.evaluate_output import (
     as_record,

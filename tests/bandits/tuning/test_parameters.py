@@ -6,7 +6,8 @@ import pytest
 
 import bandits.tuning.parameters
 from bandits.ope.target import fixed
-from bandits.slates.config import DEFAULT, PolicyChoice, parse_config
+from bandits.slates.config import DEFAULT, PolicyChoice
+from bandits.slates.config_file import parse_config
 from bandits.slates.policy_file import dump_config
 from bandits.tuning.parameters import KNOBS, SearchError, turned, variety
 

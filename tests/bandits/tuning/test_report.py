@@ -2,8 +2,9 @@ import csv
 
 import pytest
 
-from bandits.ope.evaluate import Estimate, Refusal
-from bandits.slates.config import DEFAULT, load_config
+from bandits.ope.estimate import Estimate, Refusal
+from bandits.slates.config import DEFAULT
+from bandits.slates.config_file import load_config
 from bandits.tuning.parameters import SearchError, turned
 from bandits.tuning.report import (
     bounds_of,

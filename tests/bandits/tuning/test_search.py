@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from bandits.ope.ess import TooLittleData
-from bandits.ope.evaluate import Estimate
+from bandits.ope.estimate import Estimate
 from bandits.ope.log import Log, Shape, split
 from bandits.ope.served import served
 from bandits.slates.config import DEFAULT, PolicyChoice
+from bandits.tuning.nsga2 import nsga2
 from bandits.tuning.parameters import SearchError
 from bandits.tuning.search import (
     Parts,
@@ -20,7 +21,6 @@ from bandits.tuning.search import (
     check_search,
     make_bench,
     make_point,
-    nsga2,
     pareto_search,
     traffic,
 )

@@ -15,7 +15,8 @@ from encoder.compress.factorize import factorize
 from encoder.compress.merge import merge
 from encoder.compress.project import unit_vectors
 from encoder.compress.prune import prune
-from encoder.compress.quantize import by_block, by_row, quantize, to_onnx
+from encoder.compress.quantize import quantize, to_onnx
+from encoder.compress.quantized_rows import by_block, by_row
 from encoder.compress.student import save_model
 from encoder.corpus.teacher import padded
 from encoder.serving.artifact import Card

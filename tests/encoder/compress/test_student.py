@@ -14,7 +14,8 @@ from encoder.compress.student import (
     load_model,
     save_model,
 )
-from encoder.serving.artifact import ArtifactConfig, ArtifactError, Card, writing
+from encoder.serving.artifact import ArtifactConfig, ArtifactError, Card
+from encoder.serving.artifact_writing import writing
 from tests.encoder.making import static_artifact
 from tests.encoder.tiny import wordpiece
 

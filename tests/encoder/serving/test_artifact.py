@@ -13,16 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from encoder.serving.artifact import (
-    Artifact,
-    ArtifactConfig,
-    ArtifactError,
-    Card,
-    link_files,
-    load,
-    with_card,
-    writing,
-)
+from encoder.serving.artifact import Artifact, ArtifactConfig, ArtifactError, Card, load
+from encoder.serving.artifact_writing import link_files, with_card, writing
 from tests.encoder.making import static_artifact, tokenizer_of
 
 

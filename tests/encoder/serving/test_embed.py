@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper
 
-from encoder.serving.artifact import Artifact, ArtifactConfig, ArtifactError, Card, load, writing
+from encoder.serving.artifact import Artifact, ArtifactConfig, ArtifactError, Card, load
+from encoder.serving.artifact_writing import writing
 from encoder.serving.embed import Embedder
 from tests.encoder.making import WORDS, static_artifact, tokenizer_of
 

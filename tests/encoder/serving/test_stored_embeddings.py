@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from encoder.serving.artifact import Artifact, ArtifactError, Card, link_files, load, writing
+from encoder.serving.artifact import Artifact, ArtifactError, Card, load
+from encoder.serving.artifact_writing import link_files, writing
 from encoder.serving.stored_embeddings import Stored, read_embeddings, write_embeddings
 from tests.encoder.making import static_artifact, unit_rows
 

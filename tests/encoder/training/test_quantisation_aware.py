@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from encoder.compress.quantize import BLOCK, by_block
+from encoder.compress.quantized_rows import BLOCK, by_block
 from encoder.compress.student import LayerShape, Student, StudentShape
 from encoder.training.quantisation_aware import Rounded, rounded
 

@@ -19,7 +19,8 @@ from encoder.serving.embed import Embedder
 from encoder.training import train as module
 from encoder.training.checkpoint import Checkpoint
 from encoder.training.quantisation_aware import Rounded
-from encoder.training.train import TrainConfig, train
+from encoder.training.train import train
+from encoder.training.train_config import TrainConfig
 from tests.encoder.tiny import corpus, save_teacher
 
 CORPUS = corpus(200)
