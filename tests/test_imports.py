@@ -109,6 +109,13 @@ def test_imports_go_one_way_by_folder(package: str) -> None:
     assert not against, "\n".join(sorted(set(against)))
 
 
+def test_nothing_in_production_imports_the_simulator() -> None:
+    for package in PACKAGES:
+        for path in modules(package):
+            if path.parent.name != "simulation":
+                assert not [n for n in imports(path) if n.startswith("bandits.simulation")], path
+
+
 def test_streams_reaches_only_the_serving_half_of_the_encoder() -> None:
     for path in modules("streams"):
         name = module_name(path)

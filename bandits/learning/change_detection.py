@@ -27,6 +27,11 @@ from bandits.arms import Floats
 from bandits.learning.pooling import Pool, Priors, priors_of
 from bandits.learning.special import log_beta_binomial
 
+# Half-lives of the memories, in clicks of the whole site: the shortest sees a change within minutes
+# of a busy site, each next one is four times longer, so that some memory is always between 1/4 and
+# 1/1 of the time since a change.
+RECENT_HALF_LIVES = (2_000.0, 8_000.0, 32_000.0)
+
 # prior probability of each memory but the longest: a change needs evidence of about 7 nats
 CHANGED = 1e-3
 PRIOR_ITEMS = 20.0  # items' worth of that prior: fewer changed items than this move pi little

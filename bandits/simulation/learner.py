@@ -16,16 +16,13 @@ from numpy.typing import NDArray
 
 from bandits.arms import Floats, Policy
 from bandits.counts import Counts, zeros
+from bandits.learning.change_detection import RECENT_HALF_LIVES
 from bandits.learning.position import examination_of
 from bandits.learning.priors import PriorConfig, Strengths, arm_view, learn, strengths
 from bandits.policies.mixture import default_policy
 from bandits.simulation.simulate import Feedback, Shown
 from bandits.simulation.world import Ints
 
-# Half-lives of the memories, in clicks of the whole site: the shortest sees a change within minutes
-# of a busy site, each next one is four times longer, so that some memory is always between 1/4 and
-# 1/1 of the time since a change.
-MEMORIES = (2_000.0, 8_000.0, 32_000.0)
 # strengths are learned again when the looks have grown by this share: they move slowly
 RELEARN = 0.2
 
@@ -63,7 +60,7 @@ class CountsLearner(NamedTuple):
     policy: Policy
     config: PriorConfig = PriorConfig()
     examination: tuple[float, ...] = (1.0,)
-    memories: tuple[float, ...] = MEMORIES
+    memories: tuple[float, ...] = RECENT_HALF_LIVES
     vectors: Floats | None = None
 
     def start(self, n_segments: int, n_items: int, n_places: int) -> State:
@@ -164,7 +161,7 @@ def default_learner(
     name: str = "slatestream",
     *,
     examination: Sequence[float] = (1.0,),
-    memories: Sequence[float] = MEMORIES,
+    memories: Sequence[float] = RECENT_HALF_LIVES,
     vectors: Floats | None = None,
 ) -> CountsLearner:
     """Make the learner with this library's default policy and priors: one setting for

@@ -2,8 +2,7 @@
 
     teacher = "packaged"            # or a directory, or a Hugging Face name
     method = "train"                # or "quick": no training, see encoder.training.closed_form
-    recall = false                  # measure the teacher's neighbours too: the teacher reads the
-                                    whole catalogue
+    recall = false                  # measure the teacher's neighbours too (a reading more)
 
     [train]                         # encoder.training.train.TrainConfig
     updates = 4000
@@ -15,8 +14,7 @@
     held_out_share = 0.15
     [gate.minimum]                  # lowest value per metric
     "recall@10" = 0.6
-    [gate.drop]                     # largest loss per metric, as a share of what the release in
-                                    force reaches
+    [gate.drop]                     # largest loss per metric, as a share of the live release's
     "ndcg@10" = 0.1
 
 What is left out has its default; `encoder.training.train`, `encoder.training.closed_form` and

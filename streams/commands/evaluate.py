@@ -10,7 +10,7 @@ from streams.config import Settings
 
 
 def add_parser(subparsers: Subparsers) -> None:
-    """The arguments of `bandits.tuning.evaluate_cli`."""
+    """See `bandits.tuning.evaluate_arguments`."""
     evaluate_arguments.add_parser(subparsers)
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from bandits.simulation.learner import MEMORIES
+from bandits.learning.change_detection import RECENT_HALF_LIVES
 from bandits.slates.config import SlateConfig
 from streams.config import Settings, worker_name
 from streams.contract.topics import TOPICS, TopicNames
@@ -120,7 +120,10 @@ def _responder(
 ) -> tuple[Responder, EmbeddingsView]:
     items = Index()
     counts = CountsView(
-        items, config.half_life_s, PendingImpressions(settings.attribution_window_s), MEMORIES
+        items,
+        config.half_life_s,
+        PendingImpressions(settings.attribution_window_s),
+        RECENT_HALF_LIVES,
     )
     catalogue = CatalogueView(items)
     vectors = EmbeddingsView(

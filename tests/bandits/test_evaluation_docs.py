@@ -9,7 +9,7 @@ import pytest
 
 from bandits.ope import ESTIMATORS
 from bandits.ope.intervals import INTERVALS
-from bandits.tuning import evaluate_cli
+from bandits.tuning import evaluate_arguments
 from bandits.tuning.parameters import GOALS, KNOBS
 from streams.cli import main
 
@@ -22,7 +22,7 @@ def blocks(language: str) -> list[str]:
 
 def parser() -> argparse.ArgumentParser:
     outer = argparse.ArgumentParser(prog="slatestream")
-    evaluate_cli.add_parser(outer.add_subparsers())
+    evaluate_arguments.add_parser(outer.add_subparsers())
     return outer
 
 

@@ -115,7 +115,8 @@ def test_linked_files_leave_out_what_is_not_kept(tmp_path: Path) -> None:
 
 KILLED = """
 import sys, time, pathlib
-from encoder.serving.artifact import ArtifactConfig, Card, writing
+from encoder.serving.artifact import ArtifactConfig, Card
+from encoder.serving.artifact_writing import writing
 out = pathlib.Path(sys.argv[1])
 with writing(out, ArtifactConfig("static", 4), Card()) as folder:
     (folder / "table.npy").write_bytes(b"half")
