@@ -58,7 +58,7 @@ def label(
         where label sets live; this one gets a folder of its own inside.
     half
         compute in bfloat16: three times faster on some CPUs, slower on others
-        (`encoder.training.train.half_pays`), at a cosine of 0.9999 to full precision.
+        (`encoder.training.device.half_pays`), at a cosine of 0.9999 to full precision.
     known
         labels of the first texts, which are copied.
     progress

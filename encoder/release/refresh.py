@@ -153,7 +153,7 @@ def make_encoder(corpus: Corpus, plan: Plan, run: Path, labels: Path, report: Re
 
 
 def train_config(plan: Plan, teacher: str) -> Any:
-    """The plan's table `train` as a `encoder.training.train.TrainConfig`.
+    """The plan's table `train` as a `encoder.training.train_config.TrainConfig`.
 
     Raises
     ------
@@ -170,7 +170,7 @@ def train_config(plan: Plan, teacher: str) -> Any:
     try:
         return msgspec.convert({"teacher": teacher} | plan.train, TrainConfig)
     except msgspec.ValidationError as error:
-        msg = f"train: expected what encoder.training.train.TrainConfig takes, found {error}"
+        msg = f"train: expected what encoder.training.train_config.TrainConfig takes, found {error}"
         raise PlanError(msg) from error
 
 

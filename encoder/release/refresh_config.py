@@ -4,7 +4,7 @@
     method = "train"                # or "quick": no training, see encoder.training.closed_form
     recall = false                  # measure the teacher's neighbours too (a reading more)
 
-    [train]                         # encoder.training.train.TrainConfig
+    [train]                         # encoder.training.train_config.TrainConfig
     updates = 4000
     [quick]                         # options of encoder.training.closed_form.quick
     dim = 64

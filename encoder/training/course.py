@@ -12,7 +12,6 @@ elsewhere (a word whose token was trimmed away) only the vector of the text does
 
 import hashlib
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -26,9 +25,7 @@ from encoder.corpus.batches import Behaviour, Chosen, Epochs
 from encoder.corpus.corpus import CLICK, CONVERSION, Corpus
 from encoder.corpus.teacher import Teacher, padded
 from encoder.corpus.teacher_cache import Labels
-
-if TYPE_CHECKING:
-    from encoder.training.train_config import TrainConfig
+from encoder.training.train_config import TrainConfig
 
 IntArray = NDArray[np.int64]
 VARIANCE_SAMPLE = 20_000  # tokens
@@ -52,7 +49,7 @@ class Course:
     targets
         (n, dim) unit vectors for the student to reach.
     config
-        see `encoder.training.train.TrainConfig`.
+        see `encoder.training.train_config.TrainConfig`.
 
     """
 
@@ -64,7 +61,7 @@ class Course:
         teacher: Teacher,
         labels: Labels,
         targets: Tensor,
-        config: "TrainConfig",
+        config: TrainConfig,
     ) -> None:
         self._config = config
         self._labels, self._targets = labels, targets

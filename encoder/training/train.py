@@ -33,7 +33,7 @@ from encoder.serving.artifact import Artifact, Card, load
 from encoder.training.alignment import aim, targets
 from encoder.training.checkpoint import LOG, Checkpoint
 from encoder.training.course import Course
-from encoder.training.device import _device, half_pays
+from encoder.training.device import chosen_device, half_pays
 from encoder.training.initialise import adopt
 from encoder.training.quantisation_aware import rounded
 from encoder.training.train_config import TrainConfig
@@ -83,7 +83,7 @@ def train(
     """
     if config.threads:
         torch.set_num_threads(config.threads)
-    device = _device(config.device)
+    device = chosen_device(config.device)
     half = config.half and (device.type != "cpu" or half_pays())
     began = time.perf_counter()
     texts = [corpus.texts[row] for row in corpus.training_rows()]
