@@ -22,7 +22,7 @@ from tests.kafka.fleet import CALL_TIMEOUT_S, ROOT, Fleet, wait_for
 
 pytestmark = pytest.mark.kafka
 
-GOOD = {"slate_id": "s", "user_id": "u", "item_id": "i", "position": 0, "ts": 1000.0}
+GOOD = {"slate_id": "s", "user_id": "u", "item_id": "i", "position": 0, "ts": 1_000_001_000.0}
 # case -> key, value, words of the reason
 BAD: dict[str, tuple[bytes | None, bytes | None, str]] = {
     "broken JSON": (b"u", b'{"slate_id": ', "broken JSON"),
