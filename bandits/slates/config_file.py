@@ -34,7 +34,7 @@ def load_config(path: Path | None) -> SlateConfig:
     if path is None:
         return DEFAULT
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")  # editors on Windows put a mark in front
     except (OSError, UnicodeDecodeError) as error:
         message = (
             f"policy file {path} must be a readable UTF-8 text file: {error}; check the path and "

@@ -76,7 +76,7 @@ def load_plan(path: Path | None) -> Plan:
     if path is None:
         return Plan()
     try:
-        return msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), Plan)
+        return msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8-sig")), Plan)
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
         msg = f"{path}: expected a plan as docs/releases.md describes, found {error}"
         raise PlanError(msg) from error

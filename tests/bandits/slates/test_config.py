@@ -173,3 +173,9 @@ def test_the_examples_of_the_page_are_valid_and_its_full_example_is_the_default(
         assert tomllib.loads(block)
         parse_config(block)
     assert parse_config(blocks[0]) == DEFAULT
+
+
+def test_a_byte_order_mark_in_front_of_a_policy_file_is_taken_off(tmp_path):
+    path = tmp_path / "policy.toml"
+    path.write_bytes(b"\xef\xbb\xbf[policies.thompson]\n")
+    assert load_config(path).policy == "thompson"
