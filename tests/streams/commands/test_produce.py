@@ -41,7 +41,9 @@ def test_a_file_goes_out_keyed_by_user_with_its_lines_unchanged(
     env: dict[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     lines = [
-        json.dumps({"request_id": f"r{n}", "user_id": f"u{n}", "ts": 1_000_000_000 + n, "unknown": "kept"})
+        json.dumps(
+            {"request_id": f"r{n}", "user_id": f"u{n}", "ts": 1_000_000_000 + n, "unknown": "kept"}
+        )
         for n in range(5)
     ]
     file = tmp_path / "requests.jsonl"

@@ -45,7 +45,7 @@ Read = Callable[[int], Awaitable[list[Chunk]]]
 
 
 def value(number: int) -> bytes:
-    return encode(Click("s", "u", str(number), 1.0))
+    return encode(Click("s", "u", str(number), 1e9))
 
 
 def consumer_calls(bootstrap: str, where: str, prompt: bool) -> ConsumerCalls:

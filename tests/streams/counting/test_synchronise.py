@@ -159,11 +159,11 @@ def test_everything_comes_out_once_and_in_order(
 
 
 def impression_value(number: int) -> bytes:
-    return encode(Impression("s", "u", str(number), 0, 1.0))
+    return encode(Impression("s", "u", str(number), 0, 1e9))
 
 
 def click_value(number: int) -> bytes:
-    return encode(Click("s", "u", str(number), 1.0))
+    return encode(Click("s", "u", str(number), 1e9))
 
 
 def numbers(chunk: Chunk) -> list[int]:
