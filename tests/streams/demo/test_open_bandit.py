@@ -64,7 +64,7 @@ def test_every_row_goes_out_once_and_clicks_share_the_key_of_their_impression(
     }
     assert cli.main(["topics", "create"], env) == 0
     settings = load_settings(env)
-    send(ROWS, settings, 1000.0)
+    send(ROWS, settings, 1_000_000_000.0)
     prefix = env["SLATESTREAM_TOPIC_PREFIX"]
     with TopicReader(settings.kafka_client(), f"{prefix}impressions") as reader:
         seen = {message.key(): decode_impression(message.value()) for message in reader.until_end()}
