@@ -163,6 +163,6 @@ def _values(
         return scorer.rescale(scorer.policy.draws(view.arms, rng, n)[:, items])
     if kept_of:
         return scorer.rescale(
-            kept_draws(view.kept, scorer.policy, view.arms, items, n, kept_of, rng)
+            kept_draws(view.kept, scorer.policy, view.arms, items, n, kept_of, view.rng)
         )
     return scorer.rescale(scorer.policy.draws(of_items(view.arms, items), rng, n))

@@ -92,6 +92,8 @@ class SegmentView(NamedTuple):
         Draws by policy that requests with eligible sets of their own share; a cache that grows.
     calibrated
         Objectives that are the same for all users, by name, (n_items,) each; a cache that grows.
+    rng
+        Draws what is kept for all requests.
 
     """
 
@@ -107,6 +109,7 @@ class SegmentView(NamedTuple):
     vectors: NDArray[np.float32] | None
     kept: dict[str, SampleCache]
     calibrated: dict[str, Floats]
+    rng: np.random.Generator
 
 
 def click_scorers(

@@ -119,6 +119,7 @@ def prepare(
         vectors=vectors,
         kept={},
         calibrated={},
+        rng=rng.spawn(1)[0],
     )
     return Snapshot(view, np.flatnonzero(catalogue.available).astype(np.int64), {})
 
@@ -131,6 +132,9 @@ def compose(
     Requests that differ in nothing but their length share a pool and are served together; an
     exclusion is a filter on the shared draws where the order of the others does not depend on it;
     anything else gets a pool of its own.
+
+    What requests share is drawn by a generator of the snapshot's own, so the same request with a
+    generator of the same seed gets the same slate, however many others came before.
 
     Returns
     -------
@@ -149,13 +153,13 @@ def compose(
     shared: dict[tuple[object, ...], list[int]] = {}
     for i, request in enumerate(requests):
         check_request(request, n_items, dimensions)
-        if _shares_pool(snapshot, request, rng):
+        if _shares_pool(snapshot, request):
             shared.setdefault((request.k, weights_key(request)), []).append(i)
         else:
             results[i] = _alone(snapshot, request, rng)
     for members in shared.values():
         request = requests[members[0]]
-        pool = pool_for(snapshot, request, None, request.k, rng)
+        pool = pool_for(snapshot, request, None, request.k)
         for i, result in zip(
             members, sample(snapshot, pool, request.k, len(members), rng), strict=True
         ):
@@ -163,7 +167,7 @@ def compose(
     return [result for result in results if result is not None]
 
 
-def _shares_pool(snapshot: Snapshot, request: Request, rng: np.random.Generator) -> bool:
+def _shares_pool(snapshot: Snapshot, request: Request) -> bool:
     """Tell whether the request's slates are those of the segment: nothing asked for, or nothing
     that matters here.
     """
@@ -173,7 +177,7 @@ def _shares_pool(snapshot: Snapshot, request: Request, rng: np.random.Generator)
         return True
     # Items that cannot reach the slate anyway are excluded already, as long as no rank or limit
     # counts them.
-    pool = pool_for(snapshot, request, None, request.k, rng) if _is_plain(snapshot.view) else None
+    pool = pool_for(snapshot, request, None, request.k) if _is_plain(snapshot.view) else None
     return pool is not None and not pool.holds[request.exclude].any()
 
 
@@ -216,7 +220,7 @@ def _alone(snapshot: Snapshot, request: Request, rng: np.random.Generator) -> Sl
         scorers = scorers_of(view, objectives, view.facts._replace(user=request.user_vector))
         pool = make_pool(view, scorers, eligible, request.k, rng, single=True)
     else:
-        pool = pool_for(snapshot, request, eligible, request.k, rng)
+        pool = pool_for(snapshot, request, eligible, request.k)
     return sample(snapshot, pool, request.k, 1, rng)[0]
 
 
@@ -228,7 +232,7 @@ def _filtered(
     """
     places = request.k
     while True:
-        pool = pool_for(snapshot, request, None, places, rng)
+        pool = pool_for(snapshot, request, None, places)
         if pool.fixed_score is not None:
             return None
         # subtle: only excluded items that the pool holds can take a place; a deeper pool may hold

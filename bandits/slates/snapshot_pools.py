@@ -47,7 +47,6 @@ def pool_for(
     request: Request,
     eligible: Items | None,
     places: int,
-    rng: np.random.Generator,
 ) -> SlatePool:
     """Return the pool of an eligible set (None: all available), made at its first use in the
     snapshot.
@@ -65,7 +64,7 @@ def pool_for(
     if pool is None:
         scorers = scorers_of(view, request.objectives or dict(view.config.objectives), view.facts)
         everything = snapshot.available if eligible is None else eligible
-        pool = make_pool(view, scorers, everything, length, rng, single=eligible is not None)
+        pool = make_pool(view, scorers, everything, length, view.rng, single=eligible is not None)
         if len(snapshot.pools) >= KEPT_POOLS:
             # Boards of eligible sets go first, oldest first: the segment's own serve most requests.
             snapshot.pools.pop(min(snapshot.pools, key=lambda kept: kept[2] is None))
