@@ -2,6 +2,7 @@
 this module builds nothing.
 """
 
+import asyncio
 import fcntl
 import gc
 import logging
@@ -25,6 +26,7 @@ from streams.worker.agents import add_agents, add_tasks
 from streams.worker.build import build_engine
 from streams.worker.engine import Engine
 from streams.worker.recovery import TableManager
+from streams.worker.serving_child import ServingChild
 from streams.worker.web import add_pages
 
 log = logging.getLogger(__name__)
@@ -49,7 +51,9 @@ class App(faust.App):
 
     engine: Engine
     chunk_flow: Engine
+    serving: ServingChild | None = None
     _lock: IO[str] | None = None
+    _serves: asyncio.Task[None] | None = None
 
     async def on_first_start(self) -> None:
         """Before anything of the worker starts: hold the data directory, make sure of the
@@ -60,6 +64,8 @@ class App(faust.App):
             self.engine.start()
         except (SettingsError, TopicsError) as error:
             self.engine.end_process(str(error))
+        if self.serving is not None:
+            self._serves = asyncio.ensure_future(self.serving.run())
         gc.freeze()
         gc.set_threshold(*GC_THRESHOLD)
         await super().on_first_start()
@@ -74,7 +80,10 @@ class App(faust.App):
         )
         watchdog.daemon = True
         watchdog.start()
-        await super().on_stop()
+        if self.serving is not None:
+            await asyncio.gather(super().on_stop(), self.serving.stop())
+        else:
+            await super().on_stop()
 
 
 def create_app(settings: Settings) -> App:
@@ -107,11 +116,12 @@ def create_app(settings: Settings) -> App:
         broker_heartbeat_interval=settings.broker_session_timeout_s / 10,
         broker_rebalance_timeout=settings.broker_rebalance_timeout_s,
         broker_request_timeout=max(90.0, settings.broker_session_timeout_s),
-        web_port=settings.http_port,
+        web_port=settings.worker_http_port,
         web_tables_enabled=False,
         worker_redirect_stdouts=False,
     )
     app.engine = app.chunk_flow = engine
+    app.serving = ServingChild() if settings.serving == "on" else None
     for table in TABLES:
         app.Table(
             table,

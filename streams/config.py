@@ -56,7 +56,14 @@ class Settings:
     shutdown_timeout_s: float
     broker_session_timeout_s: float
     broker_rebalance_timeout_s: float
+    serving: str
+    serving_session_timeout_s: float
+    serving_group_protocol: str
+    reply_topics: tuple[str, ...]
+    segment_slates: int
+    http_host: str
     http_port: int
+    worker_http_port: int
     http_token: str = dataclasses.field(repr=False)
 
     def kafka_client(self) -> dict[str, Any]:

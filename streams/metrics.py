@@ -1,5 +1,5 @@
-"""Metrics: what a worker tells Prometheus. Events are counted when their flush is committed, so
-replays do not count twice.
+"""Metrics: what workers and serving processes tell Prometheus. Events are counted when their flush
+is committed, so replays do not count twice.
 """
 
 from collections.abc import Iterable, Mapping
@@ -8,22 +8,28 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 # label values; segments beyond are counted under "other", since every one is a time series
 MAX_SEGMENTS = 500
+REJECTED = "rejected"  # the outcome of an event that became a dead letter
+SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
+
+
+def _events(registry: CollectorRegistry) -> Counter:
+    return Counter(
+        "slatestream_events",
+        "Events by outcome: impression, click, conversion (counted), duplicate, waiting "
+        "(came before its impression), "
+        "late, orphan (never matched), rejected (dead letters), expired (slates)",
+        ["outcome", "segment"],
+        registry=registry,
+    )
 
 
 class Metrics:
-    """All of them, in a registry of their own."""
+    """Those of a worker, in a registry of their own."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self._segments: set[str] = set()
-        self.events = Counter(
-            "slatestream_events",
-            "Events by outcome: impression, click, conversion (counted), duplicate, waiting "
-            "(came before its impression), "
-            "late, orphan (never matched), rejected (dead letters), expired (slates)",
-            ["outcome", "segment"],
-            registry=self.registry,
-        )
+        self.events = _events(self.registry)
         self.flushes = Counter("slatestream_flushes", "Committed flushes", registry=self.registry)
         self.flush_s = Histogram(
             "slatestream_flush_seconds", "Duration of a flush", registry=self.registry
@@ -42,29 +48,6 @@ class Metrics:
             "slatestream_source_gaps",
             "Sources found recreated or cut short",
             registry=self.registry,
-        )
-        self.requests = Counter(
-            "slatestream_requests", "Slate requests answered", registry=self.registry
-        )
-        self.request_s = Histogram(
-            "slatestream_request_seconds",
-            "From a request's record to its reply handed to the producer",
-            buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5),
-            registry=self.registry,
-        )
-        self.view_lag = Gauge(
-            "slatestream_view_lag_records",
-            "Changelog records not in the view yet",
-            registry=self.registry,
-        )
-        self.releases = Counter(
-            "slatestream_releases",
-            "Encoder releases by decision",
-            ["decision"],
-            registry=self.registry,
-        )
-        self.embedded = Counter(
-            "slatestream_embedded_items", "Items embedded on arrival", registry=self.registry
         )
 
     def flushed(self, duration_s: float, counted: Iterable[Mapping[tuple[str, str], int]]) -> None:
@@ -92,3 +75,50 @@ class Metrics:
                 return "other"
             self._segments.add(segment)
         return segment
+
+
+class ServingMetrics:
+    """Those of a serving process, in a registry of their own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.events = _events(self.registry)
+        self.requests = Counter(
+            "slatestream_requests", "Slate requests answered", registry=self.registry
+        )
+        self.request_s = Histogram(
+            "slatestream_request_seconds",
+            "From the time of a request's record until the broker has its answer",
+            buckets=SECONDS,
+            registry=self.registry,
+        )
+        self.compute_s = Histogram(
+            "slatestream_compute_seconds",
+            "Making one slate",
+            buckets=SECONDS,
+            registry=self.registry,
+        )
+        self.fallbacks = Counter(
+            "slatestream_fallback_slates",
+            "Slates in random order, since making them failed",
+            registry=self.registry,
+        )
+        self.segment_slates = Counter(
+            "slatestream_segment_slates",
+            "Records written to segment-slates",
+            registry=self.registry,
+        )
+        self.view_lag = Gauge(
+            "slatestream_view_lag_records",
+            "Records of what slates are made from that are not read yet",
+            registry=self.registry,
+        )
+        self.releases = Counter(
+            "slatestream_releases",
+            "Encoder releases by decision",
+            ["decision"],
+            registry=self.registry,
+        )
+        self.embedded = Counter(
+            "slatestream_embedded_items", "Items embedded on arrival", registry=self.registry
+        )

@@ -23,8 +23,8 @@ from bandits.policies.registry import POLICIES
 from streams import cli
 from streams.commands import COMMANDS
 from streams.contract.topics import TOPICS
-from streams.kafka.embedded_broker import free_port
 from streams.settings import SETTINGS
+from tests.cluster import free_ports
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -140,11 +140,13 @@ def test_every_policy_stands_in_the_docs(policy: str) -> None:
 
 
 def test_every_metric_stands_in_the_docs_and_no_other() -> None:
-    from streams.metrics import Metrics
+    from streams.metrics import Metrics, ServingMetrics
 
     suffix = {"counter": "_total"}
     families = {
-        family.name + suffix.get(family.type, "") for family in Metrics().registry.collect()
+        family.name + suffix.get(family.type, "")
+        for metrics in (Metrics(), ServingMetrics())
+        for family in metrics.registry.collect()
     }
     assert families == set(re.findall(r"`(slatestream_[a-z_]+)[`{]", OPERATIONS))
 
@@ -185,12 +187,13 @@ def background(line: str, env: dict[str, str], directory: Path) -> Iterator[None
 @pytest.mark.local
 def test_the_walkthrough_and_the_shop_run_as_they_stand(tmp_path: Path) -> None:
     """Line by line; only the broker's port is another, since 9092 may be somebody's."""
-    port = free_port()
+    port, http_port, worker_port = free_ports(3)
     env = {
         **os.environ,
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "KAFKA_BOOTSTRAP_SERVERS": f"127.0.0.1:{port}",
-        "SLATESTREAM_HTTP_PORT": str(free_port()),
+        "SLATESTREAM_HTTP_PORT": str(http_port),
+        "SLATESTREAM_WORKER_HTTP_PORT": str(worker_port),
     }
 
     def run(line: str) -> str:

@@ -148,8 +148,9 @@ def write_transaction(client: Mapping[str, Any], name: str, records: Iterable[Re
             **client,
             "transactional.id": name,
             "transaction.timeout.ms": TRANSACTION_TIMEOUT_MS,
-            # subtle: no partitioner is named, as in the workers' producer of embeddings. One item's
-            # vectors of batch and stream must share a partition, or their order is anyone's guess.
+            # subtle: as in the streaming side's producer. One item's vectors of batch and stream
+            # must share a partition, or their order is anyone's guess.
+            "partitioner": "murmur2_random",
             "compression.type": "lz4",
             "linger.ms": 20,
             "log_level": 0,

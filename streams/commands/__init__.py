@@ -35,6 +35,7 @@ class Command(NamedTuple):
 COMMANDS = (
     Command("demo", "the whole system on this machine, on real data, in about a minute"),
     Command("worker", "the Faust worker; arguments go to Faust (worker --help)", hands_on=True),
+    Command("serve", "a serving process alone: slate requests from Kafka, HTTP"),
     Command("broker", "the embedded development broker, in memory"),
     Command("topics", "create the topics as declared, or report every difference"),
     Command("produce", "JSON lines to a topic, keyed as the contract says"),

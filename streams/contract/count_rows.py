@@ -4,6 +4,10 @@
     value  version u8 = 1 | totals 5 x f64                           half-life off
            version u8 = 2 | totals 5 x f64 | discounted 5 x f64 | reference time f64
 
+    key    b"D"                           of each partition, for readers of the log: no state
+    value  version u8 = 1 | n x (seconds from impression to click f64, time of the impression f64)
+                          a sample of the clicks that the flush counted
+
 A row of another version is refused with `RowError`, never guessed at.
 """
 
@@ -18,6 +22,7 @@ Floats = NDArray[np.float64]
 VERSION = 1
 VERSION_DISCOUNTED = 2
 COUNTS_PREFIX = b"C"
+DELAYS_KEY = b"D"
 
 _TOTALS = struct.Struct("<B5d")
 _DISCOUNTED = struct.Struct("<B11d")
@@ -141,6 +146,22 @@ def decode_counts(values: Sequence[bytes]) -> tuple[Floats, Floats, Floats]:
         np.array([row.fresh() for row in decoded]),
         np.array([row.reference_s for row in decoded]),
     )
+
+
+Delays = Sequence[tuple[float, float]]  # seconds after the impression, time of the impression
+_DELAY = struct.Struct("<2d")
+
+
+def encode_delays(delays: Delays) -> bytes:
+    """Value of the row of delays."""
+    return bytes([VERSION]) + b"".join(_DELAY.pack(*delay) for delay in delays)
+
+
+def decode_delays(value: bytes) -> list[tuple[float, float]]:
+    """The row of delays."""
+    if value[:1] != bytes([VERSION]) or (len(value) - 1) % _DELAY.size:
+        raise RowError(unreadable("a row of delays", value))
+    return list(_DELAY.iter_unpack(memoryview(value)[1:]))
 
 
 def unreadable(what: str, value: bytes) -> str:

@@ -1,5 +1,5 @@
-"""The wire: every event that users write or read, as frozen structs, and the one typed decoder at
-the boundary.
+"""The wire: every event that users write or read, as frozen structs, and their decoders
+(`streams.contract.decoding`).
 
 CONTRACT section 1 is the specification. Unknown fields are ignored; whatever else does not fit
 raises `EventError`, whose text names the field, what was expected and what was found, and becomes
@@ -7,13 +7,13 @@ the reason of a dead letter.
 """
 
 import datetime
-import typing
-from collections.abc import Callable
-from typing import Annotated, Any, Generic, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
 import msgspec
-import orjson
 from msgspec import Meta, Struct
+
+from streams.contract.decoding import Decode as Decode
+from streams.contract.decoding import EventError as EventError
 
 MAX_ID_LENGTH = 512  # characters; ids are parts of row keys, whose length prefix holds 65,535 bytes
 # the year 2000: what is before it is a clock that was never set, or another unit
@@ -21,7 +21,7 @@ FIRST_SECOND = 946_684_800.0
 # the end of the year 9999; `check_time` holds events against the clock
 LAST_SECOND = 253_402_300_799.0
 MAX_POSITION = 9999
-BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+MAX_LIST = 1000  # items of one impression
 
 Id = Annotated[str, Meta(min_length=1, max_length=MAX_ID_LENGTH)]
 Seconds = Annotated[float, Meta(ge=FIRST_SECOND, le=LAST_SECOND)]
@@ -36,10 +36,6 @@ Context = dict[str, ContextValue | list[Any] | dict[str, Any]]
 Value = Annotated[float, Meta(ge=-1e15, le=1e15)]
 ClickKind = Literal["click", "conversion"]
 CLICK: ClickKind = "click"
-
-
-class EventError(ValueError):
-    """An event that cannot be used; the text is the reason for its dead letter."""
 
 
 class Item(Struct, frozen=True, gc=False):
@@ -58,17 +54,32 @@ class Item(Struct, frozen=True, gc=False):
     available: bool = True
 
 
+Position = Annotated[int, Meta(ge=0, le=MAX_POSITION)]
+Propensity = Annotated[float, Meta(gt=0, le=1)]
+
+
+class SeenItem(Struct, frozen=True, gc=False):
+    """An item of a list that was seen; its position is its place in the list unless it says one."""
+
+    item_id: Id
+    position: Position | None = None
+    propensity: Propensity | None = None
+
+
 class Impression(Struct, frozen=True, gc=False):
-    """An item was seen in a slate, at a position counted from 0."""
+    """What was seen of a slate: one item (`item_id` and `position`, counted from 0), a list
+    (`items`), or, with neither, the whole slate that slatestream made.
+    """
 
     slate_id: Id
     user_id: Id
-    item_id: Id
-    position: Annotated[int, Meta(ge=0, le=MAX_POSITION)]
     ts: Time
+    item_id: Id | None = None
+    position: Position | None = None
+    items: Annotated[list[Id | SeenItem], Meta(min_length=1, max_length=MAX_LIST)] | None = None
     segment: Id | None = None
     context: Context | None = None
-    propensity: Annotated[float, Meta(gt=0, le=1)] | None = None
+    propensity: Propensity | None = None
 
 
 class Click(Struct, frozen=True, gc=False):
@@ -106,17 +117,55 @@ class SlateItem(Struct, frozen=True, gc=False):
 
 
 class Slate(Struct, frozen=True, gc=False):
-    """The answer to a request: `slate_id` equals its `request_id`."""
+    """The answer to a request, and the log of what was offered: `slate_id` equals its
+    `request_id`. `counts_ts` is the time of the counts it was made from.
+    """
 
     slate_id: str
     request_id: str | None
     user_id: str | None
+    group: str
+    segment: str
+    variant: str
+    policy: str
+    policy_version: str
+    encoder: str | None
+    counts_ts: float
+    items: list[SlateItem]
+    ts: float
+
+
+class SegmentSlates(Struct, frozen=True, gc=False):
+    """Some slates of one segment for consumers that do not ask: one of `draws` is shown, taken at
+    random. A propensity is the share of the draws that have the item in that place.
+    """
+
     segment: str
     policy: str
     policy_version: str
     encoder: str | None
-    items: list[SlateItem]
+    counts_ts: float
+    draws: list[list[SlateItem]]
     ts: float
+
+
+class OfferedItem(Struct, frozen=True, gc=False):
+    """Of a slate's item what counting keeps."""
+
+    item_id: Id
+    position: Position
+    propensity: Propensity
+
+
+class OfferedSlate(Struct, frozen=True, gc=False):
+    """Of a slate what counting keeps: the same JSON as `Slate`, read for less."""
+
+    slate_id: Id
+    segment: Id
+    policy_version: str
+    ts: Time
+    items: list[OfferedItem]
+    variant: str = "base"
 
 
 class DeadLetter(Struct, frozen=True, gc=False):
@@ -135,8 +184,6 @@ class DeadLetter(Struct, frozen=True, gc=False):
 
 # of a refused event's value: a dead letter must fit where the event itself may not have
 MAX_QUOTED_BYTES = 65_536
-
-Event = TypeVar("Event", bound=Struct)
 
 
 def check_size(value: bytes | None, max_bytes: int) -> None:
@@ -184,105 +231,30 @@ def check_time(time_s: float, latest_s: float) -> None:
         raise EventError(msg)
 
 
-class Decode(Generic[Event]):
-    """The decoder of one type: a call gives an event or raises `EventError`.
-
-    A call also takes what producers write besides: a byte order mark, null for a field that may be
-    left out, `2.0` for a whole number. `quick` takes plain values only and raises one of `NOT_GOOD`
-    for others, without a reason that a user could read.
+def check_shape(event: Impression) -> None:
+    """Raise `EventError` for an impression that is neither of one item nor of a list nor of a whole
+    slate.
     """
-
-    NOT_GOOD = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, TypeError, EventError)
-
-    def __init__(self, type_: type[Event]) -> None:
-        self.quick: Callable[[bytes], Event] = msgspec.json.Decoder(type_).decode
-        self._fields = {
-            field.encode_name: (
-                not field.required and not _takes_null(field.type),
-                _is_whole(field.type),
-            )
-            for field in msgspec.structs.fields(type_)
-        }
-
-    def __call__(self, value: bytes | None) -> Event:
-        """The event, or `EventError` with the reason."""
-        if value is None:
-            msg = "expected a JSON object, found no value"
+    if event.item_id is not None:
+        if event.items is not None:
+            msg = "expected either `item_id` or `items`, found both"
             raise EventError(msg)
-        value = value.removeprefix(BYTE_ORDER_MARK)
-        try:
-            return self.quick(value)
-        except msgspec.ValidationError as error:
-            plain = self._plain(value)
-            if plain is not None:
-                return self(plain)
-            raise EventError(_explain(str(error), value)) from None
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            msg = f"expected a JSON object in UTF-8, found broken JSON: {error}"
-            raise EventError(msg) from None
-
-    def _plain(self, value: bytes) -> bytes | None:
-        """The same event without nulls that say nothing and with whole numbers as such; None if it
-        has neither.
-        """
-        try:
-            event = orjson.loads(value)
-        except orjson.JSONDecodeError:
-            return None
-        if not isinstance(event, dict):
-            return None
-        changed = False
-        for name, (may_go, whole) in self._fields.items():
-            found = event.get(name, event)
-            if found is None and may_go:
-                del event[name]
-                changed = True
-            elif whole and isinstance(found, float) and found.is_integer():
-                event[name] = int(found)
-                changed = True
-        try:
-            return orjson.dumps(event) if changed else None
-        except orjson.JSONEncodeError:  # a whole number of more than 64 bits
-            return None
-
-
-def _takes_null(kind: Any) -> bool:
-    return type(None) in typing.get_args(kind)
-
-
-def _is_whole(kind: Any) -> bool:
-    return kind is int or any(_is_whole(each) for each in typing.get_args(kind))
-
-
-def _explain(error: str, value: bytes) -> str:
-    """`error` names the field (`... - at `$.k``); add what stood there, where the rest of the value
-    can be read.
-    """
-    text, at, path = error.partition(" - at `$")
-    if not at:
-        return text
-    reason = f"field `{path.strip('`').lstrip('.')}`: {text[0].lower()}{text[1:]}"
-    try:
-        return f"{reason}, found {_found(orjson.loads(value), path)}"
-    except (orjson.JSONDecodeError, orjson.JSONEncodeError, IndexError):
-        # broken behind that field; too deep; the field stands there twice
-        return reason
-
-
-def _found(found: Any, path: str) -> str:
-    for step in path.rstrip("`").replace("[", ".").replace("]", "").split(".")[1:]:
-        if isinstance(found, dict):
-            if not step:  # `[...]` stands for any key or element: quote all of them
-                break
-            found = found.get(step)
-        elif isinstance(found, list) and step.isdigit():
-            found = found[int(step)]
-    return orjson.dumps(found).decode()[:100]
+        if event.position is None:
+            msg = "object missing required field `position`"
+            raise EventError(msg)
+    elif event.items is None and (event.position is not None or event.propensity is not None):
+        msg = (
+            "object missing required field `item_id`: an impression of a whole slate has neither "
+            "`position` nor `propensity`"
+        )
+        raise EventError(msg)
 
 
 decode_item = Decode(Item)
-decode_impression = Decode(Impression)
+decode_impression = Decode(Impression, check_shape)
 decode_click = Decode(Click)
 decode_slate_request = Decode(SlateRequest)
 decode_slate = Decode(Slate)
+decode_segment_slates = Decode(SegmentSlates)
+decode_offered_slate = Decode(OfferedSlate)
 decode_dead_letter = Decode(DeadLetter)

@@ -1,10 +1,10 @@
 """The topics of CONTRACT section 1: their names, how they are declared, and how a cluster differs
 from that.
 
-`impressions`, `clicks` and `slate-requests` carry the user's id as key and have the same number of
-partitions, so that all that one user does reaches one worker. `check_copartitioned` holds a worker
-back when they differ: counts would be right, but clicks would wait for impressions on another
-worker for ever.
+`impressions`, `clicks`, `slate-requests` and `slates` carry the user's id as key and have the same
+number of partitions, so that all that one user does reaches one worker. `check_copartitioned` holds
+a worker back when they differ: counts would be right, but clicks would wait for impressions on
+another worker for ever.
 """
 
 from collections.abc import Mapping
@@ -47,20 +47,21 @@ def _delete(days: int) -> dict[str, str]:
 
 _LARGE = {"max.message.bytes": str(LARGEST_EVENT_BYTES)}
 
-# Events are kept longer than a worker may be away; impressions and clicks also longer than the
-# conversion window, so that a log for off-policy evaluation and training can be read back.
+# Events are kept longer than a worker may be away; slates, impressions and clicks also longer than
+# the conversion window, so that a log for off-policy evaluation and training can be read back.
 TOPICS = (
     Topic("items", "item_id", "user", _compact() | _LARGE),
     Topic("impressions", "user_id", "user", _delete(14) | _LARGE),
     Topic("clicks", "user_id", "user", _delete(14) | _LARGE),
     Topic("slate_requests", "user_id", "user", _delete(1) | _LARGE),
-    Topic("slates", "user_id, or segment for broadcasts", "slatestream", _delete(1)),
+    Topic("slates", "user_id", "slatestream", _delete(14) | _LARGE),
+    Topic("segment_slates", "segment", "slatestream", _compact()),
     Topic("item_embeddings", "item_id", "slatestream", _compact()),
     # One partition: the order of releases says which one is in force.
     Topic("encoder_releases", "version", "slatestream", _compact(), partitions=1),
     Topic("dead_letters", "key of the original", "slatestream", _delete(14)),
 )
-COPARTITIONED = ("impressions", "clicks", "slate_requests")
+COPARTITIONED = ("impressions", "clicks", "slate_requests", "slates")
 
 
 class TopicNames:
@@ -75,6 +76,7 @@ class TopicNames:
         self.clicks = f"{prefix}clicks"
         self.slate_requests = f"{prefix}slate-requests"
         self.slates = f"{prefix}slates"
+        self.segment_slates = f"{prefix}segment-slates"
         self.item_embeddings = f"{prefix}item-embeddings"
         self.encoder_releases = f"{prefix}encoder-releases"
         self.dead_letters = f"{prefix}dead-letters"

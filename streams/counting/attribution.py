@@ -13,7 +13,7 @@ whatever order they come:
 
 Feedback that comes before its impression waits in the slate's row; so does a conversion that needs
 a click. A slate's row lives for two attribution windows of stream time, one for the click to happen
-and one for it to arrive, after the last event that it was made or kept for: request, impression,
+and one for it to arrive, after the last event that it was made or kept for: slate, impression,
 waiting feedback. With a counted click it lives for the conversion window and one attribution
 window. What still waits then is an orphan. Stream time and the end of a row are in `forgetting`.
 
@@ -26,7 +26,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from streams.contract.segments import DEFAULT_SEGMENT
-from streams.counting.chunk import CLICKS, Feedback
+from streams.counting.chunk import CLICKS, Feedback, Refusal
 from streams.counting.decay import discount
 from streams.counting.partition import Partition
 from streams.counting.rows import (
@@ -66,10 +66,11 @@ DUPLICATE, WAITED, LATE, ORPHAN, REJECTED, EXPIRED = (
 
 def count_clicks(
     partition: Partition, events: Iterable[Feedback], rules: Rules, now_s: float
-) -> None:
+) -> list[Refusal]:
     """Count a run of clicks and conversions of one partition, in order; what cannot be judged yet
-    waits. `now_s` as above.
+    waits. Returns what cannot be counted. `now_s` bounds stream time.
     """
+    refusals: list[Refusal] = []
     lives_s = 2 * rules.attribution_window_s
     newest_s, until_s, step_s = 0.0, 0.0, rules.attribution_window_s / EXPIRY_STEPS
     horizon_s = horizon(partition)
@@ -119,7 +120,7 @@ def count_clicks(
                 row.expires_s = until_s
             continue
         if len(items) >= MAX_SLATE_ITEMS and item_id not in items:
-            partition.refuse(at, OVERFULL)
+            refusals.append(Refusal(at, OVERFULL))
             continue
         seen = entry(row, item_id)
         conversion = event.conversion
@@ -146,6 +147,7 @@ def count_clicks(
     for segment, number in clicks.items():
         outcome_counts[COUNTED_CLICK, segment] += number
     partition.stream_s[CLICKS] = max(partition.stream_s.get(CLICKS, 0.0), min(newest_s, now_s))
+    return refusals
 
 
 # ---- the parts

@@ -11,7 +11,11 @@ from typing import Any, NamedTuple
 from msgspec import Struct
 
 # the sources: topics without their prefix
-IMPRESSIONS, CLICKS, REQUESTS = "impressions", "clicks", "slate-requests"
+IMPRESSIONS, CLICKS, SLATES = "impressions", "clicks", "slates"
+
+# Shapes of a run: an event for each item; one event for a list of items; one event for the whole
+# slate, whose items the slate's row knows.
+ONE_BY_ONE, LIST, WHOLE = 0, 1, 2
 
 
 class ImpressionRun(Struct, array_like=True, gc=False):
@@ -27,11 +31,15 @@ class ImpressionRun(Struct, array_like=True, gc=False):
     made
         the segment that their context makes, where they name none.
     size
-        how many.
+        how many items.
     newest_s
         the largest of their times.
-    looks
-        items and times, in order, as bytes (`rows.pack_looks`).
+    seen_items
+        items and times, in order, as bytes (`rows.pack_seen_items`).
+    shape
+        ONE_BY_ONE, LIST or WHOLE.
+    first
+        of its events: its place among the chunk's good records.
     """
 
     slate_id: str
@@ -40,6 +48,12 @@ class ImpressionRun(Struct, array_like=True, gc=False):
     size: int
     newest_s: float
     seen_items: bytes
+    shape: int
+    first: int
+
+    def record(self, at: int) -> int:
+        """The place of the record that brought item `at`, among the chunk's good records."""
+        return self.first + at if self.shape == ONE_BY_ONE else self.first
 
 
 class ImpressionRuns(Struct, array_like=True, gc=False):
@@ -52,12 +66,23 @@ class ImpressionRuns(Struct, array_like=True, gc=False):
     totals
         where each is worth 1: how many name a segment, by segment and item.
     positions
-        where they are not: in their slates, from 0, one for each impression.
+        where they are not: in their slates, from 0, one for each item of each run.
     """
 
     runs: list[ImpressionRun]
     totals: dict[str, dict[str, int]]
     positions: list[int]
+
+
+class Offered(Struct, array_like=True, gc=False):
+    """A slate that this project made; `items` as `rows.pack_offered` writes them."""
+
+    slate_id: str
+    segment: str
+    variant: str
+    policy: str  # its version
+    ts: float
+    items: bytes
 
 
 class Feedback(Struct, array_like=True, gc=False):
@@ -69,6 +94,13 @@ class Feedback(Struct, array_like=True, gc=False):
     ts: float
     value: float = 1.0
     conversion: bool = False
+
+
+class Refusal(NamedTuple):
+    """A good event that cannot be counted: its place among the chunk's good records, and why."""
+
+    at: int
+    reason: str
 
 
 class Original(NamedTuple):
@@ -92,7 +124,7 @@ class Chunk(NamedTuple):
     Attributes
     ----------
     source
-        impressions, clicks or slate-requests.
+        impressions, clicks or slates.
     topic, partition
         where the records stand.
     start, end
@@ -102,11 +134,10 @@ class Chunk(NamedTuple):
     session
         of the reader; the store refuses another one's.
     events
-        `ImpressionRuns`, or a list of `Feedback` or `SlateRequest`.
+        `ImpressionRuns`, or a list of `Feedback` or `Offered`.
     original
-        the record that a good event was: called with its place, counted over impressions, clicks or
-        requests. It may have to be asked for, and an event is hardly ever refused while it is
-        counted.
+        the record that a good event was: called with its place among the good records. It may have
+        to be asked for, and an event is hardly ever refused while it is counted.
     refused
         records that are none.
     """

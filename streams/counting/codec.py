@@ -14,9 +14,11 @@ from msgspec import Struct
 from streams.counting.chunk import (
     CLICKS,
     IMPRESSIONS,
+    SLATES,
     Chunk,
     Feedback,
     ImpressionRuns,
+    Offered,
     Original,
     Refused,
 )
@@ -27,6 +29,7 @@ _pack = msgspec.msgpack.Encoder().encode
 _unpack_events: Mapping[str, Any] = {
     IMPRESSIONS: msgspec.msgpack.Decoder(ImpressionRuns).decode,
     CLICKS: msgspec.msgpack.Decoder(list[Feedback]).decode,
+    SLATES: msgspec.msgpack.Decoder(list[Offered]).decode,
 }
 _unpack_refused = msgspec.msgpack.Decoder(list[Refused]).decode
 

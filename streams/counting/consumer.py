@@ -1,14 +1,13 @@
 """ChunkConsumer: one confluent-kafka consumer, assigned the partitions of some sources; no group,
 no commits. Its calls block.
 
-`fetch.queue.backoff.ms` is 5: as shipped, librdkafka sleeps 1 s whenever its queue is full. A
-fetcher of requests polls and then takes what is there (`consume(n, 0)`): `consume(n, t)` alone
-holds one record back for the whole t. One of counts waits `BULK_WAIT_S` for larger chunks.
+`fetch.queue.backoff.ms` is 5: as shipped, librdkafka sleeps 1 s whenever its queue is full. A read
+waits `READ_WAIT_S` for larger chunks.
 
 A topic can follow another one: clicks are handed out when the impressions of their partition have
-been read up to the same time (the records' own timestamps). An old log would otherwise give clicks
-long before their impressions, since the broker sends bytes and not time, and every slate would be
-written twice.
+been read up to the same time (the records' own timestamps), and impressions when the slates have.
+An old log would otherwise give clicks long before their impressions, since the broker sends bytes
+and not time, and every slate would be written twice. `streams.counting.synchronise` has the rules.
 """
 
 import itertools
@@ -23,8 +22,7 @@ from streams.counting.parse import parse
 from streams.counting.rules import Rules
 from streams.counting.synchronise import Synchroniser
 
-BULK_WAIT_S = 0.02  # larger chunks are worth 15% of the throughput
-PROMPT_WAIT_S = 0.1  # of a poll that finds nothing; a record ends it at once
+READ_WAIT_S = 0.02  # larger chunks are worth 15% of the throughput
 _PASSING = {
     "_ALL_BROKERS_DOWN",
     "_TRANSPORT",
@@ -46,8 +44,6 @@ class ConsumerConfig(NamedTuple):
         configuration of every client of this project.
     chunk_records
         records of a chunk at most.
-    prompt
-        whether a single record is worth a chunk.
     prefetch
         records that librdkafka reads ahead, within 64 MiB.
     max_event_bytes
@@ -58,7 +54,6 @@ class ConsumerConfig(NamedTuple):
 
     client: Mapping[str, Any]
     chunk_records: int
-    prompt: bool
     prefetch: int
     max_event_bytes: int
     rules: Rules
@@ -98,7 +93,7 @@ class ChunkConsumer:
         self._session = -1
         self._source: Mapping[str, str] = {}
         self._positions: dict[Place, int] = {}
-        self._synchroniser = Synchroniser({}, reading.chunk_records)
+        self._synchroniser = Synchroniser({}, reading.chunk_records, {})
 
     def assign(
         self,
@@ -106,12 +101,13 @@ class ChunkConsumer:
         source: Mapping[str, str],
         positions: Mapping[Place, int],
         follows: Mapping[str, str],
+        known: Mapping[Place, tuple[int, int]],
     ) -> None:
         """Read these partitions from here on; `source` maps topics to sources, `follows` topics to
-        those that they follow.
+        those that they follow; `known` see `Synchroniser`.
         """
         self._session, self._source, self._positions = session, source, dict(positions)
-        self._synchroniser = Synchroniser(follows, self._reading.chunk_records)
+        self._synchroniser = Synchroniser(follows, self._reading.chunk_records, known)
         places = [TopicPartition(topic, number, at) for (topic, number), at in positions.items()]
         self._consumer.assign(places)
         # subtle: what was paused in an earlier assignment stays paused in the next one
@@ -125,7 +121,7 @@ class ChunkConsumer:
         KafkaException
             For an error that does not pass by itself.
         """
-        records = self._poll()
+        records = self._consumer.consume(self._reading.chunk_records, READ_WAIT_S)
         busy = len(records) == self._reading.chunk_records
         if any(map(Message.error, records)):
             records = [record for record in records if _good(record)]
@@ -165,13 +161,6 @@ class ChunkConsumer:
     def close(self) -> None:
         """Leave the brokers."""
         self._consumer.close()
-
-    def _poll(self) -> list[Any]:
-        most = self._reading.chunk_records
-        if not self._reading.prompt:
-            return self._consumer.consume(most, BULK_WAIT_S)
-        first = self._consumer.poll(PROMPT_WAIT_S)
-        return [] if first is None else [first, *self._consumer.consume(most - 1, 0)]
 
 
 def _partitions(places: Iterable[Place]) -> list[TopicPartition]:

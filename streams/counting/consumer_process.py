@@ -1,9 +1,8 @@
-"""ConsumerCalls: a fetcher in a thread, or in a process of its own, with the same calls for the
-event loop.
+"""ConsumerProcess: a consumer in a process of its own, with its calls for the event loop.
 
 Python counts on one core at a time. A worker that counts would spend more than half of its time
 with reading and parsing records; a second process does that on another core, and hands over what is
-left to be counted. Requests are few, and their fetcher stays in a thread.
+left to be counted.
 
     worker -> process    length u32 | pickle of (name of a call, arguments, numbers of chunks that
                          are counted), one call after the other
@@ -30,8 +29,7 @@ import sys
 import tempfile
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Protocol
+from typing import Any
 
 from streams.counting.chunk import Original
 from streams.counting.codec import ConsumerError, pack, unpack
@@ -43,38 +41,9 @@ LAST_S = 1.0  # from the end of the socket to the end of the process
 _LENGTH = struct.Struct("<I")
 
 
-class ConsumerCalls(Protocol):
-    """A fetcher somewhere else; calls are answered in their order."""
-
-    async def call(self, name: str, *args: Any) -> Any:
-        """What the fetcher's method of this name gives."""
-
-    async def close(self) -> None:
-        """Leave the brokers; the last call."""
-
-
-class ConsumerThread:
-    """A fetcher in a thread of this process."""
-
-    def __init__(self, reading: ConsumerConfig) -> None:
-        self._consumer = ChunkConsumer(reading)
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="fetcher")
-
-    async def call(self, name: str, *args: Any) -> Any:
-        """See `ConsumerCalls`."""
-        return await asyncio.get_running_loop().run_in_executor(
-            self._thread, getattr(self._consumer, name), *args
-        )
-
-    async def close(self) -> None:
-        """See `ConsumerCalls`."""
-        await self.call("close")
-        self._thread.shutdown()
-
-
 class ConsumerProcess:
-    """A fetcher in a process of its own, from `start` on; `gone` is told when the process has ended
-    by itself.
+    """A consumer in a process of its own, from `start` on; calls are answered in their order, and
+    `gone` is told when the process has ended by itself.
     """
 
     def __init__(self, reading: ConsumerConfig, gone: Callable[[str], None]) -> None:
@@ -107,7 +76,7 @@ class ConsumerProcess:
         self._send(self._reading)
 
     async def call(self, name: str, *args: Any) -> Any:
-        """See `ConsumerCalls`.
+        """What the consumer's method of this name gives.
 
         Raises
         ------
@@ -131,7 +100,7 @@ class ConsumerProcess:
         return original
 
     async def close(self) -> None:
-        """See `ConsumerCalls`."""
+        """Leave the brokers; the last call."""
         if self._process is None:
             return
         with contextlib.suppress(ConsumerError, TimeoutError):
@@ -210,8 +179,8 @@ class ConsumerProcess:
 class Kept:
     """Finds the records of a chunk; while it lives, the process keeps them."""
 
-    def __init__(self, consumer_calls: ConsumerProcess, number: int) -> None:
-        self._consumer, self._number = consumer_calls, number
+    def __init__(self, consumer: ConsumerProcess, number: int) -> None:
+        self._consumer, self._number = consumer, number
 
     def __call__(self, at: int) -> Original:
         """Record `at` of the chunk."""

@@ -55,6 +55,8 @@ def _expire(partition: Partition, slate_id: str, watermark_s: float) -> None:
     for seen in items_of(row).values():
         if isinstance(seen, Seen) and (orphans := (seen.bits & WAITING).bit_count()):
             partition.outcome_counts[ORPHAN, seen.segment or row.segment or ""] += orphans
+    if row.whole is not None:  # its slate never came
+        partition.outcome_counts[ORPHAN, row.segment or ""] += 1
     partition.outcome_counts[EXPIRED, row.segment or ""] += 1
     partition.put_slate(slate_id, None)
 

@@ -1,6 +1,6 @@
 """Flush: how what was counted becomes durable.
 
-In this order, once the replies that it covers are delivered:
+In this order:
   1. begin a transaction
   2. produce changed rows, source positions and dead letters, and wait until the log has them
   3. add the source offsets under the generation and member that the state was restored for

@@ -2,6 +2,7 @@
 one. See `attribution`.
 """
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -10,16 +11,24 @@ from streams.counting.attribution import (
     DUPLICATE,
     MAX_SLATE_ITEMS,
     OVERFULL,
+    WAITED,
     entry,
     extend,
     horizon,
     open_row,
     settle,
 )
-from streams.counting.chunk import IMPRESSIONS, ImpressionRun, ImpressionRuns
+from streams.counting.chunk import (
+    IMPRESSIONS,
+    LIST,
+    WHOLE,
+    ImpressionRun,
+    ImpressionRuns,
+    Refusal,
+)
 from streams.counting.decay import weigh
 from streams.counting.partition import COUNTED_IMPRESSION, Partition
-from streams.counting.rows import SEEN, WAITING, Seen, SlateRow, items_of
+from streams.counting.rows import SEEN, WAITING, Seen, SlateRow, items_of, offered_of
 from streams.counting.rules import Rules
 
 _unpack_seen_items = msgspec.msgpack.Decoder(dict[str, float]).decode
@@ -27,8 +36,8 @@ _unpack_seen_items = msgspec.msgpack.Decoder(dict[str, float]).decode
 
 def count_impressions(
     partition: Partition, impressions: ImpressionRuns, rules: Rules, now_s: float
-) -> None:
-    """Count impressions of one partition, in order.
+) -> list[Refusal]:
+    """Count impressions of one partition, in order; returns those that cannot be.
 
     `now_s` bounds stream time: one event from a clock that runs ahead must not make the partition
     forget everything.
@@ -41,6 +50,7 @@ def count_impressions(
         for name, totals in impressions.totals.items():
             partition.shown[name].update(totals)
     newest_s, at = 0.0, 0
+    refusals: list[Refusal] = []
     for run in impressions.runs:
         expires_s = max(run.newest_s, horizon_s) + lives_s
         newest_s = max(newest_s, run.newest_s)
@@ -49,6 +59,9 @@ def count_impressions(
         row = rows.get(run.slate_id) or open_row(
             partition, run.slate_id, expires_s if run.size <= MAX_SLATE_ITEMS else 0.0, rules
         )
+        if run.shape == WHOLE:
+            _take_whole(partition, row, run, expires_s, rules, now_s)
+            continue
         segment = run.segment
         if segment is None:  # the slate's if this project made it, else what the context makes
             segment = row.segment if row.policy is not None and row.segment else run.made
@@ -59,29 +72,69 @@ def count_impressions(
             if expires_s > row.expires_s:
                 extend(row, expires_s, rules)
         else:
-            seen_items = _unpack_seen_items(run.seen_items)
-            if plain and run.segment is not None:
-                partition.shown[segment].subtract(list(seen_items))
-            known, segment = items_of(row), names.setdefault(segment, segment)
-            for place, (item_id, ts) in enumerate(seen_items.items(), at):
-                if len(known) >= MAX_SLATE_ITEMS and item_id not in known:
-                    partition.refuse(place, OVERFULL)
-                elif _count(
-                    partition,
-                    row,
-                    segment,
-                    item_id,
-                    ts,
-                    0 if plain else impressions.positions[place],
-                    plain,
-                    rules,
-                    now_s,
-                ):
-                    extend(row, max(ts, horizon_s) + lives_s, rules)
+            positions = impressions.positions[at : at + run.size]
+            refusals += _count_each(partition, row, run, segment, positions, rules, now_s)
         at += run.size
     partition.stream_s[IMPRESSIONS] = max(
         partition.stream_s.get(IMPRESSIONS, 0.0), min(newest_s, now_s)
     )
+    return refusals
+
+
+def _count_each(
+    partition: Partition,
+    row: SlateRow,
+    run: ImpressionRun,
+    segment: str,
+    positions: Sequence[int],
+    rules: Rules,
+    now_s: float,
+) -> Iterator[Refusal]:
+    """Count the items of a run one by one."""
+    plain, horizon_s = rules.plain, horizon(partition)
+    seen_items = _unpack_seen_items(run.seen_items)
+    if plain and run.segment is not None:
+        partition.shown[segment].subtract(list(seen_items))
+    known, segment = items_of(row), partition.names.setdefault(segment, segment)
+    for place, (item_id, ts) in enumerate(seen_items.items()):
+        if len(known) >= MAX_SLATE_ITEMS and item_id not in known:
+            yield Refusal(run.record(place), OVERFULL)
+            if run.shape == LIST:
+                return  # the record is one dead letter, whatever else stands in it
+            continue
+        position = 0 if plain else positions[place]
+        if _count(partition, row, segment, item_id, ts, position, plain, rules, now_s):
+            extend(row, max(ts, horizon_s) + 2 * rules.attribution_window_s, rules)
+
+
+def _take_whole(
+    partition: Partition,
+    row: SlateRow,
+    run: ImpressionRun,
+    expires_s: float,
+    rules: Rules,
+    now_s: float,
+) -> None:
+    """Count an impression of a whole slate, or let it wait for the slate; the earliest is kept."""
+    waited = row.whole is not None
+    if row.whole is None or run.newest_s < row.whole[0]:
+        row.whole = run.newest_s, run.segment, run.made
+    extend(row, expires_s, rules)
+    if row.policy is not None:
+        count_whole(partition, row, rules, now_s)
+    else:
+        partition.outcome_counts[DUPLICATE if waited else WAITED, row.segment or ""] += 1
+
+
+def count_whole(partition: Partition, row: SlateRow, rules: Rules, now_s: float) -> None:
+    """Count every item of a slate that this project made: its impression of the whole is here."""
+    if row.whole is None:
+        return
+    (ts, named, made), row.whole = row.whole, None
+    segment = named or row.segment or made
+    segment = partition.names.setdefault(segment, segment)
+    for item_id, position, _propensity in offered_of(row):
+        _count(partition, row, segment, item_id, ts, position, rules.plain, rules, now_s)
 
 
 def _add(row: SlateRow, run: ImpressionRun) -> bool:

@@ -17,26 +17,32 @@ from streams.contract.events import (
     Decode,
     EventError,
     Impression,
-    SlateRequest,
+    OfferedSlate,
+    SeenItem,
+    check_shape,
     check_size,
     check_time,
     decode_click,
     decode_impression,
-    decode_slate_request,
+    decode_offered_slate,
     seconds,
 )
 from streams.contract.segments import context_segment
 from streams.counting.chunk import (
     CLICKS,
     IMPRESSIONS,
-    REQUESTS,
+    LIST,
+    ONE_BY_ONE,
+    SLATES,
+    WHOLE,
     Feedback,
     ImpressionRun,
     ImpressionRuns,
+    Offered,
     Original,
     Refused,
 )
-from streams.counting.rows import pack_seen_items
+from streams.counting.rows import pack_offered, pack_seen_items
 from streams.counting.rules import Rules
 
 NO_KEY = (
@@ -99,20 +105,39 @@ def _judged(
     return good, events, refused
 
 
+class _Run(NamedTuple):
+    """A run that is being made."""
+
+    slate_id: str
+    segment: str | None
+    made: str
+    seen_items: dict[str, float]
+    shape: int
+    first: int
+    newest_s: float  # of a whole slate, which has no items
+
+
 def shown(impressions: Iterable[Impression], rules: Rules) -> ImpressionRuns:
     """Runs of impressions of one slate and one segment, in order, and what they add up to.
 
     Raises
     ------
     EventError
-        For a context that makes no segment, and a time ahead of the clock.
+        For an impression of no shape, a context that makes no segment, and a time ahead of the
+        clock.
     """
     segment_fields, plain = rules.segment_fields, rules.plain
-    begun: list[tuple[str, str | None, str, dict[str, float]]] = []
+    begun: list[_Run] = []
     slate_id, segment, made, seen_items = "", None, "", dict[str, float]()
     positions: list[int] = []
-    for event in impressions:
+    for at, event in enumerate(impressions):
         item_id, ts = event.item_id, event.ts
+        time_s = ts if type(ts) is float else seconds(ts)
+        if item_id is None or event.position is None or event.items is not None:
+            check_shape(event)
+            begun.append(_of_many(event, at, time_s, rules, positions))
+            slate_id = ""  # the next event begins a run
+            continue
         if (
             event.slate_id != slate_id
             or event.segment != segment
@@ -121,18 +146,45 @@ def shown(impressions: Iterable[Impression], rules: Rules) -> ImpressionRuns:
         ):
             slate_id, segment, seen_items = event.slate_id, event.segment, {}
             made = "" if segment is not None else context_segment(event.context, segment_fields)
-            begun.append((slate_id, segment, made, seen_items))
-        seen_items[item_id] = ts if type(ts) is float else seconds(ts)
+            begun.append(_Run(slate_id, segment, made, seen_items, ONE_BY_ONE, at, 0.0))
+        seen_items[item_id] = time_s
         if not plain:
             positions.append(event.position)
     found = [
-        ImpressionRun(slate, segment, made, len(own), max(own.values()), pack_seen_items(own))
-        for slate, segment, made, own in begun
+        ImpressionRun(
+            run.slate_id,
+            run.segment,
+            run.made,
+            len(run.seen_items),
+            max(run.seen_items.values(), default=run.newest_s),
+            pack_seen_items(run.seen_items),
+            run.shape,
+            run.first,
+        )
+        for run in begun
     ]
     check_time(max((run.newest_s for run in found), default=0.0), _latest_s(rules))
-    return ImpressionRuns(
-        found, _totals((segment, own) for _, segment, _, own in begun) if plain else {}, positions
-    )
+    totals = _totals((run.segment, run.seen_items) for run in begun) if plain else {}
+    return ImpressionRuns(found, totals, positions)
+
+
+def _of_many(event: Impression, at: int, time_s: float, rules: Rules, positions: list[int]) -> _Run:
+    """The run of an event that says more than one item: a list, or the whole slate. An item that
+    stands twice in a list was seen where it stands first.
+    """
+    made = "" if event.segment is not None else context_segment(event.context, rules.segment_fields)
+    if event.items is None:
+        return _Run(event.slate_id, event.segment, made, {}, WHOLE, at, time_s)
+    seen_items: dict[str, float] = {}
+    for place, each in enumerate(event.items):
+        position = place
+        if isinstance(each, SeenItem):
+            position, each = place if each.position is None else each.position, each.item_id
+        if each not in seen_items:
+            seen_items[each] = time_s
+            if not rules.plain:
+                positions.append(position)
+    return _Run(event.slate_id, event.segment, made, seen_items, LIST, at, time_s)
 
 
 def _totals(seen_items: Iterable[tuple[str | None, Iterable[str]]]) -> dict[str, dict[str, int]]:
@@ -164,13 +216,20 @@ def feedback(clicks: Iterable[Click], rules: Rules) -> list[Feedback]:
     return found
 
 
-def asked(requests: Iterable[SlateRequest], rules: Rules) -> list[SlateRequest]:
-    """Slate requests whose segment can be made."""
-    found, latest_s = list(requests), _latest_s(rules)
-    for each in found:
-        check_time(seconds(each.ts), latest_s)
-        if each.segment is None:
-            context_segment(each.context, rules.segment_fields)
+def offered(slates: Iterable[OfferedSlate], rules: Rules) -> list[Offered]:
+    """Slates that this project made, as they are noted."""
+    found = [
+        Offered(
+            each.slate_id,
+            each.segment,
+            each.variant,
+            each.policy_version,
+            seconds(each.ts),
+            pack_offered((item.item_id, item.position, item.propensity) for item in each.items),
+        )
+        for each in slates
+    ]
+    check_time(max((each.ts for each in found), default=0.0), _latest_s(rules))
     return found
 
 
@@ -181,5 +240,5 @@ def _latest_s(rules: Rules) -> float:
 _KINDS: dict[str, tuple[Decode[Any], Arrange]] = {
     IMPRESSIONS: (decode_impression, shown),
     CLICKS: (decode_click, feedback),
-    REQUESTS: (decode_slate_request, asked),
+    SLATES: (decode_offered_slate, offered),
 }

@@ -8,10 +8,17 @@ flush: what is dropped is on disk, so a miss can read it.
 
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable
 from typing import NamedTuple
 
-from streams.contract.count_rows import CountRow, decode_count, encode_count, encode_count_key
+from streams.contract.count_rows import (
+    DELAYS_KEY,
+    CountRow,
+    decode_count,
+    encode_count,
+    encode_count_key,
+    encode_delays,
+)
+from streams.contract.dead_letters import Rejected
 from streams.counting.rocksdb import SLATE_PREFIX, Disk
 from streams.counting.rows import (
     POSITIONS_KEY,
@@ -27,13 +34,7 @@ from streams.counting.rows import (
 CountKey = tuple[str, str]  # (segment, item_id)
 _UNKNOWN = SlateRow(0.0)  # not in memory: None says that there is none
 COUNTED_IMPRESSION = "impression"  # an outcome, see `attribution`
-
-
-class Rejected(NamedTuple):
-    """A dead letter to be: key and value as they will be produced."""
-
-    key: bytes | None
-    value: bytes
+MOST_DELAYS = 256  # of a flush, evenly taken: 4 KiB; whoever learns from them keeps a sample too
 
 
 class Changes(NamedTuple):
@@ -71,10 +72,9 @@ class Partition:
         self.watermark_s = 0.0  # stream time when slates were last forgotten
         # where forgetting stands in the index on disk, until the next flush
         self.looked_at: bytes | None = None
-        # of counted clicks: seconds after the impression, time of the impression
+        # of clicks counted since the last flush: seconds after the impression, time of the
+        # impression
         self.delays: list[tuple[float, float]] = []
-        # makes a dead letter of a record of the chunk in hand
-        self.refuse: Callable[[int, str], None] = lambda _at, _reason: None
         self.counts: dict[CountKey, CountRow] = {}
         self._older_counts: dict[CountKey, CountRow] = {}
         self.slates: dict[str, SlateRow | None] = {}  # None: forgotten, until the disk knows
@@ -151,6 +151,10 @@ class Partition:
             (encode_count_key(*key), encode_count(row, discounted))
             for key, row in self.dirty_counts.items()
         ]
+        if self.delays:
+            step = -(-len(self.delays) // MOST_DELAYS)
+            counts.append((DELAYS_KEY, encode_delays(self.delays[::step])))
+            self.delays = []
         counts.append(
             (
                 POSITIONS_KEY,

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from streams.counting.chunk import Chunk
 from streams.counting.consumer import Consumed, Place
-from streams.counting.consumer_process import ConsumerCalls
+from streams.counting.consumer_process import ConsumerProcess
 
 SILENCE_S = 5.0  # after which an old answer says nothing about the ends of partitions
 
@@ -15,11 +15,11 @@ SILENCE_S = 5.0  # after which an old answer says nothing about the ends of part
 class PositionTracker:
     """Chunks of the assigned partitions, from the positions it was given."""
 
-    def __init__(self, consumer_calls: ConsumerCalls) -> None:
+    def __init__(self, consumer: ConsumerProcess) -> None:
         self.topics: frozenset[str] = frozenset()
         # whether the last read was as large as may be: an old log, or more than this worker can do
         self.busy = False
-        self._consumer = consumer_calls
+        self._consumer = consumer
         self._positions: dict[Place, int] = {}
         # the consumer's own positions, which go past markers of transactions
         self._reached: dict[Place, int] = {}
@@ -32,16 +32,15 @@ class PositionTracker:
         session: int,
         source: Mapping[str, str],
         positions: Mapping[Place, int],
-        follows: Mapping[str, str] | None = None,
+        follows: Mapping[str, str],
+        known: Mapping[Place, tuple[int, int]],
     ) -> None:
-        """Read these partitions from here on; `source` maps topics to sources, `follows` topics to
-        those that they follow.
-        """
+        """Read these partitions from here on; see `ChunkConsumer.assign`."""
         self._positions, self._session = dict(positions), session
         self._reached, self._ends = dict(positions), {}
         self.topics = frozenset(source)
         await self._consumer.call(
-            "assign", session, dict(source), dict(positions), dict(follows or {})
+            "assign", session, dict(source), dict(positions), dict(follows), dict(known)
         )
 
     async def read(self) -> list[Chunk]:

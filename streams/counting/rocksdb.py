@@ -26,6 +26,7 @@ from collections.abc import Iterator
 import msgspec
 from rocksdict import BlockBasedOptions, Cache, Options, Rdict, WriteBatch
 
+from streams.contract.count_rows import DELAYS_KEY
 from streams.counting.rows import slate_expiry_s, slate_head
 
 SLATE_PREFIX, EXPIRY_PREFIX, OFFSET_PREFIX = b"S", b"E", b"O"
@@ -166,7 +167,9 @@ class Batch:
         self._expiring: defaultdict[bytes, list[bytes]] = defaultdict(list)
 
     def put_count(self, key: bytes, value: bytes | None) -> None:
-        """A record of the counts changelog."""
+        """A record of the counts changelog; delays are news for its readers and no state."""
+        if key == DELAYS_KEY:
+            return
         if value is None:
             self._batch.delete(key)
         else:

@@ -9,6 +9,7 @@ A row of another version is refused with `RowError`, never guessed at.
 """
 
 import struct
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -46,10 +47,11 @@ Items = dict[str, float | Seen]  # float: time of an impression without feedback
 
 
 class SlateRow(Struct, array_like=True, gc=False):
-    """The log of one slate, joined by slate_id. `policy` is set where this project served it.
+    """The log of one slate, joined by slate_id. `policy` (its version), `variant` and what was
+    `offered` are set where this project made the slate.
 
     `items` rest as bytes, which are a tenth of the objects and are written as they are; `items_of`
-    opens them. Most slates are never looked at again.
+    opens them. Most slates are never looked at again. `offered` is opened by `offered_of`.
     """
 
     expires_s: float
@@ -58,6 +60,11 @@ class SlateRow(Struct, array_like=True, gc=False):
     clicked: bool = False
     items: Items | bytes = msgspec.field(default_factory=dict)
     waits: bool = False  # a conversion for its impression or a click
+    variant: str | None = None
+    offered: bytes = b""
+    # of an impression of the whole slate that waits for the slate: its time, and the segment that
+    # it names or that its context makes
+    whole: tuple[float, str | None, str] | None = None
 
 
 class Positions(Struct, array_like=True):
@@ -72,6 +79,7 @@ class Positions(Struct, array_like=True):
 
 _pack = msgspec.msgpack.Encoder().encode
 _unpack_items = msgspec.msgpack.Decoder(Items).decode
+_unpack_offered = msgspec.msgpack.Decoder(list[tuple[str, int, float]]).decode
 _unpack_slate = msgspec.msgpack.Decoder(SlateRow).decode
 _unpack_positions = msgspec.msgpack.Decoder(Positions).decode
 
@@ -81,6 +89,16 @@ def pack_seen_items(seen_items: dict[str, float]) -> bytes:
     `SlateRow.items` may hold them.
     """
     return _pack(seen_items)
+
+
+def pack_offered(items: Iterable[tuple[str, int, float]]) -> bytes:
+    """Items of a slate with position and propensity, as `SlateRow.offered` holds them."""
+    return _pack(list(items))
+
+
+def offered_of(row: SlateRow) -> list[tuple[str, int, float]]:
+    """What a slate of this project offered: items with position and propensity."""
+    return _unpack_offered(row.offered) if row.offered else []
 
 
 def items_of(row: SlateRow) -> Items:
@@ -103,11 +121,18 @@ def encode_slate(row: SlateRow) -> bytes:
     unpacked.
     """
     head, items = _SLATE_HEAD.pack(VERSION, row.expires_s), row.items
-    if type(items) is bytes:
-        return head + _pack(
-            (row.expires_s, row.segment, row.policy, row.clicked, Raw(items), row.waits)
-        )
-    return head + _pack(row)
+    known = (
+        row.expires_s,
+        row.segment,
+        row.policy,
+        row.clicked,
+        Raw(items) if type(items) is bytes else items,
+        row.waits,
+    )
+    # most slates are their owner's: what follows is not written for them
+    if row.policy is None and row.whole is None:
+        return head + _pack(known)
+    return head + _pack((*known, row.variant, row.offered, row.whole))
 
 
 def decode_slate(value: bytes) -> SlateRow:

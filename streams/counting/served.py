@@ -1,28 +1,42 @@
-"""Served slates: what the log of a partition keeps of a slate that this project made."""
+"""Served slates: what the log of a partition keeps of a slate that this project made. Pure
+functions, as in `attribution`.
 
-from streams.counting.attribution import horizon, open_row
-from streams.counting.chunk import REQUESTS
+Its segment holds for impressions that do not name one, and what it offered for an impression of the
+whole slate, which waits for the slate where it came before.
+"""
+
+from collections.abc import Iterable
+
+from streams.counting.attribution import DUPLICATE, extend, horizon, open_row
+from streams.counting.chunk import SLATES, Offered, Refusal
+from streams.counting.impressions import count_whole
 from streams.counting.partition import Partition
 from streams.counting.rules import Rules
 
 
-def note_slate(
-    partition: Partition,
-    slate_id: str,
-    segment: str,
-    policy: str,
-    ts: float,
-    rules: Rules,
-    now_s: float,
-) -> None:
-    """Note that this project made a slate: its segment holds for impressions that do not name one.
-    `ts`: of the request.
+def note_slates(
+    partition: Partition, slates: Iterable[Offered], rules: Rules, now_s: float
+) -> list[Refusal]:
+    """Note slates of one partition, in order; the first of one slate_id holds, as it does for who
+    asked. None is refused. `now_s` bounds stream time.
     """
-    partition.stream_s[REQUESTS] = max(partition.stream_s.get(REQUESTS, 0.0), min(ts, now_s))
-    row = open_row(
-        partition, slate_id, max(ts, horizon(partition)) + 2 * rules.attribution_window_s, rules
-    )
-    if row.policy is None:
-        row.policy = policy
+    newest_s, lives_s = 0.0, 2 * rules.attribution_window_s
+    names = partition.names
+    for slate in slates:
+        newest_s = max(newest_s, slate.ts)
+        expires_s = max(slate.ts, horizon(partition)) + lives_s
+        row = open_row(partition, slate.slate_id, expires_s, rules)
+        if row.policy is not None:
+            partition.outcome_counts[DUPLICATE, row.segment or ""] += 1
+            continue
+        # subtle: one string for each name; see `Partition.names`
+        row.policy = names.setdefault(slate.policy, slate.policy)
+        row.variant = names.setdefault(slate.variant, slate.variant)
+        row.offered = slate.items
         if row.segment is None:
-            row.segment = segment
+            row.segment = names.setdefault(slate.segment, slate.segment)
+        extend(row, expires_s, rules)
+        if row.whole is not None:
+            count_whole(partition, row, rules, now_s)
+    partition.stream_s[SLATES] = max(partition.stream_s.get(SLATES, 0.0), min(newest_s, now_s))
+    return []

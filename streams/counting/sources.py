@@ -5,6 +5,7 @@ can be deleted and made again, be cut short by an unclean election, or have drop
 before they were read; each case has one answer, and is said.
 """
 
+import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -27,6 +28,7 @@ class Sources:
         self.topics = dict(topics)  # source -> topic
         self.source = {topic: source for source, topic in self.topics.items()}
         self._ranges: dict[tuple[str, int], tuple[int, int]] = {}
+        self._measured_ms: dict[int, int] = {}  # by partition: records older than this were there
         self._identity: dict[str, str] = {}
 
     def topic(self, source: str) -> str:
@@ -54,6 +56,7 @@ class Sources:
         )
         try:
             for number, positions in applied.items():
+                self._measured_ms[number] = int(time.time() * 1000)
                 for source, topic in self.topics.items():
                     low, end = measure_range(meter, topic, number)
                     at = positions.get(source, 0)
@@ -99,6 +102,12 @@ class Sources:
     def end(self, source: str, number: int) -> int:
         """End of a source's partition as measured at the last restore."""
         return self._ranges[source, number][1]
+
+    def known(self, source: str, number: int) -> tuple[int, int]:
+        """End of a source's partition as last measured, and the time before that, in ms: what is
+        older stands before that end.
+        """
+        return self._ranges[source, number][1], self._measured_ms[number]
 
 
 def _readable(meter: Consumer, topic: str, number: int, offset: int) -> bool:

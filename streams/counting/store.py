@@ -42,7 +42,6 @@ class Store:
         rules: Rules,
         metrics: Metrics,
         transactions: Transactions,
-        before_commit: Callable[[], None],
         end_process: Callable[[str], None],
     ) -> None:
         self.settings = settings
@@ -52,14 +51,11 @@ class Store:
         self.partitions: dict[int, Partition] = {}
         self.ready_generation: int | None = None  # None: nothing may be read or flushed
         self.session = 0
-        self.settled_session = -1  # the session in which all requests of the log were answered
         self.restore_in_place: Callable[[], None] = lambda: None  # set by the recovery
         self._changelog_names = changelogs
         self._dead_letters = dead_letters
         self._owner = Owner(app_id(settings), -1, "")
         self._transactions = transactions
-        # raises CommitAborted while a reply that these positions cover is not delivered
-        self._before_commit = before_commit
         self._started = False
         self._end_process = end_process
         self._disks: dict[int, Disk] = {}
@@ -182,7 +178,6 @@ class Store:
         await flush
 
     def _commit(self, changes: Mapping[int, Changes]) -> None:
-        self._before_commit()
         commit(changes, self._transactions, self._owner, self._flush_topics(), self._disks)
 
     def _flush_topics(self) -> FlushTopics:

@@ -72,7 +72,13 @@ def send(rows: Iterable[Row], settings: Settings, now_s: float) -> None:
     for number, row in enumerate(rows):
         slate, user = f"{SEGMENT}-{number}", f"{SEGMENT}-user-{number}"
         seen = Impression(
-            slate, user, row.item_id, row.position, now_s, SEGMENT, propensity=row.propensity
+            slate,
+            user,
+            now_s,
+            row.item_id,
+            row.position,
+            segment=SEGMENT,
+            propensity=row.propensity,
         )
         sender.send(names.impressions, user.encode(), encode(seen))
         if row.click:

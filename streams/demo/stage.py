@@ -1,9 +1,10 @@
-"""The stage of the demo: broker, topics, one worker, in a directory and under a prefix of their
-own; all of it goes again.
+"""The stage of the demo: broker, topics, one worker with its serving process, in a directory and
+under a prefix of their own; all of it goes again.
 
 1. broker        embedded, unless KAFKA_BOOTSTRAP_SERVERS is set
 2. topics        created under a prefix that nobody else has
-3. worker        a process of its own, as in production; ready when `/readyz` says so
+3. worker        a process of its own, as in production, with a serving process beside it; ready
+                 when `/readyz` of both says so
 down: worker by SIGTERM, topics of a broker that stays, embedded broker, directory
 """
 
@@ -91,7 +92,8 @@ def worker(on: Stage) -> Iterator["subprocess.Popen[bytes]"]:
             worker_command(), stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=dict(on.environ)
         )
     try:
-        _wait_ready(process, f"http://127.0.0.1:{on.settings.http_port}/readyz", log)
+        for port in (on.settings.worker_http_port, on.settings.http_port):
+            _wait_ready(process, f"http://127.0.0.1:{port}/readyz", log)
         yield process
     finally:
         process.terminate()
@@ -127,7 +129,10 @@ def _own(directory: Path) -> dict[str, str]:
         "SLATESTREAM_RELEASES_DIR": str(directory / "releases"),
         "SLATESTREAM_WORKER_NAME": "demo",
         "SLATESTREAM_SEGMENT_FIELDS": "age,gender",
+        "SLATESTREAM_SERVING": "on",
+        "SLATESTREAM_HTTP_HOST": "127.0.0.1",
         "SLATESTREAM_HTTP_PORT": str(free_port(6066)),
+        "SLATESTREAM_WORKER_HTTP_PORT": str(free_port(6067)),
         "SLATESTREAM_HTTP_TOKEN": "",
         "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1"),
     }

@@ -130,16 +130,12 @@ def _tell(
     slate: _Slate,
     clicked: NDArray[np.bool_],
 ) -> None:
-    """Impressions of the whole slate, then the clicks. The segment is the slate's own: the worker
-    knows it.
+    """An impression of the whole slate, then the clicks: what was offered, where and in which
+    segment is known.
     """
     user, now = world.visitors[visitor].user_id, time.time()
     key = user.encode()
-    for item in slate.items:
-        seen = Impression(
-            slate.slate_id, user, item.item_id, item.position, now, propensity=item.propensity
-        )
-        sender.send(names.impressions, key, encode(seen))
+    sender.send(names.impressions, key, encode(Impression(slate.slate_id, user, now)))
     for item, yes in zip(slate.items, clicked, strict=True):
         if yes:
             sender.send(names.clicks, key, encode(Click(slate.slate_id, user, item.item_id, now)))

@@ -127,7 +127,7 @@ def differences(
 
 
 def check_copartitioned(partitions: Mapping[str, int], names: TopicNames) -> int:
-    """The common number of partitions of `impressions`, `clicks` and `slate-requests`.
+    """The common number of partitions of `impressions`, `clicks`, `slate-requests` and `slates`.
 
     Parameters
     ----------
@@ -157,6 +157,25 @@ def check_copartitioned(partitions: Mapping[str, int], names: TopicNames) -> int
         )
         raise TopicsError(msg)
     return partitions[wanted[0]]
+
+
+def partitions_of_sources(admin: AdminClient, names: TopicNames) -> int:
+    """The number of partitions that the co-partitioned topics share, with all topics there.
+
+    Raises
+    ------
+    TopicsError
+        When a topic of the contract is missing, or partitions differ.
+    """
+    found = partition_counts(admin)
+    missing = [name for name in map(names.of, TOPICS) if name not in found]
+    if missing:
+        msg = (
+            f"expected the topics of the contract, found no {', '.join(missing)}; run "
+            "`slatestream topics create`"
+        )
+        raise TopicsError(msg)
+    return check_copartitioned(found, names)
 
 
 def topic_ids(client: Mapping[str, Any], names: Sequence[str]) -> dict[str, str]:

@@ -13,6 +13,11 @@ def changelog_topics(settings: Settings) -> tuple[str, str]:
     )
 
 
+def serving_group(settings: Settings) -> str:
+    """The consumer group of the processes that answer."""
+    return f"{app_id(settings)}-serving"
+
+
 def app_id(settings: Settings) -> str:
     """Faust's app id, which is also the consumer group: the group, behind the topic prefix, so that
     two prefixes share nothing.

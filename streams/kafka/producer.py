@@ -72,17 +72,19 @@ class EventSender:
     ----------
     client
         From `Settings.kafka_client`.
+    prompt
+        Whether each record goes at once and uncompressed: somebody waits for it.
     """
 
-    def __init__(self, client: Mapping[str, Any]) -> None:
+    def __init__(self, client: Mapping[str, Any], *, prompt: bool = False) -> None:
         self.producer = Producer(
             {
                 **client,
                 "enable.idempotence": True,
                 "partitioner": "murmur2_random",
-                "linger.ms": 5,
-                # the one codec that every client reads without more packages
-                "compression.type": "gzip",
+                "linger.ms": 0 if prompt else 5,
+                # gzip: the one codec that every client reads without more packages
+                "compression.type": "none" if prompt else "gzip",
                 "message.max.bytes": LARGEST_EVENT_BYTES,
                 "queue.buffering.max.messages": 500_000,
                 "log_level": 0,
@@ -91,17 +93,31 @@ class EventSender:
         self.sent = 0
         self.failure: KafkaError | None = None
 
-    def send(self, topic: str, key: bytes | None, value: bytes | None) -> None:
-        """Queue one record for `topic` (full name); waits while the queue is full.
+    def send(
+        self,
+        topic: str,
+        key: bytes | None,
+        value: bytes | None,
+        on_delivery: Callable[[KafkaError | None, Message], None] | None = None,
+        **rest: Any,
+    ) -> None:
+        """Queue one record for `topic` (full name); waits while the queue is full. `rest` are
+        `headers` and `partition`.
+
+        `on_delivery` hears of the delivery from `poll`, `flush` or a later `send`, and answers for
+        a failure.
 
         Raises
         ------
         KafkaException
-            For the first record that could not be delivered, as soon as that is known.
+            For the first record without `on_delivery` that could not be delivered, as soon as that
+            is known.
         """
         while True:
             try:
-                self.producer.produce(topic, value, key, on_delivery=self._delivered)
+                self.producer.produce(
+                    topic, value, key, on_delivery=on_delivery or self._delivered, **rest
+                )
                 break
             except BufferError:
                 self.producer.poll(FULL_QUEUE_WAIT_S)
@@ -109,6 +125,10 @@ class EventSender:
         self.producer.poll(0)
         if self.failure is not None:
             raise KafkaException(self.failure)
+
+    def poll(self, wait_s: float = 0.0) -> None:
+        """Hear of deliveries."""
+        self.producer.poll(wait_s)
 
     def flush(self, timeout_s: float = FLUSH_TIMEOUT_S) -> None:
         """Wait until the brokers have everything.

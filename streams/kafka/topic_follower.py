@@ -1,14 +1,12 @@
-"""TopicFollower: every record of some topics, from the beginning on, in every worker; committed
-records only, no group.
+"""TopicFollower: every record of some topics, from the beginning on; committed records only, no
+group.
 
-Used for what all workers need whole: the counts changelog, items, embeddings, releases. Reading
-blocks a thread of its own; `follow` hands batches to a plain function on the event loop.
+Used for what serving needs whole: the counts changelog, items, embeddings, releases. Reading
+blocks.
 """
 
-import asyncio
 import logging
-from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
@@ -17,7 +15,7 @@ from streams.kafka.watermarks import measure_range
 
 log = logging.getLogger(__name__)
 
-BATCH_RECORDS = 4000  # applied in one go on the event loop: a few milliseconds
+BATCH_RECORDS = 4000  # applied in one go: a few milliseconds
 WAIT_S = 0.1
 CALL_TIMEOUT_S = 20.0
 
@@ -25,7 +23,7 @@ Place = tuple[str, int]
 
 
 class TopicFollower:
-    """A reader of whole topics; `caught_up` once it has read all that was there when it started.
+    """A reader of whole topics; `at_end` once it has read all that was there when it started.
 
     With `undecided` also what was committed behind a transaction that is still open: it is read
     when that one is decided, which a worker that was stopped and is fenced can put off for as long
@@ -37,7 +35,6 @@ class TopicFollower:
     ) -> None:
         self.topics = tuple(topics)
         self._undecided = undecided
-        self.caught_up = False
         self._client = {
             **client,
             "group.id": "unused",
@@ -74,7 +71,6 @@ class TopicFollower:
             measuring.close()
         consumer.assign(places)
         self._consumer = consumer
-        self.caught_up = not self._left
 
     def read(self, wait_s: float = WAIT_S) -> list[Any]:
         """The next records; blocks for `wait_s` at most."""
@@ -93,6 +89,20 @@ class TopicFollower:
         """Whether everything that was there at `open` has been read."""
         return not self._left
 
+    def behind(self) -> list[str]:
+        """Topics that are not read as far as they went at `open`."""
+        return sorted({topic for topic, _number in self._left})
+
+    def answers(self, wait_s: float = 1.0) -> bool:
+        """Whether a broker answers now."""
+        if self._consumer is None:
+            return False
+        try:
+            self._consumer.list_topics(self.topics[0], wait_s)
+        except KafkaException:
+            return False
+        return True
+
     def lag(self) -> int:
         """Records that the broker has and this has not read, as far as its last answers tell."""
         consumer = self._consumer
@@ -103,19 +113,6 @@ class TopicFollower:
             _low, high = consumer.get_watermark_offsets(position, cached=True)
             behind += max(0, high - max(position.offset, 0))
         return behind
-
-    async def follow(self, apply: Callable[[list[Any]], None]) -> None:
-        """Read for ever: each batch goes to `apply`, on the event loop."""
-        loop = asyncio.get_running_loop()
-        with ThreadPoolExecutor(1, thread_name_prefix="tail") as thread:
-            await loop.run_in_executor(thread, self.open)
-            while True:
-                records = await loop.run_in_executor(thread, self.read)
-                if records:
-                    apply(records)
-                # subtle: after the batch was applied, or a reader of `caught_up` would look too
-                # early
-                self.caught_up = self.at_end()
 
     def close(self) -> None:
         """Stop reading."""

@@ -1,4 +1,4 @@
-"""Catalogue: what can be shown, in memory in every worker, from the `items` topic.
+"""Catalogue: what can be shown, in memory, from the `items` topic.
 
 Only items that were described, and say that they are available, can be shown. For users who produce
 no items at all, whatever was seen in impressions or is named by a request can be.
@@ -12,81 +12,101 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bandits.slates.serve import Catalogue
-from streams.contract.events import EventError, Item, decode_item
+from streams.contract.events import EventError, Item
+from streams.contract.items import read_item
 from streams.serving.counts_view import Index
 
 NO_GROUP = -1
 
 
 class CatalogueView:
-    """Items by the columns of the counts; grows as names come, from here and from the counts."""
+    """Items by the columns of the counts; grows as names come, from here and from the counts.
 
-    def __init__(self, items: Index) -> None:
+    Parameters
+    ----------
+    items
+        Columns by name.
+    max_bytes
+        Of an item's record.
+    hidden
+        Names that are never shown (the policy file's `exclude`).
+    """
+
+    def __init__(self, items: Index, max_bytes: int, hidden: Iterable[str] = ()) -> None:
         self.items = items
         self.version = 0
         self.groups = Index()
         self.described: dict[str, Item] = {}
-        self.partition: dict[str, int] = {}  # of the items topic: whose worker embeds the item
-        self._first_seen_s: dict[str, float] = {}
+        self._max_bytes = max_bytes
+        self._hidden = frozenset(hidden)
         self._withdrawn: set[str] = set()
+        # by column, for the names that were described
+        self._available = np.zeros(256, dtype=bool)
+        self._first_seen_s = np.full(256, np.nan)
+        self._group = np.full(256, NO_GROUP, dtype=np.int32)
 
-    def apply(self, records: Iterable[Any]) -> None:
-        """Records of the items topic (confluent-kafka messages); what cannot be read is left out
-        here and is a dead letter elsewhere.
+    def apply(self, records: Iterable[Any]) -> list[str]:
+        """Records of the items topic (confluent-kafka messages); returns the names that they
+        changed. What cannot be used is left out here and is a dead letter elsewhere.
         """
+        changed = []
         for record in records:
-            key = record.key()
-            if not key:
-                continue
             _kind, ms = record.timestamp()
-            self.put(
-                key.decode(errors="replace"),
-                record.value(),
-                ms / 1000.0 if ms > 0 else time.time(),
-                record.partition(),
-            )
+            at_s = ms / 1000.0 if ms > 0 else time.time()
+            name = self.put(record.key(), record.value(), at_s)
+            if name is not None:
+                changed.append(name)
+        return changed
 
-    def put(self, item_id: str, value: bytes | None, at_s: float, partition: int = 0) -> None:
-        """An item's record; no value withdraws it."""
-        if value is None:
-            self.described.pop(item_id, None)
-            self._withdrawn.add(item_id)
+    def put(self, key: bytes | None, value: bytes | None, at_s: float) -> str | None:
+        """An item's record; no value withdraws it. Returns its name, None if it is refused."""
+        try:
+            name, item = read_item(key, value, self._max_bytes)
+        except EventError:
+            return None
+        number = self.items.number(name)
+        self._reserve(number + 1)
+        if item is None:
+            self.described.pop(name, None)
+            self._withdrawn.add(name)
+            self._group[number] = NO_GROUP
         else:
-            try:
-                item = decode_item(value)
-            except EventError:
-                return
-            self.described[item_id] = item
-            self.partition[item_id] = partition
-            self._withdrawn.discard(item_id)
-            self._first_seen_s.setdefault(item_id, at_s)
-        self.items.number(item_id)
+            self.described[name] = item
+            self._withdrawn.discard(name)
+            if np.isnan(self._first_seen_s[number]):
+                self._first_seen_s[number] = at_s
+            self._group[number] = (
+                NO_GROUP if item.category is None else self.groups.number(item.category)
+            )
+        self._available[number] = item is not None and item.available and name not in self._hidden
         self.version += 1
+        return name
 
-    def may_show(self, item_id: str) -> bool:
-        """Whether the item can be shown."""
-        item = self.described.get(item_id)
-        return item.available if item is not None else self._empty()
+    def may_show(self, name: str) -> bool:
+        """Whether the item can be shown, as of now."""
+        if name in self._hidden:
+            return False
+        item = self.described.get(name)
+        return item.available if item is not None else self.undescribed
 
-    def _empty(self) -> bool:
+    @property
+    def undescribed(self) -> bool:
+        """Whether nobody has produced an item yet."""
         return not self.described and not self._withdrawn
 
-    def catalogue(self, exclude: Iterable[str], vectors: NDArray[np.float32] | None) -> Catalogue:
-        """The arrays that slates are made from: (n_items,) each, vectors (n_items, d)."""
+    def catalogue(self, vectors: NDArray[np.float32] | None) -> Catalogue:
+        """The arrays that slates are made from, copies: (n_items,) each, vectors (n_items, d)."""
         n = len(self.items)
-        available = np.zeros(n, dtype=bool)
-        first_seen_s = np.full(n, np.nan)
-        group = np.full(n, NO_GROUP, dtype=np.int32)
-        if self._empty():
-            available[:] = True
-        for item_id, item in self.described.items():
-            number = self.items.number(item_id)
-            available[number] = item.available
-            first_seen_s[number] = self._first_seen_s[item_id]
-            if item.category is not None:
-                group[number] = self.groups.number(item.category)
-        for item_id in exclude:
-            excluded = self.items.get(item_id)
-            if excluded is not None:
-                available[excluded] = False
-        return Catalogue(available, first_seen_s, group, vectors)
+        self._reserve(n)
+        available = self._available[:n].copy()
+        if self.undescribed:
+            available[:] = [name not in self._hidden for name in self.items.names[:n]]
+        return Catalogue(available, self._first_seen_s[:n].copy(), self._group[:n].copy(), vectors)
+
+    def _reserve(self, n: int) -> None:
+        more = n - len(self._available)
+        if more > 0:
+            more = max(more, len(self._available))
+            self._available = np.pad(self._available, (0, more))
+            self._first_seen_s = np.pad(self._first_seen_s, (0, more), constant_values=np.nan)
+            self._group = np.pad(self._group, (0, more), constant_values=NO_GROUP)

@@ -1,11 +1,10 @@
-"""View: the global counts in memory, from the committed counts changelog; the same in every worker.
+"""View: the global counts in memory, from the committed counts changelog.
 
 Each partition holds its own counts of the events it saw; the global count of (segment, item) is the
 sum over partitions, so a record that replaces a partition's row changes the sum by the difference.
 With a half-life, discounted counts are kept beside them at one common time.
 """
 
-import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -17,10 +16,12 @@ from bandits.counts import Counts
 from streams.config import Settings
 from streams.contract.count_rows import (
     COUNTS_PREFIX,
+    DELAYS_KEY,
     RowError,
     decode_count,
     decode_count_key,
     decode_counts,
+    decode_delays,
 )
 from streams.kafka.names import changelog_topics
 from streams.kafka.topic_follower import TopicFollower
@@ -69,6 +70,7 @@ class CountsView:
         self.live = False  # whether what comes now is fresh: false while an old log is read
         self.items = items
         self.version = 0  # changes whenever a count does
+        self.changed_at: dict[int, int] = {}  # segment -> version of its last change
         self.at_s = 0.0  # that the discounted counts are seen from
         self._half_life_s = half_life_s
         self._pending = pending
@@ -84,8 +86,8 @@ class CountsView:
             RecentCounts(memories, (16, 256)) if memories and half_life_s is None else None
         )
 
-    def apply(self, records: Sequence[Message]) -> None:
-        """Records of the counts changelog, in order (confluent-kafka messages)."""
+    def apply(self, records: Sequence[Message], now_s: float) -> None:
+        """Records of the counts changelog that came now, in order (confluent-kafka messages)."""
         columns = (
             map(Message.partition, records),
             map(Message.key, records),
@@ -100,7 +102,10 @@ class CountsView:
             and key.startswith(COUNTS_PREFIX)
         }
         if rows:
-            self._add(rows, time.time())
+            self._add(rows, now_s)
+        if self._pending is not None:
+            for value in map(Message.value, filter(_holds_delays, records)):
+                self._pending.clicked(decode_delays(value or b""))
 
     def put(self, partition: int, key: bytes, value: bytes, now_s: float = 0.0) -> None:
         """One row of one partition: replaces what that partition said before."""
@@ -116,6 +121,8 @@ class CountsView:
         for column in range(self._columns):
             np.add.at(self._sums[column], (segments, items), increments[:, column])
         self.version += 1
+        for segment in np.unique(segments).tolist():
+            self.changed_at[segment] = self.version
         if not self.live:
             return
         if self._recent is not None:
@@ -142,11 +149,6 @@ class CountsView:
         self._rebase(float(references_s.max()))
         shares = 2.0 ** ((references_s - self.at_s) / half_life_s)
         return np.concatenate([totals, fresh * shares[:, None]], axis=1)
-
-    def clicked(self, delays: Sequence[tuple[float, float]]) -> None:
-        """Clicks that were counted here: (seconds after the impression, time of the impression)."""
-        if self._pending is not None:
-            self._pending.clicked(delays)
 
     def counts(self, now_s: float) -> Counts:
         """The global counts, (n_segments, n_items), fresh looks as `unripe`; with a half-life
@@ -187,6 +189,10 @@ class CountsView:
         self._sums[len(COLUMNS) :] *= keep
         self._last[:, len(COLUMNS) :] *= keep
         self.at_s = reference_s
+
+
+def _holds_delays(record: Message) -> bool:
+    return record.key() == DELAYS_KEY and record.value() is not None
 
 
 def _counts(sums: Floats, unripe: Floats) -> Counts:

@@ -1,4 +1,4 @@
-"""Vectors: the embeddings of the release in force, in every worker, from `item-embeddings` and
+"""Vectors: the embeddings of the release in force, from `item-embeddings` and
 `encoder-releases`.
 
 A release is in force once its record stands up, its folder (where this worker can see it) has every

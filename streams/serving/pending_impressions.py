@@ -2,10 +2,10 @@
 item) still wait for a click that may come.
 
     unripe = sum over recent looks of w (1 - F(age))      F: share of clicks that have come by that
-                                                          age, learned from clicks counted here
+                                                          age, learned from counted clicks
 
-The age of a look is taken from when its count reached this worker's view. Kept in memory: a worker
-that starts takes all looks for ripe. The mathematics is `bandits.learning.delay`; this file keeps
+The age of a look is taken from when its count reached this view. Kept in memory: a process that
+starts takes all looks for ripe. The mathematics is `bandits.learning.delay`; this file keeps
 the looks, in buckets of time, and a sample of the clicks.
 """
 

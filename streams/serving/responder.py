@@ -1,122 +1,218 @@
-"""Responder: slate requests to slates. All requests of a chunk are scored together, segment by
-segment, from snapshots.
+"""Responder: a slate request to a slate, from the served state of the moment. Any thread may ask.
+
+The generator of a request is seeded by its `request_id` and the state it is answered from: the same
+request of the same state gets the same slate. Whatever fails while a slate is made costs a fallback
+slate: eligible items in random order, with `mode` 1 in `why`.
 """
 
+import hashlib
+import logging
+import threading
+import time
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bandits.slates.config import SlateConfig
 from bandits.slates.serve import Request, SlateResult, compose
+from bandits.slates.snapshot_pools import Snapshot
 from streams.contract.events import Slate, SlateItem, SlateRequest
 from streams.contract.segments import context_segment
+from streams.metrics import ServingMetrics
 from streams.serving.catalogue import CatalogueView
-from streams.serving.counts_view import CountsView
-from streams.serving.served_state import Prepared, ServedStates, numbers
+from streams.serving.counts_view import Index
+from streams.serving.served_state import NO_ITEMS, ServedState, numbers
 from streams.serving.user_profiles import UserProfiles
+
+log = logging.getLogger(__name__)
+
+FALLBACK = "fallback"
+SAY_EVERY_S = 60.0
+BASE_VARIANT = "base"
+
+
+class NotReady(RuntimeError):
+    """Nothing can be answered yet: there is no served state."""
+
+
+class Source(Protocol):
+    """What a responder asks of the builder."""
+
+    state: ServedState | None
+    items: Index
+    catalogue: CatalogueView
+
+    def want(self, segment: str, length: int, now_s: float) -> None:
+        """A segment is asked for, and a length of slates."""
+
+    def want_item(self, name: str) -> None:
+        """An item is named that nobody described."""
 
 
 class Responder:
-    """Answers from the views; the random generator is an argument, so that a replay draws what it
-    drew.
+    """Answers from the builder's state.
+
+    Parameters
+    ----------
+    config, group, segment_fields
+        Policy file, consumer group and context fields, as slates say them.
+    source
+        The builder.
+    users
+        Who clicked what.
+    metrics
+        Of the process.
     """
 
     def __init__(
         self,
         config: SlateConfig,
-        counts: CountsView,
-        catalogue: CatalogueView,
-        snapshots: ServedStates,
+        group: str,
+        segment_fields: Sequence[str],
+        source: Source,
         users: UserProfiles,
-        rng: np.random.Generator,
+        metrics: ServingMetrics,
     ) -> None:
-        self.config = config
-        self.counts = counts
-        self.catalogue = catalogue
-        self.users = users
-        self.snapshots = snapshots
-        self._rng = rng
+        self._version = config.version  # hashed once
+        self._group = group
+        self._segment_fields = segment_fields
+        self._source = source
+        self._users = users
+        self._metrics = metrics
+        self._lock = threading.Lock()  # pools are made at their first use
+        self._said_s = -SAY_EVERY_S
 
-    def slates(
-        self, requests: Sequence[SlateRequest], segment_fields: Sequence[str], now_s: float
-    ) -> list[Slate]:
-        """One slate for each request, in their order."""
-        by_segment: dict[str, list[int]] = {}
-        for place, request in enumerate(requests):
-            segment = request.segment or context_segment(request.context, segment_fields)
-            by_segment.setdefault(segment, []).append(place)
-        slates: dict[int, Slate] = {}
-        for segment, places in by_segment.items():
-            wanted = [requests[place] for place in places]
-            candidates = [self._candidates(request) for request in wanted]
-            most = max(
-                (int(named[-1]) for named in candidates if named is not None and named.size),
-                default=-1,
-            )
-            prepared = self.snapshots.get(segment, now_s, most)
-            asked = [
-                self._ask(request, named, prepared)
-                for request, named in zip(wanted, candidates, strict=True)
-            ]
-            results = compose(prepared.snapshot, asked, self._rng)
-            for place, request, result in zip(places, wanted, results, strict=True):
-                slates[place] = self._slate(request, segment, result, prepared.world.encoder, now_s)
-        return [slates[place] for place in range(len(requests))]
+    def answer(self, request: SlateRequest, now_s: float, wait: bool = False) -> Slate | None:
+        """The slate; None where waiting would give a better one and the asker can wait.
 
-    def _candidates(self, request: SlateRequest) -> NDArray[np.int64] | None:
-        """Numbers of the items that a request names and that can be shown; None if it
-        names none.
+        Worth waiting for are a segment that has counts and was not asked for lately, and items that
+        are newer than the state.
+
+        Raises
+        ------
+        NotReady
+            Before the first state.
+        EventError
+            For a context that makes no segment.
+        """
+        began = time.perf_counter()
+        state = self._source.state
+        if state is None:
+            msg = "the counts and items are not read yet; try again in a moment"
+            raise NotReady(msg)
+        segment = request.segment or context_segment(request.context, self._segment_fields)
+        self._source.want(segment, request.k, now_s)
+        snapshot = state.prepared.get(segment)
+        candidates, newer = self._candidates(state, request)
+        if wait and (newer or (snapshot is None and segment in state.segments)):
+            return None
+        snapshot = state.unseen if snapshot is None else snapshot
+        rng = np.random.default_rng(_seed(request.request_id, state.number))
+        asked = self._ask(state, request, candidates)
+        try:
+            with self._lock:
+                result = compose(snapshot, [asked], rng)[0]
+        except Exception as error:
+            self._say(error, now_s)
+            result = fallback(snapshot, asked, rng)
+        self._metrics.compute_s.observe(time.perf_counter() - began)
+        return self._slate(state, request, segment, result, now_s)
+
+    def _candidates(
+        self, state: ServedState, request: SlateRequest
+    ) -> tuple[NDArray[np.int64] | None, bool]:
+        """Numbers of the items that a request names, None if it names none; and whether it names
+        some that may be shown and that the state does not know.
         """
         if request.candidates is None:
-            return None
-        return numbers(
-            self.counts.items.number(item_id)
-            for item_id in request.candidates
-            if self.catalogue.may_show(item_id)
-        )
+            return None, False
+        found, newer = [], False
+        undescribed = self._source.catalogue.undescribed
+        for name in request.candidates:
+            number = self._source.items.get(name)
+            if number is not None and number < state.world.n_items:
+                found.append(number)
+            elif undescribed:
+                self._source.want_item(name)
+                newer = True
+            elif self._source.catalogue.may_show(name):
+                newer = True
+        return numbers(found), newer
 
     def _ask(
-        self, request: SlateRequest, candidates: NDArray[np.int64] | None, prepared: Prepared
+        self, state: ServedState, request: SlateRequest, candidates: NDArray[np.int64] | None
     ) -> Request:
-        n_items = prepared.world.counts.impressions.shape[1]
-        exclude = numbers(self.counts.items.get(item_id) for item_id in request.exclude or ())
-        # subtle: the vectors of the snapshot, not those in force now: a release of another length
-        # may have been swapped since
-        profile = self.users.vector(
-            request.user_id, prepared.world.catalogue.vectors, self.counts.items
+        excluded = NO_ITEMS
+        if request.exclude or state.hidden:
+            excluded = numbers(
+                [*(self._source.items.get(name) for name in request.exclude or ()), *state.hidden]
+            )
+            excluded = excluded[excluded < state.world.n_items]
+        profile = self._users.vector(
+            request.user_id, state.world.catalogue.vectors, self._source.items
         )
-        return Request(request.k, candidates, exclude[exclude < n_items], profile)
+        return Request(request.k, candidates, excluded, profile)
 
     def _slate(
         self,
+        state: ServedState,
         request: SlateRequest,
         segment: str,
         result: SlateResult,
-        encoder: str | None,
         now_s: float,
     ) -> Slate:
-        names = self.counts.items.names
-        places: Iterable[tuple[Any, ...]] = zip(
-            result.items.tolist(),
-            result.scores.tolist(),
-            result.propensities.tolist(),
-            result.why,
-            strict=True,
-        )
-        items = [
-            SlateItem(names[item], at, score, propensity, why)
-            for at, (item, score, propensity, why) in enumerate(places)
-        ]
         return Slate(
             slate_id=request.request_id,
             request_id=request.request_id,
             user_id=request.user_id,
+            group=self._group,
             segment=segment,
+            variant=BASE_VARIANT,
             policy=result.policy,
-            policy_version=self.config.version,
-            encoder=encoder,
-            items=items,
+            policy_version=self._version,
+            encoder=state.world.encoder,
+            counts_ts=state.world.counts_ts,
+            items=slate_items(result, state.names),
             ts=now_s,
         )
+
+    def _say(self, error: Exception, now_s: float) -> None:
+        self._metrics.fallbacks.inc()
+        if now_s - self._said_s >= SAY_EVERY_S:
+            self._said_s = now_s
+            log.error("a slate could not be made, fallback slates go out", exc_info=error)
+
+
+def slate_items(result: SlateResult, names: Sequence[str]) -> list[SlateItem]:
+    """The items of a slate as they are written."""
+    places: Iterable[tuple[Any, ...]] = zip(
+        result.items.tolist(),
+        result.scores.tolist(),
+        result.propensities.tolist(),
+        result.why,
+        strict=True,
+    )
+    return [
+        SlateItem(names[item], at, score, propensity, why)
+        for at, (item, score, propensity, why) in enumerate(places)
+    ]
+
+
+def fallback(snapshot: Snapshot, asked: Request, rng: np.random.Generator) -> SlateResult:
+    """Eligible items in random order: each has the same chance of each place."""
+    eligible = snapshot.available
+    if asked.candidates is not None:
+        eligible = np.intersect1d(eligible, asked.candidates)
+    eligible = np.setdiff1d(eligible, asked.exclude)
+    items = rng.permutation(eligible)[: asked.k]
+    n = items.size
+    chance = 1.0 / max(1, eligible.size)
+    why = [{"mode": 1.0} for _ in range(n)]
+    return SlateResult(items, np.zeros(n), np.full(n, chance), why, FALLBACK)
+
+
+def _seed(request_id: str, state: int) -> list[int]:
+    digest = hashlib.blake2b(request_id.encode(), digest_size=16).digest()
+    return [int.from_bytes(digest, "little"), state]

@@ -1,11 +1,10 @@
-"""Taste: a user's vector, made from the items that the user clicked last, through the embeddings in
-force.
+"""UserProfiles: a user's vector, made from the items that the user clicked last, through the
+embeddings in force.
 
     u = normalise( sum_j DECAY^j x_j )     j = 0 for the last click
 
-Ids are kept, not vectors: a new release changes every vector and loses nothing. Kept in the memory
-of the worker that owns the user's partition; after a restart or a move it starts empty and fills
-with the next clicks.
+Ids are kept, not vectors: a new release changes every vector and loses nothing. Any thread may ask;
+one thread notes clicks.
 """
 
 import itertools
@@ -25,8 +24,13 @@ DECAY = 0.8
 class Clicked(Protocol):
     """Who clicked what."""
 
-    user_id: str
-    item_id: str
+    @property
+    def user_id(self) -> str:
+        """Who."""
+
+    @property
+    def item_id(self) -> str:
+        """What."""
 
 
 class UserProfiles:

@@ -1,5 +1,5 @@
 """Agents: what Faust runs. Each reads chunks, or items one by one, and hands them to the engine;
-the tasks flush and forget.
+the tasks flush and expire.
 """
 
 import asyncio
@@ -7,14 +7,14 @@ from typing import Any
 
 import faust
 
-from streams.counting.ingest import Place
+from streams.contract.dead_letters import Place
 from streams.worker.engine import Engine
 
 EXPIRE_EVERY_S = 0.5
 
 
 def add_agents(app: faust.App, engine: Engine) -> None:
-    """One agent per source of counts and for requests; concurrency 1, since a partition's chunks
+    """One agent per source of counts, and one for items; concurrency 1, since a partition's chunks
     must be applied in order.
     """
     for topic, source in sorted(engine.source.items()):
@@ -23,7 +23,7 @@ def add_agents(app: faust.App, engine: Engine) -> None:
             async for chunk in stream:
                 engine.handle(chunk)
                 app.consumer.finished(topic)
-                await asyncio.sleep(0)  # a request may be waiting behind these counts
+                await asyncio.sleep(0)  # a flush may be waiting behind these counts
 
         app.agent(
             app.topic(topic, key_serializer="raw", value_serializer="raw"), name=f"{source}-agent"
@@ -45,7 +45,7 @@ def add_agents(app: faust.App, engine: Engine) -> None:
 
 
 def add_tasks(app: faust.App, engine: Engine) -> None:
-    """Flush, forget, and follow the topics that every worker holds whole."""
+    """Flush and expire."""
 
     async def flush() -> None:
         while not app.should_stop:
@@ -57,8 +57,5 @@ def add_tasks(app: faust.App, engine: Engine) -> None:
             await app.sleep(EXPIRE_EVERY_S)
             await engine.expire()
 
-    async def embed() -> None:
-        await engine.embed_items(app.consumer.assignment)
-
-    for task in (flush, expire, embed, *engine.followers()):
+    for task in (flush, expire):
         app.task(task)

@@ -38,6 +38,9 @@ class ChunkFlow(Protocol):
     async def begin(self, assignment: Iterable[TP]) -> list["Lane"]:
         """Start a session: readers at the store's positions."""
 
+    def hand_out(self, chunk: Chunk) -> None:
+        """A chunk is on its way to its agent."""
+
     async def before_revocation(self) -> None:
         """Make durable what was counted, while the group still accepts this generation."""
 
@@ -128,6 +131,7 @@ class Consumer(driver.Consumer):
                     # unread from the store's point of view: read again, by whoever owns the
                     # partition then
                     return
+                flow.hand_out(chunk)
                 tp = TP(chunk.topic, chunk.partition)
                 # Faust must not drop what it takes for old: the store knows better
                 self._read_offset[tp] = None

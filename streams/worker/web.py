@@ -1,7 +1,7 @@
 """Web: what a worker answers over HTTP: whether it lives, whether it is ready, and its metrics.
 
 `/` of Faust says OK before anything is restored; `/readyz` is the one to probe: partitions
-assigned, state restored, views caught up.
+assigned, state restored.
 """
 
 from typing import Any
@@ -26,7 +26,6 @@ def add_pages(app: faust.App, engine: Engine) -> None:
         )
 
     async def metrics(view: Any, request: Any) -> Any:
-        engine.measure()
         return view.bytes(
             generate_latest(engine.metrics.registry), content_type=CONTENT_TYPE_LATEST.split(";")[0]
         )

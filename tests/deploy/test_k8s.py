@@ -78,12 +78,15 @@ def test_the_settings_load_and_the_policy_is_the_default_mix(
     data = one(rendered, "ConfigMap", "slatestream-settings")["data"]
     settings = load_settings(data)
     worker = one(rendered, "StatefulSet", "slatestream-worker")["spec"]["template"]["spec"]
-    assert worker["terminationGracePeriodSeconds"] > settings.shutdown_timeout_s
-    mounts = {
-        mount["mountPath"]: mount["name"] for mount in worker["containers"][0]["volumeMounts"]
-    }
-    assert mounts[str(settings.policy_file.parent)] == "policy" if settings.policy_file else False
-    assert str(settings.releases_dir) in mounts
+    serving = one(rendered, "Deployment", "slatestream-serving")["spec"]["template"]["spec"]
+    for pod in (worker, serving):
+        assert pod["terminationGracePeriodSeconds"] > settings.shutdown_timeout_s
+        mounts = {
+            mount["mountPath"]: mount["name"] for mount in pod["containers"][0]["volumeMounts"]
+        }
+        assert settings.policy_file is not None
+        assert mounts[str(settings.policy_file.parent)] == "policy"
+    assert str(settings.releases_dir) in mounts  # of serving
     assert (
         parse_config(one(rendered, "ConfigMap", "slatestream-policy")["data"]["policy.toml"])
         == DEFAULT
@@ -114,12 +117,33 @@ def test_a_worker_keeps_its_name_and_its_volume_over_a_restart(
     assert container["command"] == ["faust", "-A", "streams.app", "worker", "-l", "info"]
 
 
-def test_liveness_asks_for_life_and_readiness_for_restored_state(
-    rendered: list[dict[str, Any]],
-) -> None:
-    (container,) = one(rendered, "StatefulSet", "slatestream-worker")["spec"]["template"]["spec"][
+def test_workers_count_and_serving_processes_answer(rendered: list[dict[str, Any]]) -> None:
+    """Each on its own port, and the serving ones for others than themselves."""
+    (worker,) = one(rendered, "StatefulSet", "slatestream-worker")["spec"]["template"]["spec"][
         "containers"
     ]
+    (serving,) = one(rendered, "Deployment", "slatestream-serving")["spec"]["template"]["spec"][
+        "containers"
+    ]
+    env = {entry["name"]: entry.get("value") for entry in worker["env"]}
+    assert env["SLATESTREAM_SERVING"] == "off"
+    assert serving["command"] == ["slatestream", "serve"]
+    assert {entry["name"]: entry["value"] for entry in serving["env"]} == {
+        "SLATESTREAM_HTTP_HOST": "0.0.0.0"
+    }
+    settings = load_settings(one(rendered, "ConfigMap", "slatestream-settings")["data"])
+    assert worker["ports"][0]["containerPort"] == settings.worker_http_port
+    assert serving["ports"][0]["containerPort"] == settings.http_port
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [("StatefulSet", "slatestream-worker"), ("Deployment", "slatestream-serving")],
+)
+def test_liveness_asks_for_life_and_readiness_for_what_it_needs(
+    rendered: list[dict[str, Any]], kind: str, name: str
+) -> None:
+    (container,) = one(rendered, kind, name)["spec"]["template"]["spec"]["containers"]
     assert container["livenessProbe"]["httpGet"]["path"] == "/healthz"
     assert container["startupProbe"]["httpGet"]["path"] == "/healthz"
     assert container["readinessProbe"]["httpGet"]["path"] == "/readyz"
@@ -148,15 +172,23 @@ def test_credentials_are_referred_to_and_never_contained(rendered: list[dict[str
             } in container["envFrom"]
 
 
-def test_drains_and_selectors_meet_the_workers(rendered: list[dict[str, Any]]) -> None:
-    labels = one(rendered, "StatefulSet", "slatestream-worker")["spec"]["template"]["metadata"][
-        "labels"
+@pytest.mark.parametrize(
+    ("kind", "name", "services"),
+    [
+        ("StatefulSet", "slatestream-worker", ["slatestream-worker"]),
+        ("Deployment", "slatestream-serving", ["slatestream"]),
+    ],
+)
+def test_drains_and_selectors_meet_their_pods(
+    rendered: list[dict[str, Any]], kind: str, name: str, services: list[str]
+) -> None:
+    labels = one(rendered, kind, name)["spec"]["template"]["metadata"]["labels"]
+    budget = one(rendered, "PodDisruptionBudget", name)["spec"]
+    mine = [
+        each["metadata"]["name"]
+        for each in rendered
+        if each["kind"] == "Service" and each["spec"]["selector"].items() <= labels.items()
     ]
-    budget = one(rendered, "PodDisruptionBudget", "slatestream-worker")["spec"]
-    services = [each["spec"] for each in rendered if each["kind"] == "Service"]
-    for selector in (
-        budget["selector"]["matchLabels"],
-        *(service["selector"] for service in services),
-    ):
-        assert selector.items() <= labels.items()
+    assert mine == services
+    assert budget["selector"]["matchLabels"].items() <= labels.items()
     assert budget["maxUnavailable"] == 1

@@ -4,6 +4,7 @@ finding is one sentence.
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from collections.abc import Iterator
 from confluent_kafka import Consumer, Message, TopicPartition
 from rocksdict import Options, Rdict
 
+from streams.contract.count_rows import DELAYS_KEY
 from streams.counting.rocksdb import OFFSET_PREFIX, SLATE_PREFIX
 from streams.kafka.admin import topic_ids
 from streams.serving.counts_view import read_counts
@@ -26,7 +28,9 @@ def totals(fleet: Fleet, history: History) -> list[str]:
 
 
 def dead_letters(fleet: Fleet, feed: Feed) -> list[str]:
-    """One dead letter for each bad event, none for others."""
+    """One dead letter for each bad event, none for others; of a request, two where its answer was
+    on its way when a serving process was killed.
+    """
     found: Counter[tuple[str, int, int]] = Counter()
     for record in committed_records(fleet.bootstrap, fleet.names.dead_letters, [0]):
         letter = json.loads(record.value() or b"{}")
@@ -35,7 +39,23 @@ def dead_letters(fleet: Fleet, feed: Feed) -> list[str]:
     return lines + [
         f"{times} dead letters for {place}"
         for place, times in found.items()
-        if times > 1 or place not in feed.refused
+        if place not in feed.refused or (times > 1 and place[0] != fleet.names.slate_requests)
+    ]
+
+
+def answers(fleet: Fleet, history: History, faults: int, partitions: int) -> list[str]:
+    """Each request has an answer; one, and one more for each time that a serving process was killed
+    or stopped.
+    """
+    found: Counter[str] = Counter()
+    for record in committed_records(fleet.bootstrap, fleet.names.slates, list(range(partitions))):
+        with contextlib.suppress(ValueError, AttributeError):
+            found[json.loads(record.value() or b"").get("slate_id")] += 1
+    lines = [f"no answer to {name}" for name in sorted(history.request_ids - found.keys())]
+    return lines + [
+        f"{found[name]} answers to {name}, after {faults} faults of serving processes"
+        for name in sorted(history.request_ids)
+        if found[name] > 1 + faults
     ]
 
 
@@ -68,7 +88,11 @@ def disks(fleet: Fleet, partitions: int) -> list[str]:
                 want: dict[bytes, bytes | None] = {
                     prefix + key: value for at, key, value in logs[name, number] if at < until
                 }
-                want = {key: value for key, value in want.items() if value is not None}
+                want = {
+                    key: value
+                    for key, value in want.items()
+                    if value is not None and key != DELAYS_KEY  # news, and no state
+                }
                 mine = {
                     key: value
                     for key, value in have.items()

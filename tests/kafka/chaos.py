@@ -69,6 +69,7 @@ def summary(results: list[Result], mutant: str) -> dict[str, object]:
         "kills": sum(r.kills for r in results),
         "pauses": sum(r.pauses for r in results),
         "wiped disks": sum(r.wipes for r in results),
+        "serving processes killed or stopped": sum(r.serving_faults for r in results),
         "broker restarts": sum(r.broker_restarts for r in results),
         "workers that ended by themselves": sum(r.ended for r in results),
         "seconds": round(sum(r.seconds for r in results)),
@@ -83,7 +84,7 @@ def _line(result: Result, machine: bool) -> str:
         f"seed {result.seed}: {result.events} events in {result.seconds:.0f} s, kill -9 at "
         f"{result.crash}, kills {result.kills}, "
         f"pauses {result.pauses}, wipes {result.wipes}, broker restarts "
-        f"{result.broker_restarts}, ended {result.ended}, "
+        f"{result.broker_restarts}, ended {result.ended}, serving {result.serving_faults}, "
         f"findings {len(result.findings)}{first}"
     )
 

@@ -20,12 +20,12 @@ _numbers = itertools.count()
 
 @pytest.fixture
 def make_fleet(kafka_cluster: Cluster, tmp_path: pathlib.Path) -> Iterator[Callable[..., Fleet]]:
-    """`make_fleet(workers, partitions=4, **settings)`: workers on topics of their own, not started
-    yet.
+    """`make_fleet(workers, partitions=4, serving=0, **settings)`: workers and serving processes on
+    topics of their own, not started yet.
     """
     fleets: list[Fleet] = []
 
-    def make(workers: int, partitions: int = 4, **settings: Any) -> Fleet:
+    def make(workers: int, partitions: int = 4, serving: int = 0, **settings: Any) -> Fleet:
         number = next(_numbers)
         values = {name: str(value) for name, value in settings.items()}
         fleet = Fleet(
@@ -34,6 +34,7 @@ def make_fleet(kafka_cluster: Cluster, tmp_path: pathlib.Path) -> Iterator[Calla
             f"f{number}-{time.time():.0f}.",
             workers,
             values,
+            serving,
         )
         fleets.append(fleet)
         fleet.create_topics(partitions)

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartition
 
 from streams.contract.topics import TopicNames
-from tests.kafka.history import Event, History
+from tests.kafka.history import SLATES, Event, History
 
 SLICE_S = 15.0  # of event time
 FASTEST = 300.0  # seconds of event time in a second
@@ -109,7 +109,10 @@ class Feed(threading.Thread):
         last = first
         while last < min(limit, len(events)) and events[last].arrives_s <= until_s:
             last += 1
-        self._send(events[first:last])
+        now = events[first:last]
+        # a slate is in the log before anybody sees it
+        self._send(event for event in now if event.source == SLATES)
+        self._send(event for event in now if event.source != SLATES)
         return last - first
 
     def _send(self, events: Iterable[Event]) -> None:
@@ -145,13 +148,23 @@ class Feed(threading.Thread):
                 "log_level": 0,
             }
         )
-        reader.assign([TopicPartition(self._slates, 0, 0)])
+        found = reader.list_topics(self._slates, 10.0).topics[self._slates].partitions
+        reader.assign([TopicPartition(self._slates, number, 0) for number in found])
         end = time.monotonic() + GIVE_UP_S
         while missing:
             for record in reader.consume(500, 0.2):
                 if record.error() is None:
-                    missing.discard(json.loads(record.value() or b"{}").get("slate_id"))
+                    missing.discard(_slate_id(record.value()))
             self._unanswered = len(missing)
             if time.monotonic() > end:
                 raise TimeoutError(f"{len(missing)} requests were never answered")
         reader.close()
+
+
+def _slate_id(value: bytes | None) -> str:
+    """Of a slate; of a record that is none, nothing."""
+    try:
+        slate = json.loads(value or b"")
+    except ValueError:
+        return ""
+    return str(slate.get("slate_id")) if isinstance(slate, dict) else ""

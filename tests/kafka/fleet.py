@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Mapping
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
@@ -18,7 +19,7 @@ from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-def
 
 from streams.config import Settings, load_settings
 from streams.contract.topics import COPARTITIONED, TOPICS, TopicNames, declared_configs
-from streams.kafka.names import app_id, changelog_topics
+from streams.kafka.names import app_id, changelog_topics, serving_group
 from tests.cluster import free_ports
 from tests.kafka.history import WINDOWS
 from tests.kafka.hooks import Trap
@@ -29,14 +30,12 @@ CALL_TIMEOUT_S = 10.0
 COORDINATOR_S = 30.0
 
 
-class Worker:
-    """One worker: its directories, its trap, and its process while it runs."""
+class Member:
+    """A process of the fleet, while it runs and between its lives."""
 
     def __init__(self, name: str, directory: pathlib.Path, port: int) -> None:
         self.name = name
         self.port = port
-        self.data_dir = directory / name / "data"
-        self.trap = Trap(directory / name / "control")
         self.log = directory / f"{name}.log"
         self.process: subprocess.Popen[bytes] | None = None
         self.stopped = False
@@ -73,13 +72,34 @@ class Worker:
         self.signal(signal.SIGCONT)
         self.stopped = False
 
+    def text(self) -> str:
+        """Everything that its lives have logged."""
+        return self.log.read_text(errors="replace") if self.log.exists() else ""
+
+    def ready(self) -> bool:
+        """Whether /readyz says so."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/readyz", timeout=5) as page:
+                return bool(page.status == 200)
+        except OSError:
+            return False
+
+
+class Worker(Member):
+    """One worker, which counts only: its directories, its trap, and its process."""
+
+    def __init__(self, name: str, directory: pathlib.Path, port: int) -> None:
+        super().__init__(name, directory, port)
+        self.data_dir = directory / name / "data"
+        self.trap = Trap(directory / name / "control")
+
     def wipe(self) -> None:
         """Remove the data directory of a worker that does not run."""
         shutil.rmtree(self.data_dir, ignore_errors=True)
 
-    def text(self) -> str:
-        """Everything that its lives have logged."""
-        return self.log.read_text(errors="replace") if self.log.exists() else ""
+
+class Serving(Member):
+    """One serving process."""
 
 
 class Fleet:
@@ -92,6 +112,7 @@ class Fleet:
         prefix: str,
         workers: int,
         settings: Mapping[str, str] | None = None,
+        serving: int = 0,
     ) -> None:
         self.bootstrap = bootstrap
         self.directory = directory
@@ -103,6 +124,8 @@ class Fleet:
             "SLATESTREAM_CONVERSION_WINDOW_S": f"{WINDOWS.conversion_s:g}",
             "SLATESTREAM_SEGMENT_FIELDS": ",".join(WINDOWS.segment_fields),
             "SLATESTREAM_FLUSH_INTERVAL_MS": "200",
+            "SLATESTREAM_SERVING": "off",
+            "SLATESTREAM_SERVING_SESSION_TIMEOUT_S": "6",
             "SLATESTREAM_BROKER_SESSION_TIMEOUT_S": f"{SESSION_TIMEOUT_S:g}",
             "SLATESTREAM_BROKER_REBALANCE_TIMEOUT_S": "20",
             **(settings or {}),
@@ -110,8 +133,11 @@ class Fleet:
         self.workers = [
             Worker(f"w{n}", directory, port) for n, port in enumerate(free_ports(workers))
         ]
+        self.serving = [
+            Serving(f"s{n}", directory, port) for n, port in enumerate(free_ports(serving))
+        ]
         self.names = TopicNames(prefix)
-        self._meter: Consumer | None = None
+        self._meters: dict[str, Consumer] = {}  # by group
 
     @property
     def settings(self) -> Settings:
@@ -151,14 +177,21 @@ class Fleet:
         own = {
             "SLATESTREAM_WORKER_NAME": worker.name,
             "SLATESTREAM_DATA_DIR": str(worker.data_dir),
-            "SLATESTREAM_HTTP_PORT": str(worker.port),
+            "SLATESTREAM_WORKER_HTTP_PORT": str(worker.port),
         }
         control = {"CHAOS_CONTROL": str(worker.trap.armed.parent)}
-        environ = {**os.environ, "OMP_NUM_THREADS": "1", **self.environ, **own, **control, **more}
-        with worker.log.open("ab") as log:
-            command = [sys.executable, "-m", "tests.kafka.worker"]
-            worker.process = subprocess.Popen(
-                command,
+        self._launch(worker, ["-m", "tests.kafka.worker"], {**own, **control, **more})
+
+    def serve(self, serving: Serving, **more: str) -> None:
+        """Start a serving process."""
+        own = {"SLATESTREAM_HTTP_PORT": str(serving.port)}
+        self._launch(serving, ["-m", "streams", "serve"], {**own, **more})
+
+    def _launch(self, member: Member, command: list[str], own: Mapping[str, str]) -> None:
+        environ = {**os.environ, "OMP_NUM_THREADS": "1", **self.environ, **own}
+        with member.log.open("ab") as log:
+            member.process = subprocess.Popen(
+                [sys.executable, *command],
                 env=environ,
                 cwd=ROOT,
                 stdin=subprocess.DEVNULL,
@@ -166,23 +199,39 @@ class Fleet:
                 stderr=log,
                 start_new_session=True,
             )
-        worker.stopped = False
+        member.stopped = False
 
     def committed(self, places: list[tuple[str, int]]) -> dict[tuple[str, int], int]:
-        """Offsets of the group, also while a transaction is being decided (which a reader of
-        committed records would wait for).
+        """Offsets of the groups that read these places: counting, or serving."""
+        found: dict[tuple[str, int], int] = {}
+        asks = [place for place in places if place[0] == self.names.slate_requests]
+        for group, own in (
+            (app_id(self.settings), [place for place in places if place not in asks]),
+            (serving_group(self.settings), asks),
+        ):
+            if own:
+                found |= self._committed(group, own)
+        return found
+
+    def _committed(self, group: str, places: list[tuple[str, int]]) -> dict[tuple[str, int], int]:
+        """Also while a transaction is being decided (which a reader of committed records would wait
+        for).
         """
-        if self._meter is None:
-            group = {
-                "group.id": app_id(self.settings),
-                "enable.auto.commit": False,
-                "isolation.level": "read_uncommitted",
-            }
-            self._meter = Consumer({"bootstrap.servers": self.bootstrap, "log_level": 0, **group})
+        meter = self._meters.get(group)
+        if meter is None:
+            meter = self._meters[group] = Consumer(
+                {
+                    "bootstrap.servers": self.bootstrap,
+                    "log_level": 0,
+                    "group.id": group,
+                    "enable.auto.commit": False,
+                    "isolation.level": "read_uncommitted",
+                }
+            )
         end = time.monotonic() + COORDINATOR_S
         while True:
             try:
-                found = self._meter.committed(
+                found = meter.committed(
                     [TopicPartition(*place) for place in places], timeout=CALL_TIMEOUT_S
                 )
                 return {(each.topic, each.partition): max(0, each.offset) for each in found}
@@ -191,18 +240,23 @@ class Fleet:
                     raise
                 time.sleep(0.2)
 
+    def read(self, ends: Mapping[tuple[str, int], int]) -> bool:
+        """Whether the groups have committed all that is before these ends."""
+        committed = self.committed(list(ends)) if ends else {}
+        return all(committed[place] >= end for place, end in ends.items())
+
     def changelogs(self) -> tuple[str, str]:
         """Topics of the state: counts, slates."""
         return changelog_topics(self.settings)
 
     def close(self) -> None:
         """Kill whatever still runs."""
-        for worker in self.workers:
-            worker.resume()
-            worker.kill()
-        if self._meter is not None:
-            self._meter.close()
-            self._meter = None
+        for member in (*self.workers, *self.serving):
+            member.resume()
+            member.kill()
+        for meter in self._meters.values():
+            meter.close()
+        self._meters.clear()
 
 
 def wait_for(what: str, done: object, timeout_s: float = 60.0, every_s: float = 0.1) -> None:

@@ -3,8 +3,8 @@
 Duplicates and disorder stay well inside the attribution window and late events are clearly late, so
 that the totals do not depend on the order of arrival (see `streams.counting.attribution` for what
 is promised). The rest is as hostile as the contract allows: feedback before its impression,
-conversions that need a click, segments of their own, from a context, from a served slate, or none,
-and events that are broken.
+conversions that need a click, segments of their own, from a context, from a slate that slatestream
+made, or none, impressions one by one, in lists and of whole slates, and events that are broken.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from tests.kafka.oracle import Cell, Totals, Windows, recount
 
 WINDOWS = Windows(attribution_s=240.0, conversion_s=600.0, segment_fields=("tier",))
 IMPRESSIONS, CLICKS, REQUESTS = "impressions", "clicks", "slate-requests"
+SLATES = "slates"
+OFFERED = 0.3  # the share of slates that slatestream made
 ITEMS = 400
 BROKEN = (
     b"{not json",
@@ -57,12 +59,17 @@ class _Maker:
         self.impressions: list[dict[str, Any]] = []
         self.feedback: list[dict[str, Any]] = []
         self.events: list[Event] = []
+        self.served: dict[str, str] = {}  # slate -> segment, of slates that slatestream made
+        self.asks = False  # whether somebody answers requests
 
     def slate(self, slate_id: str, start_s: float, *, served: bool) -> None:
         """Show up to six items, and let the user react; of a served slate the segment is known, and
         nothing comes late.
         """
         rnd = self.rnd
+        if not served and rnd.random() < OFFERED:
+            self._offered(slate_id, start_s)
+            return
         user = f"u{rnd.randrange(3000)}"
         look = {} if served else self._look()
         for position, item in enumerate(rnd.sample(range(ITEMS), rnd.randint(1, 6))):
@@ -84,6 +91,47 @@ class _Maker:
                 {name: event[name] for name in ("slate_id", "user_id", "item_id")},
                 shown_s,
             )
+
+    def _offered(self, slate_id: str, start_s: float) -> None:
+        """A slate that a serving process has put into the log, and impressions that leave segment,
+        places and propensities to it: one by one, in a list, or as a whole.
+        """
+        rnd = self.rnd
+        user, segment = f"u{rnd.randrange(3000)}", f"offered{rnd.randrange(4)}"
+        items = [f"i{item}" for item in rnd.sample(range(ITEMS), rnd.randint(1, 6))]
+        self.served[slate_id] = segment
+        slate = {
+            "slate_id": slate_id,
+            "request_id": slate_id,
+            "user_id": user,
+            "group": "g",
+            "segment": segment,
+            "variant": "base",
+            "policy": "thompson",
+            "policy_version": "v1",
+            "encoder": None,
+            "counts_ts": self.base_s,
+            "items": [
+                {"item_id": item, "position": at, "score": 0.5, "propensity": 0.25, "why": {}}
+                for at, item in enumerate(items)
+            ],
+            "ts": self.base_s + start_s - 0.5,
+        }
+        self.events.append(Event(start_s - 0.5, SLATES, user.encode(), json.dumps(slate).encode()))
+        ids = {"slate_id": slate_id, "user_id": user}
+        look = {"context": {"tier": rnd.choice("abcd")}} if rnd.random() < 0.5 else {}
+        shape, together_s = rnd.choice(("one", "list", "whole")), round(start_s + rnd.random(), 3)
+        if shape != "one":
+            listed = {"items": items} if shape == "list" else {}
+            event = {**ids, **listed, "ts": self.base_s + together_s, **look}
+            self._send(IMPRESSIONS, user, event, together_s)
+        for at, item in enumerate(items):
+            shown_s = round(start_s + rnd.random(), 3) if shape == "one" else together_s
+            event = {**ids, "item_id": item, "ts": self.base_s + shown_s, **look}
+            self.impressions.append(event)
+            if shape == "one":
+                self._send(IMPRESSIONS, user, {**event, "position": at}, shown_s)
+            self._reactions(True, {**ids, "item_id": item}, shown_s)
 
     def _look(self) -> dict[str, Any]:
         kind = self.rnd.random()
@@ -124,6 +172,7 @@ class _Maker:
     def bad(self, at_s: float) -> None:
         """One event that must be refused."""
         rnd = self.rnd
+        sources = (IMPRESSIONS, CLICKS, SLATES, *((REQUESTS,) if self.asks else ()))
         key: bytes | None = f"u{rnd.randrange(3000)}".encode()
         value = rnd.choice(BROKEN)
         if rnd.random() < 0.2:
@@ -131,9 +180,7 @@ class _Maker:
                 rnd.choice((None, b"")),
                 b'{"slate_id":"s","user_id":"u","item_id":"i","position":0,"ts":1.0,"request_id":"r"}',
             )
-        self.events.append(
-            Event(at_s, rnd.choice((IMPRESSIONS, CLICKS, REQUESTS)), key, value, bad=True)
-        )
+        self.events.append(Event(at_s, rnd.choice(sources), key, value, bad=True))
 
 
 def make(
@@ -145,6 +192,7 @@ def make(
     span_s = 1500.0
     base_s = round(now_s - 2 * span_s - WINDOWS.conversion_s * 2)
     maker = _Maker(rnd, base_s)
+    maker.asks = requests > 0
     slates = 0
     while len(maker.events) < events:
         maker.slate(f"{name}{slates}", rnd.uniform(0, span_s), served=False)
@@ -154,10 +202,12 @@ def make(
     body = maker.events
     end_s = max(event.arrives_s for event in body)
     maker.events = []
-    served = {}
+    served = maker.served
+    asked = set()
     for number in range(requests):
         request_id, segment = f"{name}-r{number}", f"served{rnd.randrange(4)}"
         served[request_id] = segment
+        asked.add(request_id)
         maker.slate(request_id, end_s, served=True)
         user = json.loads(maker.events[-1].value or b"")["user_id"]
         # the slate is remembered for two windows
@@ -173,7 +223,7 @@ def make(
     expected = recount(maker.impressions, maker.feedback, WINDOWS, served)
     body.sort(key=_arrival)
     maker.events.sort(key=_arrival)
-    return History(body, maker.events, expected, frozenset(served))
+    return History(body, maker.events, expected, frozenset(asked))
 
 
 def _arrival(event: Event) -> float:

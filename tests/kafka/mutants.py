@@ -13,8 +13,10 @@ from typing import Any
 
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 
+import streams.counting.flush
 import streams.counting.restore
 import streams.kafka.transaction
+from streams.contract.topics import TopicNames
 from streams.counting.chunk import Chunk
 from streams.counting.partition import Changes, Partition
 from streams.counting.position_tracker import PositionTracker
@@ -135,8 +137,8 @@ def disk_before_commit() -> None:
             for n, each in changes.items()
             for source, offset in each.offsets.items()
         }
-        self._before_commit()
-        self._transactions.commit(self._rows(changes), offsets, self._owner)
+        rows = streams.counting.flush._rows(changes, self._flush_topics())
+        self._transactions.commit(rows, offsets, self._owner)
 
     Store._commit = commit  # type: ignore[method-assign]
 
@@ -195,6 +197,18 @@ def old_chunk() -> None:
     Engine.begin = begin_with_the_rest  # type: ignore[method-assign]
 
 
+def slates_later() -> None:
+    """Impressions do not wait for the slates of their time."""
+    init = Engine.__init__
+
+    def without(self: Engine, *args: Any) -> None:
+        init(self, *args)
+        names = TopicNames(self.settings.topic_prefix)
+        self._follows = {names.clicks: names.impressions}
+
+    Engine.__init__ = without  # type: ignore[method-assign]
+
+
 MUTANTS: dict[str, Callable[[], None]] = {
     "no-fence": no_fence,
     "offsets-before-rows": offsets_before_rows,
@@ -202,4 +216,5 @@ MUTANTS: dict[str, Callable[[], None]] = {
     "last-stable-offset": last_stable_offset,
     "memory-kept": memory_kept,
     "old-chunk": old_chunk,
+    "slates-later": slates_later,
 }

@@ -52,7 +52,7 @@ def wait_read(fleet: Fleet, feed: Feed, *, supervised: bool = True) -> None:
         for worker in fleet.workers:
             if supervised and worker.status == EXIT_STATUS:
                 fleet.start(worker)
-        return feed.done and fleet.committed(list(feed.ends)) == feed.ends
+        return feed.done and fleet.read(feed.ends)
 
     wait_for(f"the group to read {fleet.names.prefix}", read, READ_S)
 

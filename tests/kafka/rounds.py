@@ -1,5 +1,5 @@
-"""One round of chaos: a random history, a random plan of faults, three workers, and the audit when
-all is read.
+"""One round of chaos: a random history, a random plan of faults, three workers and two serving
+processes, and the audit when all is read.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from tests.kafka import audit
 from tests.kafka.feed import GIVE_UP_S, Feed, Place
 from tests.kafka.fleet import Fleet, Worker
 from tests.kafka.history import make
-from tests.kafka.hooks import POINTS
+from tests.kafka.plans import SERVING, plan
 
 FEED_S = 7.0
 # without anything sent, committed or hurt: whoever owns what is left does not go on
@@ -26,20 +26,6 @@ LOOK_EVERY_S = 0.1
 AFTER_TAKEOVER_S = 2.5  # a paused worker wakes so long after others have taken over,
 TAKEOVER_S, IN_TRANSACTION_S = 30.0, 0.9 * TRANSACTION_TIMEOUT_S  # at the latest after so long
 KILLED = -9
-# None: at any time
-PAUSE_POINTS = (None, None, "begin", "begin", "rows", "offsets", "offsets", "committed")
-
-
-class Plan(NamedTuple):
-    """What happens to whom; seconds count from the start of the round."""
-
-    crash: tuple[int, str, int]  # worker, point, passes: kill -9 inside a flush
-    wipe: bool  # the crashed worker comes back without a disk
-    pause: tuple[int, str | None, int] | None  # worker, point or None, passes
-    kills: tuple[tuple[float, int], ...]  # plain kill -9
-    broker_at_s: float | None
-    events: int
-    settings: dict[str, str]
 
 
 class Result(NamedTuple):
@@ -54,30 +40,8 @@ class Result(NamedTuple):
     wipes: int
     broker_restarts: int
     ended: int
+    serving_faults: int
     findings: tuple[str, ...]
-
-
-def plan(rnd: random.Random, index: int, workers: int) -> Plan:
-    """A third of the rounds with a pause, a third with a wiped disk, every tenth with a broker
-    restart, some with several.
-    """
-    crash = rnd.randrange(workers), rnd.choice(POINTS), rnd.randint(1, 4)
-    pause = None
-    if index % 3 == 0:
-        others = [n for n in range(workers) if n != crash[0]]
-        pause = rnd.choice(others), rnd.choice(PAUSE_POINTS), rnd.randint(1, 3)
-    kills = tuple(
-        (rnd.uniform(3.0, 9.0), rnd.randrange(workers)) for _ in range(rnd.choice((0, 0, 1, 1, 2)))
-    )
-    settings = {
-        "SLATESTREAM_CHUNK_RECORDS": rnd.choice(("40", "500", "4000")),
-        "SLATESTREAM_ROWS_IN_MEMORY": rnd.choice(("20", "200000")),
-        "CHAOS_SLOW_S": rnd.choice(("0", "0", "0.02")),
-    }
-    broker = rnd.uniform(4.0, 8.0) if index % 10 == 9 else None
-    return Plan(
-        crash, index % 3 == 1, pause, kills, broker, rnd.randrange(16_000, 24_000), settings
-    )
 
 
 class Round:
@@ -99,7 +63,7 @@ class Round:
         self.plan = plan(rnd, index, workers)
         environ = {**self.plan.settings, **({"CHAOS_MUTANT": mutant} if mutant else {})}
         self.fleet = Fleet(
-            cluster.bootstrap, directory, f"r{seed}-{time.time():.0f}.", workers, environ
+            cluster.bootstrap, directory, f"r{seed}-{time.time():.0f}.", workers, environ, SERVING
         )
         self.history = make(rnd, time.time(), self.plan.events)
         self.feed = Feed(cluster.bootstrap, self.fleet.names, self.history, FEED_S)
@@ -107,7 +71,10 @@ class Round:
         self.restart_at: dict[str, float] = {}
         self.resume_at: dict[str, float] = {}
         self.kills_left = list(self.plan.kills)
+        self.serving_left = list(self.plan.serving)
+        self.serving_wakes: dict[int, float] = {}
         self.done = {"crash": 0, "kills": 0, "pauses": 0, "wipes": 0, "broker": 0, "ended": 0}
+        self.done["serving"] = 0
         self.takeovers, self.taken_over = 0, False  # when a worker was paused, and since then
         self.silent_since_s = 0.0
         self.pause_due = self.plan.pause is not None
@@ -123,6 +90,8 @@ class Round:
         try:
             for worker in self.fleet.workers:
                 self.fleet.start(worker)
+            for serving in self.fleet.serving:
+                self.fleet.serve(serving)
             self.feed.start()
             self._until_read()
         except TimeoutError as failure:
@@ -133,6 +102,9 @@ class Round:
         if not findings:
             findings += audit.totals(self.fleet, self.history)
             findings += audit.dead_letters(self.fleet, self.feed)
+            findings += audit.answers(
+                self.fleet, self.history, self.done["serving"], self.partitions
+            )
             findings += audit.disks(self.fleet, self.partitions)
         self.fleet.delete_topics()
         done = self.done
@@ -146,6 +118,7 @@ class Round:
             done["wipes"],
             done["broker"],
             done["ended"],
+            done["serving"],
             tuple(findings),
         )
 
@@ -194,6 +167,8 @@ class Round:
             or self.resume_at
             or self.pause_due
             or self.broker_due
+            or self.serving_left
+            or self.serving_wakes
             or not self.done["crash"]
         )
         return bool(due)
@@ -207,6 +182,7 @@ class Round:
                 if self.fleet.workers[number].running:
                     self.fleet.workers[number].kill()
                     self.done["kills"] += 1
+        self._serving_faults(now_s)
         if self.broker_due and now_s > (self.plan.broker_at_s or 0):
             self.broker_due = False
             self.cluster.kill()
@@ -225,6 +201,27 @@ class Round:
         # its end
         if self.done["crash"] and not self.pause_due and not self.broker_due:
             self.feed.release.set()
+
+    def _serving_faults(self, now_s: float) -> None:
+        for number, until_s in list(self.serving_wakes.items()):
+            if now_s > until_s:
+                del self.serving_wakes[number]
+                self.fleet.serving[number].resume()
+        for fault in list(self.serving_left):
+            at_s, number, stopped_s = fault
+            serving = self.fleet.serving[number]
+            if now_s < at_s or number in self.serving_wakes:
+                continue
+            self.serving_left.remove(fault)
+            self.done["serving"] += 1
+            if stopped_s:
+                serving.pause()
+                self.serving_wakes[number] = now_s + stopped_s
+            else:
+                serving.kill()
+        for serving in self.fleet.serving:
+            if serving.status is not None:
+                self.fleet.serve(serving)
 
     def _look_at(self, worker: Worker, now_s: float) -> None:
         if worker.name in self.resume_at:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.kafka.history import CLICKS, IMPRESSIONS, REQUESTS, make
+from tests.kafka.history import CLICKS, IMPRESSIONS, REQUESTS, SLATES, make
 from tests.kafka.oracle import Windows, differences, recount
 
 WINDOWS = Windows(attribution_s=10.0, conversion_s=100.0, segment_fields=("tier", "age"))
@@ -103,7 +103,7 @@ def test_differences_names_each_cell_that_is_missing_too_many_or_wrong() -> None
 def test_history_has_all_that_it_is_for() -> None:
     history = make(random.Random(5), 1.8e9, 5000)
     sources = {event.source for event in history.events}
-    assert sources == {IMPRESSIONS, CLICKS, REQUESTS}
+    assert sources == {IMPRESSIONS, CLICKS, REQUESTS, SLATES}
     assert 50 < sum(event.bad for event in history.events) < 500
     assert len(history.request_ids) == 200
     totals = [sum(column) for column in zip(*history.expected.values(), strict=True)]
@@ -113,6 +113,7 @@ def test_history_has_all_that_it_is_for() -> None:
         "tier",
         "default",
         "served0",
+        "offered0",
     }
     again = make(random.Random(5), 1.8e9, 5000)
     assert again == history

@@ -13,10 +13,10 @@ from confluent_kafka import Message
 
 from streams.config import Settings, load_settings
 from streams.contract.count_rows import COUNTS_PREFIX, decode_count, decode_count_key
-from streams.contract.events import Click, Impression
-from streams.counting import attribution, impressions
-from streams.counting.chunk import Chunk, ImpressionRuns
-from streams.counting.parse import feedback, parse, shown
+from streams.contract.events import Click, Impression, OfferedItem, OfferedSlate
+from streams.counting import attribution, impressions, served
+from streams.counting.chunk import Chunk, ImpressionRuns, Refusal
+from streams.counting.parse import feedback, offered, parse, shown
 from streams.counting.partition import Partition
 from streams.counting.rocksdb import Disk
 from streams.counting.rules import Rules
@@ -74,19 +74,43 @@ def chunk_from(records: list[Any], source: str, start: int = 0, max_bytes: int =
 
 def count_impressions(
     partition: Partition, events: Sequence[Impression], rules: Rules, now_s: float
+) -> list[Refusal]:
+    """As the engine does with a chunk of them."""
+    return impressions.count_impressions(partition, shown(events, rules), rules, now_s)
+
+
+def count_clicks(
+    partition: Partition, events: Sequence[Click], rules: Rules, now_s: float
+) -> list[Refusal]:
+    """As the engine does with a chunk of them."""
+    return attribution.count_clicks(partition, feedback(events, rules), rules, now_s)
+
+
+def note_slate(
+    partition: Partition,
+    slate: str = "s",
+    segment: str = "x",
+    items: Sequence[str] = (),
+    at_s: float = 0.0,
+    rules: Rules = RULES,
+    now_s: float = NOW_S,
+    policy: str = "v1",
 ) -> None:
-    """As the engine does with a chunk of them."""
-    impressions.count_impressions(partition, shown(events, rules), rules, now_s)
-
-
-def count_clicks(partition: Partition, events: Sequence[Click], rules: Rules, now_s: float) -> None:
-    """As the engine does with a chunk of them."""
-    attribution.count_clicks(partition, feedback(events, rules), rules, now_s)
+    """As the engine does with a slate that this project made, `at_s` seconds after START_S."""
+    made = OfferedSlate(
+        slate,
+        segment,
+        policy,
+        START_S + at_s,
+        [OfferedItem(item, position, 0.5) for position, item in enumerate(items)],
+    )
+    served.note_slates(partition, offered([made], rules), rules, now_s)
 
 
 def impression(slate: str = "s", item: str = "i", at_s: float = 0.0, **rest: Any) -> Impression:
     """An impression `at_s` seconds after START_S, at position 0."""
-    return Impression(slate, "user", item, rest.pop("position", 0), START_S + at_s, **rest)
+    position = rest.pop("position", 0)
+    return Impression(slate, "user", START_S + at_s, item, position, **rest)
 
 
 def click(

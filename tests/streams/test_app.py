@@ -28,9 +28,9 @@ from tests.streams.worker_process import ROOT, WorkerProcess
 SEGMENTS, ITEMS, USERS = ("s0", "s1"), [f"item-{number}" for number in range(20)], 40
 BAD = {
     b"{": "broken JSON",
-    b'{"slate_id":"x","user_id":"u"}': "missing required field `item_id`",
+    b'{"slate_id":"x","user_id":"u"}': "missing required field `ts`",
     b'{"slate_id":"x","user_id":"u","item_id":7,"position":0,"ts":1}': (
-        "field `item_id`: expected `str`, got `int`, found 7"
+        "field `item_id`: expected `str | null`, got `int`, found 7"
     ),
     b'{"slate_id":"x","user_id":"u","item_id":"i","position":-1,"ts":1}': (
         "field `position`: expected `int` >= 0, found -1"
@@ -43,10 +43,13 @@ SLATE = {
     "slate_id": str,
     "request_id": str,
     "user_id": str,
+    "group": str,
     "segment": str,
+    "variant": str,
     "policy": str,
     "policy_version": str,
     "encoder": str | None,
+    "counts_ts": float,
     "items": list,
     "ts": float,
 }
@@ -236,18 +239,26 @@ def test_each_bad_event_is_one_dead_letter_with_place_and_reason(system: System)
 
 
 def test_health_readiness_and_metrics_are_served(system: System) -> None:
-    status, text = system.worker.get("/healthz")
-    assert (status, json.loads(text)) == (200, {"status": "alive"})
-    assert system.worker.get("/readyz")[0] == 200
-    status, text = system.worker.get("/metrics")
-    assert status == 200
-    for line in (
-        "slatestream_partitions 3.0",
-        f"slatestream_requests_total {len(system.requests)}.0",
-        'slatestream_events_total{outcome="rejected",segment=""} 6.0',
-    ):
-        assert line in text.splitlines()
-    assert system.worker.get("/nothing-here")[0] == 404
+    lines = {
+        system.worker.port: [
+            f"slatestream_requests_total {len(system.requests)}.0",
+            f"slatestream_request_seconds_count {len(system.requests)}.0",
+            f"slatestream_compute_seconds_count {len(system.requests)}.0",
+        ],
+        system.worker.worker_port: [
+            "slatestream_partitions 3.0",
+            'slatestream_events_total{outcome="rejected",segment=""} 6.0',
+        ],
+    }
+    for port, expected in lines.items():
+        status, text = system.worker.get("/healthz", port)
+        assert (status, json.loads(text)) == (200, {"status": "alive"})
+        assert system.worker.get("/readyz", port)[0] == 200
+        status, text = system.worker.get("/metrics", port)
+        assert status == 200
+        for line in expected:
+            assert line in text.splitlines()
+        assert system.worker.get("/nothing-here", port)[0] == 404
 
 
 def test_an_answer_comes_while_the_worker_counts(system: System) -> None:
@@ -262,7 +273,7 @@ def test_a_second_worker_in_the_same_data_directory_is_refused(system: System) -
     done = subprocess.run(
         [sys.executable, "-m", "streams", "worker"],
         cwd=ROOT,
-        env={**system.worker.environ, "SLATESTREAM_HTTP_PORT": "1"},
+        env={**system.worker.environ, "SLATESTREAM_WORKER_HTTP_PORT": "1"},
         capture_output=True,
         text=True,
         timeout=120,
@@ -287,7 +298,13 @@ def test_after_sigterm_everything_is_flushed_and_the_next_start_goes_on(system: 
     }
     system.user.send("impressions", "user-0", last)
     system.user.flush()
-    until(lambda: 'outcome="impression",segment="end"' in system.worker.get("/metrics")[1], 30)
+    until(
+        lambda: (
+            'outcome="impression",segment="end"'
+            in system.worker.get("/metrics", system.worker.worker_port)[1]
+        ),
+        30,
+    )
     assert system.worker.stop() == 0
     assert system.worker.command("stats", "export", "--segment", "end") == [
         {

@@ -1,4 +1,4 @@
-"""A worker in a process of its own, started as a user starts it, for tests from end to end."""
+"""A worker and its serving process, started as a user starts them, for tests from end to end."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from streams.kafka.embedded_broker import free_port
+from tests.cluster import free_ports
 
 ROOT = Path(__file__).parents[2]
 READY_TIMEOUT_S = 120.0  # a busy two-core machine needs half a minute to import and join
@@ -24,7 +24,7 @@ class WorkerProcess:
     """`slatestream worker` with settings of its own; use it in `with`."""
 
     def __init__(self, directory: Path, bootstrap: str, prefix: str, **environ: str) -> None:
-        self.port = free_port()
+        self.port, self.worker_port = free_ports(2)
         self.log = directory / "worker.log"
         self.environ = {
             **os.environ,
@@ -34,6 +34,7 @@ class WorkerProcess:
             "SLATESTREAM_DATA_DIR": str(directory / "data"),
             "SLATESTREAM_RELEASES_DIR": str(directory / "releases"),
             "SLATESTREAM_HTTP_PORT": str(self.port),
+            "SLATESTREAM_WORKER_HTTP_PORT": str(self.worker_port),
             "SLATESTREAM_FLUSH_INTERVAL_MS": "100",
             "SLATESTREAM_BROKER_SESSION_TIMEOUT_S": "6",
             "SLATESTREAM_BROKER_REBALANCE_TIMEOUT_S": "6",
@@ -65,11 +66,11 @@ class WorkerProcess:
                 stdin=subprocess.DEVNULL,
             )
 
-    def get(self, path: str) -> tuple[int, str]:
-        """Status and body of a page."""
+    def get(self, path: str, port: int | None = None) -> tuple[int, str]:
+        """Status and body of a page: of the serving process, or of `worker_port`."""
         try:
             with urllib.request.urlopen(
-                f"http://127.0.0.1:{self.port}{path}", timeout=10
+                f"http://127.0.0.1:{port or self.port}{path}", timeout=10
             ) as answer:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
@@ -77,19 +78,23 @@ class WorkerProcess:
                 return error.code, error.read().decode()
 
     def wait_ready(self) -> None:
-        """Until /readyz says so."""
+        """Until /readyz of both says so."""
         end = time.monotonic() + READY_TIMEOUT_S
+        waiting = [self.worker_port, self.port]
+        if self.environ.get("SLATESTREAM_SERVING") == "off":
+            waiting = [self.worker_port]
         while True:
             assert self.process is not None
             assert self.process.poll() is None, (
-                f"the worker ended with {self.process.returncode}:\n{self.tail()}"
+                f"the worker ended with {self.process.returncode}:\n{self.log_end()}"
             )
             try:
-                if self.get("/readyz")[0] == 200:
+                waiting = [port for port in waiting if self.get("/readyz", port)[0] != 200]
+                if not waiting:
                     return
             except OSError:
                 pass
-            assert time.monotonic() < end, f"not ready:\n{self.tail()}"
+            assert time.monotonic() < end, f"not ready:\n{self.log_end()}"
             time.sleep(0.1)
 
     def stop(self) -> int:
@@ -98,7 +103,7 @@ class WorkerProcess:
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(60)
 
-    def follower(self) -> str:
+    def log_end(self) -> str:
         """The end of its log."""
         return self.log.read_text(errors="replace")[-3000:]
 

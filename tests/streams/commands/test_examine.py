@@ -121,6 +121,7 @@ def test_unequal_partitions_are_bad_even_where_that_many_were_asked_for(local_br
     prefix = f"{uuid.uuid4().hex}."
     admin = AdminClient({"bootstrap.servers": local_broker})
     counts = {f"{prefix}impressions": 2, f"{prefix}clicks": 3, f"{prefix}slate-requests": 2}
+    counts[f"{prefix}slates"] = 2
     for future in admin.create_topics(
         [NewTopic(name, count, 1) for name, count in counts.items()]
     ).values():

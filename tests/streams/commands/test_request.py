@@ -27,7 +27,7 @@ def env(local_broker: str, capsys: pytest.CaptureFixture[str]) -> dict[str, str]
 
 
 def answer_one(env: dict[str, str]) -> None:
-    """A worker in four lines: somebody else's slate first, then the answer."""
+    """A serving process in four lines: somebody else's slate first, then the answer."""
     client = {"bootstrap.servers": env["KAFKA_BOOTSTRAP_SERVERS"]}
     prefix = env["SLATESTREAM_TOPIC_PREFIX"]
     with TopicReader(client, prefix + "slate-requests") as reader:
@@ -39,10 +39,13 @@ def answer_one(env: dict[str, str]) -> None:
             slate_id,
             slate_id,
             wanted.user_id,
+            "g",
             wanted.segment or "default",
+            "base",
             "p",
             "v",
             None,
+            1.0,
             items,
             1.0,
         )

@@ -14,7 +14,9 @@ from streams.kafka.producer import EventSender
 
 def slate(segment: str, slate_id: str, items: int = 2) -> Slate:
     chosen = [SlateItem(f"i{n}", n, 1.0 - n, 0.5, {"mean": 0.1}) for n in range(items)]
-    return Slate(slate_id, slate_id, "u", segment, "thompson", "v1", None, chosen, 3661.0)
+    return Slate(
+        slate_id, slate_id, "u", "g", segment, "base", "thompson", "v1", None, 1.0, chosen, 3661.0
+    )
 
 
 @pytest.mark.local

@@ -25,6 +25,10 @@ from streams.contract.events import (
     EventError,
     Impression,
     Item,
+    OfferedItem,
+    OfferedSlate,
+    SeenItem,
+    SegmentSlates,
     Slate,
     SlateItem,
     SlateRequest,
@@ -38,6 +42,8 @@ DECODERS: dict[str, Decode[Any]] = {
     "click": events.decode_click,
     "request": events.decode_slate_request,
     "slate": events.decode_slate,
+    "segment slates": events.decode_segment_slates,
+    "offered slate": events.decode_offered_slate,
     "dead letter": events.decode_dead_letter,
 }
 LEAST: dict[str, dict[str, Any]] = {
@@ -62,6 +68,15 @@ context = st.none() | st.dictionaries(
     name | finite | st.integers() | st.booleans() | st.none(),
     max_size=3,
 )
+propensity = st.floats(1e-9, 1)
+slate_item = st.builds(
+    SlateItem,
+    name,
+    st.integers(0, 99),
+    finite,
+    finite,
+    st.dictionaries(name, finite, max_size=3),
+)
 EVENTS = st.one_of(
     st.builds(
         Item,
@@ -76,12 +91,32 @@ EVENTS = st.one_of(
         Impression,
         name,
         name,
+        time,
         name,
         st.integers(0, MAX_POSITION),
+        segment=st.none() | name,
+        context=context,
+        propensity=st.none() | propensity,
+    ),
+    st.builds(
+        Impression,
+        name,
+        name,
         time,
-        st.none() | name,
-        context,
-        st.none() | st.floats(1e-9, 1),
+        items=st.none()
+        | st.lists(
+            name
+            | st.builds(
+                SeenItem,
+                name,
+                st.none() | st.integers(0, MAX_POSITION),
+                st.none() | propensity,
+            ),
+            min_size=1,
+            max_size=4,
+        ),
+        segment=st.none() | name,
+        context=context,
     ),
     st.builds(
         Click,
@@ -110,19 +145,33 @@ EVENTS = st.one_of(
         name,
         name,
         name,
+        name,
+        name,
         st.none() | name,
-        st.lists(
-            st.builds(
-                SlateItem,
-                name,
-                st.integers(0, 99),
-                finite,
-                finite,
-                st.dictionaries(name, finite, max_size=3),
-            ),
-            max_size=3,
-        ),
         finite,
+        st.lists(slate_item, max_size=3),
+        finite,
+    ),
+    st.builds(
+        SegmentSlates,
+        name,
+        name,
+        name,
+        st.none() | name,
+        finite,
+        st.lists(st.lists(slate_item, max_size=2), max_size=2),
+        finite,
+    ),
+    st.builds(
+        OfferedSlate,
+        name,
+        name,
+        name,
+        time,
+        st.lists(
+            st.builds(OfferedItem, name, st.integers(0, MAX_POSITION), propensity), max_size=3
+        ),
+        name,
     ),
     st.builds(
         DeadLetter,
@@ -151,6 +200,8 @@ def test_every_event_comes_back_as_it_was(event: Any) -> None:
         Click: "click",
         SlateRequest: "request",
         Slate: "slate",
+        SegmentSlates: "segment slates",
+        OfferedSlate: "offered slate",
         DeadLetter: "dead letter",
     }
     assert DECODERS[decode[type(event)]](encode(event)) == event
@@ -177,7 +228,11 @@ def test_a_missing_required_field_is_named(kind: str, field: str) -> None:
     ("kind", "change", "reason"),
     [
         ("impression", {"position": -1}, "field `position`: expected `int` >= 0, found -1"),
-        ("impression", {"position": "1"}, 'field `position`: expected `int`, got `str`, found "1"'),
+        (
+            "impression",
+            {"position": "1"},
+            'field `position`: expected `int | null`, got `str`, found "1"',
+        ),
         ("impression", {"propensity": 0}, "field `propensity`: expected `float` > 0.0, found 0"),
         (
             "impression",
@@ -188,7 +243,7 @@ def test_a_missing_required_field_is_named(kind: str, field: str) -> None:
         (
             "impression",
             {"item_id": None},
-            "field `item_id`: expected `str`, got `null`, found null",
+            "object missing required field `item_id`",
         ),
         (
             "impression",

@@ -35,6 +35,7 @@ def test_names_carry_the_prefix_and_agree_with_the_declarations() -> None:
         "clicks",
         "slate-requests",
         "slates",
+        "segment-slates",
         "item-embeddings",
         "encoder-releases",
         "dead-letters",
@@ -55,22 +56,26 @@ def test_an_acknowledged_event_is_on_two_replicas_when_there_are_three(
 
 
 def test_unequal_partitions_are_named_with_their_numbers() -> None:
-    partitions = {"impressions": 12, "clicks": 6, "slate-requests": 12}
+    partitions = {"impressions": 12, "clicks": 6, "slate-requests": 12, "slates": 12}
     with pytest.raises(
-        TopicsError, match=r"found impressions 12, clicks 6, slate-requests 12; add partitions"
+        TopicsError,
+        match=r"found impressions 12, clicks 6, slate-requests 12, slates 12; add partitions",
     ):
         check_copartitioned(partitions, TopicNames())
 
 
 def test_a_missing_topic_is_named_with_the_command_that_makes_it() -> None:
     with pytest.raises(TopicsError, match=r"found no x\.clicks; run `slatestream topics create`"):
-        check_copartitioned({"x.impressions": 1, "x.slate-requests": 1}, TopicNames("x."))
+        check_copartitioned(
+            {"x.impressions": 1, "x.slate-requests": 1, "x.slates": 1}, TopicNames("x.")
+        )
 
 
 def test_equal_partitions_pass_and_are_returned() -> None:
     assert (
         check_copartitioned(
-            {"impressions": 4, "clicks": 4, "slate-requests": 4, "other": 1}, TopicNames()
+            {"impressions": 4, "clicks": 4, "slate-requests": 4, "slates": 4, "other": 1},
+            TopicNames(),
         )
         == 4
     )

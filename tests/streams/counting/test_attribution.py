@@ -11,11 +11,10 @@ import pytest
 from streams.contract.count_rows import decode_count_key
 from streams.contract.events import Click, Impression, decode_click, decode_impression
 from streams.counting.attribution import MAX_SLATE_ITEMS, OVERFULL
-from streams.counting.chunk import REQUESTS
+from streams.counting.chunk import SLATES, Refusal
 from streams.counting.partition import Partition
 from streams.counting.rows import WAITING, Seen, items_of
 from streams.counting.rules import Rules
-from streams.counting.served import note_slate
 from tests.streams.making import (
     CONVERSION_WINDOW_S,
     NOW_S,
@@ -27,6 +26,7 @@ from tests.streams.making import (
     count_impressions,
     flush,
     impression,
+    note_slate,
     partition_on,
     totals,
 )
@@ -205,7 +205,7 @@ def test_the_segment_is_the_impressions_own_then_the_slates_then_the_contexts_th
     partition: Partition,
 ) -> None:
     rules = RULES._replace(segment_fields=("age", "vip"))
-    note_slate(partition, "ours", "by-the-slate", "v1", START_S, rules, NOW_S)
+    note_slate(partition, "ours", "by-the-slate", rules=rules)
     context = {"age": "30", "vip": True, "n": 1.0}
     count(
         partition,
@@ -324,15 +324,15 @@ def test_stream_time_is_the_largest_event_time_but_never_the_future(partition: P
     assert partition.stream_s == {"impressions": START_S + 50, "clicks": START_S + 50}
 
 
-def test_a_request_moves_stream_time_and_the_first_slate_of_an_id_stays(
+def test_a_slate_moves_stream_time_and_the_first_slate_of_an_id_stays(
     partition: Partition,
 ) -> None:
-    note_slate(partition, "s", "x", "v1", START_S, RULES, NOW_S)
-    note_slate(partition, "s", "y", "v2", START_S + 1, RULES, NOW_S)
+    note_slate(partition, "s", "x")
+    note_slate(partition, "s", "y", at_s=1, policy="v2")
     row = partition.slate("s")
     assert row is not None
     assert (row.segment, row.policy) == ("x", "v1")
-    assert partition.stream_s[REQUESTS] == START_S + 1
+    assert partition.stream_s[SLATES] == START_S + 1
 
 
 def test_times_as_text_and_as_numbers_are_the_same_time(partition: Partition) -> None:
@@ -351,13 +351,12 @@ def test_times_as_text_and_as_numbers_are_the_same_time(partition: Partition) ->
 def test_one_slate_id_for_everything_is_refused_beyond_the_limit_and_the_row_stays_bounded(
     partition: Partition,
 ) -> None:
-    refused: list[tuple[int, str]] = []
-    partition.refuse = lambda at, reason: refused.append((at, reason))
     events = [impression("same", f"item-{number}") for number in range(MAX_SLATE_ITEMS + 2)]
-    count_impressions(partition, events, RULES, NOW_S)
-    count_clicks(partition, [click("same", "item-5"), click("same", "beyond")], RULES, NOW_S)
+    clicks = [click("same", "item-5"), click("same", "beyond")]
+    refused = count_impressions(partition, events, RULES, NOW_S)
+    refused += count_clicks(partition, clicks, RULES, NOW_S)
     row = partition.slate("same")
     assert row is not None
     assert len(items_of(row)) == MAX_SLATE_ITEMS
-    assert refused == [(1000, OVERFULL), (1001, OVERFULL), (1, OVERFULL)]
+    assert refused == [Refusal(at, OVERFULL) for at in (1000, 1001, 1)]
     assert totals(partition)["default", "item-5"] == (1, 1, 0, 1)

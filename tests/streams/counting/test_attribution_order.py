@@ -72,7 +72,7 @@ def histories(draw: st.DrawFn) -> History:
         )
     )
     impressions = [
-        Impression(s, "u", i, 0, START_S + shown_s[s, i], segments[s, i]) for s, i in shown
+        Impression(s, "u", START_S + shown_s[s, i], i, 0, segment=segments[s, i]) for s, i in shown
     ]
     clicks = [
         Click(s, "u", i, START_S + shown_s[s, i] + age, kind, VALUE[kind])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,10 +11,12 @@ from hypothesis import strategies as st
 from streams.counting.chunk import (
     CLICKS,
     IMPRESSIONS,
+    SLATES,
     Chunk,
     Feedback,
     ImpressionRun,
     ImpressionRuns,
+    Offered,
     Original,
     Refused,
 )
@@ -22,11 +26,20 @@ from streams.counting.consumer import Consumed
 floats = st.floats(allow_nan=False)
 counts = st.integers(0, 2**62)
 runs = st.builds(
-    ImpressionRun, st.text(), st.none() | st.text(), st.text(), counts, floats, st.binary()
+    ImpressionRun,
+    st.text(),
+    st.none() | st.text(),
+    st.text(),
+    counts,
+    floats,
+    st.binary(),
+    st.integers(0, 2),
+    counts,
 )
 totals = st.dictionaries(st.text(), st.dictionaries(st.text(), counts))
 shows = st.builds(ImpressionRuns, st.lists(runs), totals, st.lists(counts))
 clicks = st.builds(Feedback, st.text(), st.text(), st.text(), floats, floats, st.booleans())
+slates = st.builds(Offered, st.text(), st.text(), st.text(), st.text(), floats, st.binary())
 originals = st.builds(
     Original, st.integers(0, 2**62), st.none() | st.binary(), st.none() | st.binary()
 )
@@ -39,15 +52,18 @@ def nothing(at: int) -> Original:
     raise AssertionError(at)
 
 
-def chunks(
-    source: str, events: st.SearchStrategy[ImpressionRuns] | st.SearchStrategy[list[Feedback]]
-) -> st.SearchStrategy[Chunk]:
+def chunks(source: str, events: st.SearchStrategy[Any]) -> st.SearchStrategy[Chunk]:
     heads = st.tuples(st.just(source), st.text(), numbers, numbers, numbers, numbers, numbers)
     return st.builds(lambda head, own, bad: Chunk(*head, own, nothing, bad), heads, events, refused)
 
 
 @given(
-    st.lists(chunks(IMPRESSIONS, shows) | chunks(CLICKS, st.lists(clicks)), max_size=4),
+    st.lists(
+        chunks(IMPRESSIONS, shows)
+        | chunks(CLICKS, st.lists(clicks))
+        | chunks(SLATES, st.lists(slates)),
+        max_size=4,
+    ),
     places,
     places,
     st.booleans(),

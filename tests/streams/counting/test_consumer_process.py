@@ -20,7 +20,7 @@ from streams.counting.consumer_process import ConsumerProcess
 from tests.streams.making import RULES
 from tests.streams.topics_on import make_topic, produce
 
-PLAN = ConsumerConfig({"bootstrap.servers": "127.0.0.1:1"}, 50, False, 10_000, 1000, RULES)
+PLAN = ConsumerConfig({"bootstrap.servers": "127.0.0.1:1"}, 50, 10_000, 1000, RULES)
 
 
 def gone(pid: int) -> bool:
@@ -39,7 +39,7 @@ def test_a_fetcher_whose_process_was_killed_fails_at_once_and_from_then_on() -> 
         said: list[str] = []
         made = ConsumerProcess(PLAN, said.append)
         made.start()
-        await made.call("assign", 1, {}, {}, {})
+        await made.call("assign", 1, {}, {}, {}, {})
         assert made._process is not None
         reading = asyncio.ensure_future(made.call("read"))
         await asyncio.sleep(0)
@@ -64,7 +64,7 @@ def test_the_process_leaves_when_closed_and_ignores_signals_meant_for_its_worker
     async def run() -> int:
         made = ConsumerProcess(PLAN, pytest.fail)
         made.start()
-        await made.call("assign", 1, {}, {}, {})
+        await made.call("assign", 1, {}, {}, {}, {})
         assert made._process is not None
         pid = made._process.pid
         os.kill(pid, signal.SIGTERM)
@@ -85,11 +85,11 @@ def test_the_process_ends_with_a_worker_that_was_killed(tmp_path: Path) -> None:
         "from streams.counting.consumer_process import ConsumerProcess\n"
         "from streams.counting.rules import Rules\n"
         "async def run():\n"
-        "    config = ConsumerConfig({'bootstrap.servers': '127.0.0.1:1'}, 50, False, "
+        "    config = ConsumerConfig({'bootstrap.servers': '127.0.0.1:1'}, 50, "
         "10_000, 1000, Rules(1.0, 1.0))\n"
         "    made = ConsumerProcess(config, print)\n"
         "    made.start()\n"
-        "    await made.call('assign', 1, {}, {}, {})\n"
+        "    await made.call('assign', 1, {}, {}, {}, {})\n"
         "    print(made._process.pid, flush=True)\n"
         "    while True:\n"
         "        await made.call('read')\n"
@@ -118,7 +118,7 @@ def test_records_of_a_chunk_that_was_let_go_are_not_kept(local_broker: str) -> N
         )
         made.start()
         try:
-            await made.call("assign", 1, {topic: "clicks"}, {(topic, 0): 0}, {})
+            await made.call("assign", 1, {topic: "clicks"}, {(topic, 0): 0}, {}, {})
             while not (chunks := (await made.call("read")).chunks):
                 pass
             assert len(chunks[0].refused) == 10

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from streams.contract.events import Impression
 from streams.counting import rocksdb as disk_module
 from streams.counting.chunk import CLICKS, IMPRESSIONS
 from streams.counting.expiry import expire, watermark
 from streams.counting.partition import Partition
-from streams.counting.served import note_slate
 from tests.streams.making import (
     CONVERSION_WINDOW_S,
     NOW_S,
@@ -24,6 +24,7 @@ from tests.streams.making import (
     count_impressions,
     flush,
     impression,
+    note_slate,
     partition_on,
     totals,
     write,
@@ -89,13 +90,13 @@ def test_a_row_made_by_an_old_event_lives_from_the_watermark_on(partition: Parti
     assert remembers(partition, "old")
 
 
-def test_an_old_impression_and_its_click_meet_where_requests_of_today_came_first(
+def test_an_old_impression_and_its_click_meet_where_slates_of_today_came_first(
     partition: Partition,
 ) -> None:
     """A quiet partition's clock is the newest source's: what the oldest source writes must outlive
     it.
     """
-    note_slate(partition, "today", "default", "p", START_S, RULES, NOW_S)
+    note_slate(partition, "today", "default")
     show(partition, "old", at_s=-300 * WINDOW_S)
     forget_at(partition, 2 * WINDOW_S - 1)
     count_clicks(partition, [click("old", at_s=-300 * WINDOW_S + 1)], RULES, NOW_S)
@@ -106,7 +107,7 @@ def test_a_click_that_waits_keeps_the_slate_it_waits_in(partition: Partition) ->
     """The slate was served long before: its row would go while the impression is still
     on its way.
     """
-    note_slate(partition, "s", "shop", "p", START_S, RULES, NOW_S)
+    note_slate(partition, "s", "shop")
     count_clicks(partition, [click(at_s=1.5 * WINDOW_S)], RULES, NOW_S)
     forget_at(partition, 2 * WINDOW_S + ROUNDING_S + 1)
     count_impressions(partition, [impression(at_s=1.4 * WINDOW_S)], RULES, NOW_S)
@@ -119,6 +120,13 @@ def test_what_still_waits_is_an_orphan_when_its_slate_goes(partition: Partition)
     flush(partition)
     expire(partition, START_S + 2 * WINDOW_S + ROUNDING_S + 1, ALL)
     assert partition.outcome_counts == {("orphan", ""): 3, ("expired", ""): 1}
+
+
+def test_an_impression_of_a_whole_slate_that_never_came_is_an_orphan(partition: Partition) -> None:
+    count_impressions(partition, [Impression("s", "user", START_S)], RULES, NOW_S)
+    flush(partition)
+    expire(partition, START_S + 2 * WINDOW_S + ROUNDING_S + 1, ALL)
+    assert partition.outcome_counts == {("orphan", ""): 1, ("expired", ""): 1}
 
 
 def test_forgetting_leaves_a_tombstone_and_neither_row_nor_index_on_disk(

@@ -10,18 +10,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from streams.contract.dead_letters import Place, dead_letter
 from streams.contract.events import (
     MAX_QUOTED_BYTES,
     DeadLetter,
-    decode_click,
+    EventError,
     decode_dead_letter,
     encode,
 )
+from streams.contract.items import read_item
 from streams.counting.attribution import MAX_SLATE_ITEMS
 from streams.counting.chunk import Chunk
-from streams.counting.impressions import count_impressions
-from streams.counting.ingest import Place, dead_letter, item_fault, open_chunk
-from streams.counting.parse import feedback
+from streams.counting.ingest import count_chunk
 from streams.counting.partition import Partition
 from streams.counting.rocksdb import Disk
 from tests.streams.making import (
@@ -34,6 +34,7 @@ from tests.streams.making import (
     partition_on,
     record,
     seen_items,
+    totals,
 )
 
 MAX_BYTES = 1000
@@ -45,11 +46,10 @@ def partition(tmp_path: Path) -> Partition:
     return partition_on(tmp_path)
 
 
-def opened(partition: Partition, chunk: Chunk) -> list[tuple[str, str]]:
-    """(slate_id, item_id) of each good impression."""
-    return [
-        (slate_id, item) for slate_id, item, _ in seen_items(open_chunk(partition, chunk, NOW_S))
-    ]
+def counted(partition: Partition, chunk: Chunk) -> list[tuple[str, str]]:
+    """(slate_id, item_id) of each good impression, after all of the chunk is counted."""
+    count_chunk(partition, chunk, RULES, NOW_S)
+    return [(slate_id, item) for slate_id, item, _ in seen_items(chunk.events)]
 
 
 def letters(partition: Partition) -> list[DeadLetter]:
@@ -58,8 +58,9 @@ def letters(partition: Partition) -> list[DeadLetter]:
 
 def test_good_events_come_in_order_and_nothing_is_rejected(partition: Partition) -> None:
     chunk = chunk_of(encode(impression(f"s{number}")) for number in range(5))
-    assert opened(partition, chunk) == [(f"s{number}", "i") for number in range(5)]
+    assert counted(partition, chunk) == [(f"s{number}", "i") for number in range(5)]
     assert (partition.rejected, partition.outcome_counts) == ([], {})
+    assert totals(partition) == {("default", "i"): (5, 0, 0, 0)}
 
 
 @pytest.mark.parametrize(
@@ -69,7 +70,7 @@ def test_good_events_come_in_order_and_nothing_is_rejected(partition: Partition)
         (b'{"slate_id": "s"}', "Object missing required field `user_id`"),
         (
             GOOD.replace(b'"position":0', b'"position":"0"'),
-            "field `position`: expected `int`, got `str`",
+            "field `position`: expected `int | null`, got `str`",
         ),
         (
             GOOD.replace(b'"position":0', b'"position":-2'),
@@ -82,8 +83,11 @@ def test_good_events_come_in_order_and_nothing_is_rejected(partition: Partition)
 def test_one_bad_value_is_one_dead_letter_with_its_place_and_the_others_come_through(
     partition: Partition, value: bytes | None, reason: str
 ) -> None:
-    events = opened(partition, chunk_of([GOOD, value, GOOD], start=40))
-    assert len(events) == 2
+    good = [GOOD, encode(impression("t"))]
+    assert counted(partition, chunk_of([good[0], value, good[1]], start=40)) == [
+        ("s", "i"),
+        ("t", "i"),
+    ]
     (letter,) = letters(partition)
     assert (letter.topic, letter.partition, letter.offset, letter.key, letter.ts) == (
         "impressions",
@@ -99,7 +103,7 @@ def test_one_bad_value_is_one_dead_letter_with_its_place_and_the_others_come_thr
 
 @pytest.mark.parametrize("key", [None, b""])
 def test_an_event_without_a_key_is_a_dead_letter(partition: Partition, key: bytes | None) -> None:
-    assert opened(partition, chunk_of([GOOD], key=key)) == []
+    assert counted(partition, chunk_of([GOOD], key=key)) == []
     (letter,) = letters(partition)
     assert letter.reason.startswith("expected the user's id as key, found none")
     assert partition.rejected[0].key == key
@@ -111,7 +115,7 @@ def test_an_event_that_is_refused_while_it_is_counted_is_a_dead_letter_with_its_
     """Also where the chunk had bad values before it."""
     fill = [encode(impression("same", f"i{number}")) for number in range(MAX_SLATE_ITEMS)]
     chunk = chunk_of([b"{", *fill, encode(impression("same", "one too many")), GOOD], start=100)
-    count_impressions(partition, open_chunk(partition, chunk, NOW_S), RULES, NOW_S)
+    count_chunk(partition, chunk, RULES, NOW_S)
     first, second = letters(partition)
     assert (first.offset, second.offset) == (100, 101 + MAX_SLATE_ITEMS)
     assert second.reason.startswith("expected at most 1000 items with one slate_id")
@@ -151,19 +155,18 @@ def test_every_record_is_an_event_or_a_dead_letter(
 ) -> None:
     partition = Partition(0, empty(shared), 10)
     records = [record(value, key, "clicks", 0, at) for at, (value, key) in enumerate(content)]
-    events = open_chunk(partition, chunk_from(list(records), "clicks"), NOW_S)
+    chunk = chunk_from(list(records), "clicks")
+    count_chunk(partition, chunk, RULES, NOW_S)
     offsets = [letter.offset for letter in letters(partition)]
-    assert len(events) + len(offsets) == len(records)
+    assert len(chunk.events) + len(offsets) == len(records)
     assert offsets == sorted(set(offsets))
-    good = [
-        decode_click(value) for value, key in content if key and value.startswith(b'{"slate_id"')
-    ]
-    assert events == feedback(good, RULES)
 
 
-def test_a_good_item_and_a_withdrawal_have_no_fault() -> None:
-    assert item_fault(b"i", b'{"item_id":"i"}', MAX_BYTES) is None
-    assert item_fault(b"i", None, MAX_BYTES) is None
+def test_a_good_item_and_a_withdrawal_are_read() -> None:
+    name, item = read_item(b"i", b'{"item_id":"i"}', MAX_BYTES)
+    assert item is not None
+    assert name == item.item_id == "i"
+    assert read_item(b"i", None, MAX_BYTES) == ("i", None)
 
 
 @pytest.mark.parametrize(
@@ -180,6 +183,6 @@ def test_a_good_item_and_a_withdrawal_have_no_fault() -> None:
     ],
 )
 def test_a_faulty_item_is_explained(key: bytes | None, value: bytes, reason: str) -> None:
-    fault = item_fault(key, value, MAX_BYTES)
-    assert fault is not None
-    assert fault.startswith(reason)
+    with pytest.raises(EventError) as fault:
+        read_item(key, value, MAX_BYTES)
+    assert str(fault.value).startswith(reason)

@@ -18,7 +18,14 @@ from tests.streams.making import RULES, START_S, chunk_of, impression, seen_item
 few = st.sampled_from(["a", "b", "c"])
 contexts = st.none() | st.fixed_dictionaries({"page": few})
 impressions = st.builds(
-    Impression, few, few, few, st.integers(0, 9), st.floats(0, 9), st.none() | few, contexts
+    Impression,
+    few,
+    few,
+    st.floats(0, 9),
+    few,
+    st.integers(0, 9),
+    segment=st.none() | few,
+    context=contexts,
 )
 
 
@@ -74,7 +81,7 @@ def test_positions_stand_beside_impressions_that_are_weighed_by_them() -> None:
 
 def test_times_in_words_are_seconds() -> None:
     at = datetime.datetime.fromtimestamp(START_S + 5, datetime.UTC)
-    assert seen_items(shown([impression(at_s=0), Impression("s", "u", "j", 0, at)], RULES)) == [
+    assert seen_items(shown([impression(at_s=0), Impression("s", "u", at, "j", 0)], RULES)) == [
         ("s", "i", START_S),
         ("s", "j", START_S + 5),
     ]

@@ -18,7 +18,7 @@ from streams.counting import position_tracker as reader_module
 from streams.counting.chunk import Chunk
 from streams.counting.codec import ConsumerError
 from streams.counting.consumer import ConsumerConfig, by_place
-from streams.counting.consumer_process import ConsumerCalls, ConsumerProcess, ConsumerThread
+from streams.counting.consumer_process import ConsumerProcess
 from streams.counting.position_tracker import PositionTracker
 from tests.streams import making
 from tests.streams.making import RULES
@@ -40,7 +40,6 @@ def test_records_are_split_by_place_in_their_order(places: list[tuple[str, int]]
 
 
 local = pytest.mark.local
-both = pytest.mark.parametrize("where", ["thread", "process"])
 Read = Callable[[int], Awaitable[list[Chunk]]]
 
 
@@ -48,23 +47,13 @@ def value(number: int) -> bytes:
     return encode(Click("s", "u", str(number), 1e9))
 
 
-def consumer_calls(bootstrap: str, where: str, prompt: bool) -> ConsumerCalls:
-    reading = ConsumerConfig({"bootstrap.servers": bootstrap}, 50, prompt, 10_000, 1000, RULES)
-    if where == "thread":
-        return ConsumerThread(reading)
-    made = ConsumerProcess(reading, pytest.fail)
-    made.start()
-    return made
+def with_reader(bootstrap: str, body: Callable[[PositionTracker, Read], Awaitable[None]]) -> None:
+    reading = ConsumerConfig({"bootstrap.servers": bootstrap}, 50, 10_000, 1000, RULES)
 
-
-def with_reader(
-    bootstrap: str,
-    where: str,
-    body: Callable[[PositionTracker, Read], Awaitable[None]],
-    prompt: bool = False,
-) -> None:
     async def run() -> None:
-        reader = PositionTracker(consumer_calls(bootstrap, where, prompt))
+        made = ConsumerProcess(reading, pytest.fail)
+        made.start()
+        reader = PositionTracker(made)
 
         async def read(count: int) -> list[Chunk]:
             """Chunks with `count` clicks in all."""
@@ -86,16 +75,14 @@ def numbers(chunks: list[Chunk]) -> list[int]:
 
 
 @local
-@both
-@pytest.mark.parametrize("prompt", [False, True])
 def test_chunks_are_bounded_follow_each_other_without_a_gap_and_carry_their_session(
-    local_broker: str, where: str, prompt: bool
+    local_broker: str,
 ) -> None:
     topic = make_topic(local_broker, partitions=2)
     produce(local_broker, topic, [(number % 2, b"k", value(number)) for number in range(300)])
 
     async def body(reader: PositionTracker, read: Read) -> None:
-        await reader.assign(4, {topic: "clicks"}, {(topic, 0): 0, (topic, 1): 10})
+        await reader.assign(4, {topic: "clicks"}, {(topic, 0): 0, (topic, 1): 10}, {}, {})
         chunks = await read(290)
         assert {(chunk.source, chunk.topic, chunk.session) for chunk in chunks} == {
             ("clicks", topic, 4)
@@ -109,41 +96,39 @@ def test_chunks_are_bounded_follow_each_other_without_a_gap_and_carry_their_sess
             assert reader.reached(topic, number, 150)
             assert not reader.reached(topic, number, 151)
 
-    with_reader(local_broker, where, body, prompt)
+    with_reader(local_broker, body)
 
 
 @local
-@both
 def test_a_new_session_starts_at_its_own_positions_and_drops_what_the_old_one_read(
-    local_broker: str, where: str
+    local_broker: str,
 ) -> None:
     topic = make_topic(local_broker)
     produce(local_broker, topic, [(0, b"k", value(number)) for number in range(20)])
 
     async def body(reader: PositionTracker, read: Read) -> None:
-        await reader.assign(1, {topic: "clicks"}, {(topic, 0): 0})
+        await reader.assign(1, {topic: "clicks"}, {(topic, 0): 0}, {}, {})
         await read(20)
         reading = asyncio.create_task(reader.read())
         await asyncio.sleep(0)
-        await reader.assign(2, {topic: "clicks"}, {(topic, 0): 15})
+        await reader.assign(2, {topic: "clicks"}, {(topic, 0): 15}, {}, {})
         assert await reading == []
         chunks = await read(5)
         assert (chunks[0].start, chunks[-1].end, chunks[0].session) == (15, 20, 2)
 
-    with_reader(local_broker, where, body)
+    with_reader(local_broker, body)
 
 
 @local
-@both
 def test_behind_names_topics_until_what_was_read_is_applied_too(
-    local_broker: str, where: str, monkeypatch: pytest.MonkeyPatch
+    local_broker: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     topic = make_topic(local_broker)
     produce(local_broker, topic, [(0, b"k", value(1))] * 5)
 
     async def body(reader: PositionTracker, read: Read) -> None:
         assert reader.behind(0, {topic: 0}, {topic: 5}) == [topic]  # reading has not begun
-        await reader.assign(1, {topic: "clicks"}, {(topic, 0): 0})
+        await reader.assign(1, {topic: "clicks"}, {(topic, 0): 0}, {}, {})
         await read(5)
         assert reader.behind(0, {topic: 3}, {topic: 5}) == [topic]  # read, and waits in a queue
         assert reader.behind(0, {topic: 5}, {topic: 5}) == []
@@ -151,31 +136,12 @@ def test_behind_names_topics_until_what_was_read_is_applied_too(
         # who knows what came since the last answer
         assert reader.behind(0, {topic: 5}, {topic: 5}) == [topic]
 
-    with_reader(local_broker, where, body)
+    with_reader(local_broker, body)
 
 
 @local
-@both
-def test_a_prompt_reader_does_not_hold_a_single_record_back(local_broker: str, where: str) -> None:
-    """`consume(n, t)` alone would wait the whole t for more."""
-    topic = make_topic(local_broker)
-
-    async def body(reader: PositionTracker, read: Read) -> None:
-        await reader.assign(1, {topic: "clicks"}, {(topic, 0): 0})
-        reading = asyncio.create_task(read(1))
-        await asyncio.sleep(0.3)
-        await asyncio.get_running_loop().run_in_executor(
-            None, produce, local_broker, topic, [(0, b"k", value(7))]
-        )
-        assert numbers(await reading) == [7]
-
-    with_reader(local_broker, where, body, prompt=True)
-
-
-@local
-@both
 def test_records_can_be_asked_for_while_their_chunk_lives_also_in_the_midst_of_reading(
-    local_broker: str, where: str
+    local_broker: str,
 ) -> None:
     topic = make_topic(local_broker)
     produce(
@@ -185,7 +151,7 @@ def test_records_can_be_asked_for_while_their_chunk_lives_also_in_the_midst_of_r
     )
 
     async def body(reader: PositionTracker, read: Read) -> None:
-        await reader.assign(1, {topic: "clicks"}, {(topic, 0): 0})
+        await reader.assign(1, {topic: "clicks"}, {(topic, 0): 0}, {}, {})
         first, *_ = chunks = await read(59)
         reading = asyncio.create_task(reader.read())
         await asyncio.sleep(0)
@@ -196,18 +162,17 @@ def test_records_can_be_asked_for_while_their_chunk_lives_also_in_the_midst_of_r
         assert chunks[-1].original(len(chunks[-1].events) - 1) == (59, b"k59", value(59))
         assert await reading == []
 
-    with_reader(local_broker, where, body)
+    with_reader(local_broker, body)
 
 
 @pytest.mark.kafka  # the embedded broker does not say that there is no such offset
-@both
-def test_what_fails_for_good_reaches_the_reader(kafka: str, where: str) -> None:
+def test_what_fails_for_good_reaches_the_reader(kafka: str) -> None:
     topic = make_topic(kafka)
     produce(kafka, topic, [(0, b"k", value(1))])
 
     async def body(reader: PositionTracker, read: Read) -> None:
-        await reader.assign(1, {topic: "clicks"}, {(topic, 0): 1000})  # beyond the end
+        await reader.assign(1, {topic: "clicks"}, {(topic, 0): 1000}, {}, {})  # beyond the end
         with pytest.raises((KafkaException, ConsumerError), match="_AUTO_OFFSET_RESET"):
             await read(1)
 
-    with_reader(kafka, where, body)
+    with_reader(kafka, body)

@@ -24,7 +24,7 @@ from tests.streams.making import NOW_S, RULES, chunk_of, count_impressions, impr
 TOPICS = {
     "impressions": "p.impressions",
     "clicks": "p.clicks",
-    "slate-requests": "p.slate-requests",
+    "slates": "p.slates",
 }
 CHANGELOGS = ("counts-log", "slates-log")
 
@@ -71,7 +71,6 @@ class World:
         self.transactions = FakeTransactions()
         self.ended: list[str] = []
         self.in_place = 0
-        self.before: list[Exception] = []
         self.metrics = Metrics()
         monkeypatch.setattr(store_module, "restore", lambda *_args: [])
         found: Any = self.transactions
@@ -83,17 +82,12 @@ class World:
             RULES,
             self.metrics,
             found,
-            self._before_commit,
             self.ended.append,
         )
         self.store.restore_in_place = self._again
 
     def _again(self) -> None:
         self.in_place += 1
-
-    def _before_commit(self) -> None:
-        if self.before:
-            raise self.before.pop()
 
     async def own(self, generation: int, *numbers: int) -> bool:
         return await self.store.restore(generation, f"member-{generation}", numbers, lambda: True)
@@ -130,7 +124,7 @@ def test_a_flush_commits_rows_positions_dead_letters_and_offsets_under_the_owner
     asyncio.run(run())
     ((changes, offsets, owner),) = world.transactions.commits
     assert owner == Owner("slatestream", 3, "member-3")
-    assert offsets == {("p.impressions", 0): 5, ("p.clicks", 0): 0, ("p.slate-requests", 0): 0}
+    assert offsets == {("p.impressions", 0): 5, ("p.clicks", 0): 0, ("p.slates", 0): 0}
     counts, slates, letters, *_others = changes
     assert [(each.topic, len(each.rows)) for each in (counts, slates)] == [
         ("counts-log", 6),
@@ -141,7 +135,7 @@ def test_a_flush_commits_rows_positions_dead_letters_and_offsets_under_the_owner
     assert decode_positions(value or b"").offsets == {
         "impressions": 5,
         "clicks": 0,
-        "slate-requests": 0,
+        "slates": 0,
     }
     assert letters == Rows("dead-letters", BY_KEY, [(b"k", b"letter")])
     assert world.metrics.registry.get_sample_value("slatestream_flushes_total") == 1
@@ -209,19 +203,6 @@ def test_each_failure_of_the_transaction_has_its_answer_and_the_disk_stays_as_it
     # the memory is dropped, or the process ends
     assert (world.store.partitions == {}) == (ended == 0)
     assert ended or world.store.ready_generation is None
-
-
-def test_a_reply_that_was_not_delivered_undoes_the_flush_before_anything_is_produced(
-    world: World,
-) -> None:
-    async def run() -> None:
-        await world.own(1, 0)
-        world.count()
-        world.before.append(CommitAborted("a reply"))
-        await world.store.flush()
-
-    asyncio.run(run())
-    assert (world.transactions.commits, world.in_place, world.store.partitions) == ([], 1, {})
 
 
 def test_a_full_disk_ends_the_process_with_the_reason(

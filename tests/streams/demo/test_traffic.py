@@ -60,10 +60,13 @@ def answers(settings: Settings) -> Iterator[list[SlateRequest]]:
                         wanted.request_id,
                         wanted.request_id,
                         wanted.user_id,
+                        "g",
                         "s",
+                        "base",
                         "p",
                         "v",
                         "enc-1",
+                        1.0,
                         items,
                         1.0,
                     )
@@ -85,7 +88,7 @@ def world() -> World:
     return made._replace(rates=rates)
 
 
-def test_each_visit_is_one_request_its_impressions_and_the_clicks_of_its_rates(
+def test_each_visit_is_one_request_one_impression_and_the_clicks_of_its_rates(
     settings: Settings, answers: list[SlateRequest]
 ) -> None:
     progress: list[int] = []
@@ -108,13 +111,12 @@ def test_each_visit_is_one_request_its_impressions_and_the_clicks_of_its_rates(
         ]
     with TopicReader(settings.kafka_client(), f"{settings.topic_prefix}clicks") as reader:
         clicks = [(message.key(), decode_click(message.value())) for message in reader.until_end()]
-    assert len(seen) == 2 * visits
+    assert len(seen) == visits
     assert len(clicks) == visits
     assert all(key == event.user_id.encode() for key, event in [*seen, *clicks])
-    assert {(event.item_id, event.position, event.propensity) for _, event in seen} == {
-        ("i0", 0, 0.5),
-        ("i1", 1, 0.5),
-    }
+    # of the whole slate
+    assert {(event.item_id, event.items) for _, event in seen} == {(None, None)}
+    assert {event.slate_id for _, event in seen} == {wanted.request_id for wanted in answers}
     assert {event.item_id for _, event in clicks} == {"i0"}
 
 

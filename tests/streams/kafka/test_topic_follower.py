@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import pytest
 from confluent_kafka import KafkaException, Message, Producer
 
@@ -29,7 +27,7 @@ def test_all_partitions_are_read_from_the_beginning_to_the_end(local_broker: str
     produce(local_broker, topic, [(number % 3, b"k", b"%d" % number) for number in range(30)])
     follower = TopicFollower({"bootstrap.servers": local_broker}, [topic])
     follower.open()
-    assert not follower.caught_up
+    assert not follower.at_end()
     assert sorted(int(record.value() or b"") for record in drain(follower)) == list(range(30))
     assert follower.lag() == 0
     follower.close()
@@ -40,7 +38,6 @@ def test_empty_topics_are_read_to_their_end_at_once(local_broker: str) -> None:
         {"bootstrap.servers": local_broker}, [make_topic(local_broker), make_topic(local_broker)]
     )
     follower.open()
-    assert follower.caught_up
     assert follower.at_end()
     follower.close()
 
@@ -55,36 +52,6 @@ def test_reading_before_opening_is_an_error(local_broker: str) -> None:
     with pytest.raises(RuntimeError, match="not open"):
         follower.read()
     assert follower.lag() == 0
-
-
-def test_followers_get_what_was_there_and_what_comes_and_have_caught_up_only_after_applying_it(
-    local_broker: str,
-) -> None:
-    topic = make_topic(local_broker)
-    produce(local_broker, topic, [(0, None, b"old")])
-    follower = TopicFollower({"bootstrap.servers": local_broker}, [topic])
-    seen: list[tuple[bytes | None, bool]] = []
-
-    async def run() -> None:
-        following = asyncio.create_task(
-            follower.follow(
-                lambda records: seen.extend(
-                    (record.value(), follower.caught_up) for record in records
-                )
-            )
-        )
-        while not follower.caught_up:
-            await asyncio.sleep(0.01)
-        assert seen == [(b"old", False)]
-        produce(local_broker, topic, [(0, None, b"new")])
-        while len(seen) < 2:
-            await asyncio.sleep(0.01)
-        following.cancel()
-        await asyncio.gather(following, return_exceptions=True)
-
-    asyncio.run(asyncio.wait_for(run(), 30))
-    assert [value for value, _caught_up in seen] == [b"old", b"new"]
-    follower.close()
 
 
 @pytest.mark.kafka

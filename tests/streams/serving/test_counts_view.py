@@ -46,7 +46,8 @@ def test_the_global_count_is_the_sum_over_partitions() -> None:
             record(0, "x", "a", row(10, 1)),
             record(7, "x", "a", row(5, 2)),
             record(0, "y", "b", row(3)),
-        ]
+        ],
+        0.0,
     )
     assert table(view) == {("x", "a"): (15, 3), ("y", "b"): (3, 0)}
 
@@ -58,33 +59,34 @@ def test_a_newer_row_replaces_what_its_partition_said_before() -> None:
             record(0, "x", "a", row(10, 1)),
             record(1, "x", "a", row(5)),
             record(0, "x", "a", row(12, 2)),
-        ]
+        ],
+        0.0,
     )
     assert table(view) == {("x", "a"): (17, 2)}
 
 
 def test_positions_and_tombstones_are_no_counts() -> None:
     view = CountsView(Index())
-    view.apply([making.record(b"\x01whatever", POSITIONS_KEY), record(0, "x", "a", None)])
+    view.apply([making.record(b"\x01whatever", POSITIONS_KEY), record(0, "x", "a", None)], 0.0)
     assert (table(view), view.version) == ({}, 0)
 
 
 def test_values_may_be_negative_and_impressions_may_not() -> None:
     view = CountsView(Index())
-    view.apply([record(0, "x", "a", row(1, 1, value=-2.5))])
+    view.apply([record(0, "x", "a", row(1, 1, value=-2.5))], 0.0)
     assert view.counts(0.0).value[0, 0] == -2.5
 
 
 def test_a_row_of_another_version_stops_the_view_and_is_not_guessed_at() -> None:
     with pytest.raises(RowError):
-        CountsView(Index()).apply([record(0, "x", "a", b"\x07" + b"\0" * 40)])
+        CountsView(Index()).apply([record(0, "x", "a", b"\x07" + b"\0" * 40)], 0.0)
 
 
 def test_the_version_moves_with_every_count_and_items_of_others_have_columns() -> None:
     items = Index()
     items.number("described, not seen yet")
     view = CountsView(items)
-    view.apply([record(0, "x", "a", row(1))])
+    view.apply([record(0, "x", "a", row(1))], 0.0)
     assert view.version == 1
     assert view.counts(0.0).impressions.tolist() == [[0.0, 1.0]]
 
@@ -102,7 +104,7 @@ def test_any_rows_in_any_order_give_the_last_of_each_partition(
     view = CountsView(Index())
     last: dict[tuple[int, str, str], float] = {}
     for partition, segment, item, impressions in rows:
-        view.apply([record(partition, f"s{segment}", f"i{item}", row(impressions))])
+        view.apply([record(partition, f"s{segment}", f"i{item}", row(impressions))], 0.0)
         last[partition, f"s{segment}", f"i{item}"] = impressions
     sums: dict[tuple[str, str], float] = {}
     for (_partition, segment_name, item_name), impressions in last.items():
@@ -129,7 +131,9 @@ def test_rows_that_were_discounted_to_different_times_add_up_at_one() -> None:
     totals stay 16.
     """
     view = CountsView(Index(), half_life_s=10.0)
-    view.apply([record(0, "x", "a", discounted(8, 0.0)), record(1, "x", "a", discounted(8, 10.0))])
+    view.apply(
+        [record(0, "x", "a", discounted(8, 0.0)), record(1, "x", "a", discounted(8, 10.0))], 0.0
+    )
     assert recent(view, 20.0) == pytest.approx(6.0)
     assert view.counts(20.0).impressions[0, 0] == 16
 
@@ -141,7 +145,7 @@ def test_discounted_counts_are_right_after_any_time_has_passed() -> None:
     view = CountsView(Index(), half_life_s=10.0)
     times: Iterable[float] = (50.0 * number for number in range(int(400 / 5) + 1))
     for at_s in times:
-        view.apply([record(0, "x", "a", discounted(1, at_s))])
+        view.apply([record(0, "x", "a", discounted(1, at_s))], 0.0)
     assert view.at_s > 4000 - REBASE_HALF_LIVES * 10
     assert recent(view, 4010.0) == pytest.approx(0.5)
     assert np.isfinite(view._sums).all()

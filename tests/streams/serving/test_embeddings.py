@@ -41,9 +41,9 @@ def said():
 
 @pytest.fixture
 def view(tmp_path, said):
-    catalogue = CatalogueView(Index())
+    catalogue = CatalogueView(Index(), 10_000)
     for item in ITEMS:
-        catalogue.put(item, orjson.dumps({"item_id": item}), 1.0)
+        catalogue.put(item.encode(), orjson.dumps({"item_id": item}), 1.0)
     return EmbeddingsView(catalogue, "encoder-releases", tmp_path, said.append)
 
 
@@ -118,12 +118,12 @@ def test_withdrawn_item_loses_its_vector(view):
 
 
 def test_items_vectors_stand_in_while_there_is_no_release(tmp_path):
-    catalogue = CatalogueView(Index())
-    catalogue.put("a", orjson.dumps({"item_id": "a", "vector": [3, 4]}), 1.0)
-    catalogue.put("b", orjson.dumps({"item_id": "b"}), 1.0)
+    catalogue = CatalogueView(Index(), 10_000)
+    catalogue.put(b"a", orjson.dumps({"item_id": "a", "vector": [3, 4]}), 1.0)
+    catalogue.put(b"b", orjson.dumps({"item_id": "b"}), 1.0)
     view = EmbeddingsView(catalogue, "encoder-releases", tmp_path, lambda _state: None)
     assert np.allclose(view.matrix(), [[0.6, 0.8], [0, 0]])
-    catalogue.put("b", orjson.dumps({"item_id": "b", "vector": [1, 2, 3]}), 1.0)
+    catalogue.put(b"b", orjson.dumps({"item_id": "b", "vector": [1, 2, 3]}), 1.0)
     assert view.matrix() is None  # of different lengths: not comparable
 
 

@@ -2,8 +2,6 @@
 real Kafka).
 """
 
-import asyncio
-import contextlib
 import time
 
 import numpy as np
@@ -22,14 +20,19 @@ from encoder.serving.wire import (
     encode_record,
     encode_vector,
 )
-from streams.metrics import Metrics
+from streams.contract.partitioner import partition_of
+from streams.kafka.producer import EventSender
+from streams.metrics import ServingMetrics
 from streams.serving.catalogue import CatalogueView
 from streams.serving.counts_view import Index
 from streams.serving.embeddings import EmbeddingsView
 from streams.serving.item_embedder import ItemEmbedder
 from tests.encoder.making import static_artifact
+from tests.streams.topics_on import until
 
-FILM = {"item_id": "new", "title": "red train"}
+PARTITIONS = 3
+ALL = frozenset(range(PARTITIONS))
+NEW = {"item_id": "new", "title": "red train"}
 
 
 @pytest.fixture
@@ -38,10 +41,10 @@ def views(tmp_path):
     a new one.
     """
     artifact = static_artifact(tmp_path / "v1")
-    catalogue = CatalogueView(Index())
+    catalogue = CatalogueView(Index(), 10_000)
     known = {"item_id": "known", "title": "blue train"}
-    catalogue.put("known", orjson.dumps(known), 1.0, partition=0)
-    catalogue.put("new", orjson.dumps(FILM), 1.0, partition=1)
+    catalogue.put(b"known", orjson.dumps(known), 1.0)
+    catalogue.put(b"new", orjson.dumps(NEW), 1.0)
     vectors = EmbeddingsView(catalogue, "encoder-releases", tmp_path, lambda _state: None)
     vector = encode_vector(np.eye(artifact.dim, dtype=np.float32)[0])
     vectors.put_embedding(
@@ -54,45 +57,79 @@ def views(tmp_path):
     return catalogue, vectors
 
 
-def item_embedder(views, client=None) -> ItemEmbedder:
+def item_embedder(views, assigned=ALL, bootstrap="127.0.0.1:1", topic="t") -> ItemEmbedder:
     catalogue, vectors = views
     return ItemEmbedder(
-        client or {"bootstrap.servers": "127.0.0.1:1", "log_level": 0},
-        "item-embeddings",
         catalogue,
         vectors,
-        Metrics(),
+        PARTITIONS,
+        lambda: assigned,
+        EventSender({"bootstrap.servers": bootstrap}),
+        topic,
+        ServingMetrics(),
     )
 
 
-def test_only_items_without_a_vector_of_their_present_text_are_due(views):
-    assert [due.item.item_id for due in item_embedder(views).due({0, 1}, 10)] == ["new"]
+def due(subject: ItemEmbedder) -> list[str]:
+    """What the thread, which is not running, was handed."""
+    found = [] if subject._work is None else [each.item.item_id for each in subject._work.due]
+    subject._work = None
+    return found
 
 
-def test_changed_text_is_due_again(views):
-    views[0].put(
-        "known", orjson.dumps({"item_id": "known", "title": "green train"}), 2.0, partition=0
-    )
-    assert [due.item.item_id for due in item_embedder(views).due({0}, 10)] == ["known"]
+def test_only_items_without_a_vector_of_their_present_text_are_due_and_once(views):
+    subject = item_embedder(views)
+    subject.turn([])
+    assert due(subject) == ["new"]
+    subject.turn([])
+    assert due(subject) == []
 
 
-def test_items_of_other_workers_are_not_due(views):
-    assert item_embedder(views).due({0}, 10) == []
-    assert item_embedder(views).due(set(), 10) == []
+def test_changed_text_is_due_and_nothing_else_is_looked_at(views):
+    subject = item_embedder(views)
+    subject.turn([])
+    due(subject)
+    views[0].put(b"known", orjson.dumps({"item_id": "known", "title": "green train"}), 2.0)
+    subject.turn(["known"])
+    assert due(subject) == ["known"]
+
+
+def test_items_of_other_processes_are_not_due_until_their_partition_comes_here(views):
+    mine = partition_of("new", PARTITIONS)
+    subject = item_embedder(views, ALL - {mine})
+    subject.turn([])
+    assert due(subject) == []
+    subject._assigned = lambda: frozenset({mine})
+    subject.turn([])
+    assert due(subject) == ["new"]
+
+
+def test_a_new_release_makes_all_that_it_lacks_due(views):
+    subject = item_embedder(views)
+    subject.turn([])
+    due(subject)
+    vectors = views[1]
+    two = np.eye(2, dtype=np.float32)[0]
+    vectors.put_embedding("known", encode_record(ItemEmbedding("known", "v2", encode_vector(two))))
+    vectors.put_release(encode_record(Release("v2", 2, 1, "v2", "0" * 64, 2.0, {})))
+    assert vectors.encoder == "v2"
+    vectors._artifacts["v2"] = vectors._artifacts["v1"]
+    subject.turn([])
+    assert sorted(due(subject)) == ["known", "new"]
 
 
 @pytest.mark.kafka
-def test_new_item_is_embedded_with_the_release_in_force(views, kafka, tmp_path):
-    topic = f"arrivals-{time.time():.0f}"
+def test_new_item_is_embedded_with_the_live_release(views, kafka, tmp_path):
+    topic = f"embed-{time.time():.0f}"
     admin = AdminClient({"bootstrap.servers": kafka})
     admin.create_topics([NewTopic(topic, 1, 1)])[topic].result(20)
-    subject = ItemEmbedder({"bootstrap.servers": kafka}, topic, *views, Metrics())
-
-    async def run_for_a_moment() -> None:
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(subject.run(lambda: {0, 1}, lambda: True), 2.0)
-
-    asyncio.run(run_for_a_moment())
+    subject = item_embedder(views, bootstrap=kafka, topic=topic)
+    subject.start()
+    subject.turn([])
+    until(lambda: subject._work is None, 30)
+    subject.turn(["new"])  # the views never learned of it
+    until(lambda: subject._work is None, 30)
+    subject.stop()
     consumer = Consumer(
         {"bootstrap.servers": kafka, "group.id": topic, "auto.offset.reset": "earliest"}
     )
@@ -103,10 +140,9 @@ def test_new_item_is_embedded_with_the_release_in_force(views, kafka, tmp_path):
         if record is not None and record.error() is None
     ]
     consumer.close()
-    # once, though the views never learned of it
     assert [record.key() for record in records] == [b"new"]
     embedding = decode_embedding(records[0].value())
-    assert (embedding.version, embedding.text_hash) == ("v1", text_hash(item_text(FILM)))
+    assert (embedding.version, embedding.text_hash) == ("v1", text_hash(item_text(NEW)))
     assert np.isclose(
         np.linalg.norm(decode_vector(embedding.vector, load(tmp_path / "v1").dim)), 1.0
     )

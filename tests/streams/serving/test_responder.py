@@ -1,129 +1,73 @@
-"""The responder: one slate for each request, in their order, noted in the slate log, and only of
-items that may be shown.
-"""
+"""The responder: the same request gets the same slate, and only of items that may be shown now."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
 from pathlib import Path
-from typing import Any
 
-import msgspec
 import numpy as np
 import pytest
 
 from bandits.slates.config import DEFAULT
-from streams.contract.count_rows import CountRow, encode_count, encode_count_key
-from streams.contract.events import Slate, SlateRequest, decode_slate, encode
-from streams.counting.chunk import Chunk
-from streams.counting.partition import Partition
-from streams.metrics import Metrics
-from streams.serving.catalogue import CatalogueView
-from streams.serving.counts_view import CountsView, Index
-from streams.serving.embeddings import EmbeddingsView
-from streams.serving.responder import Responder
-from streams.serving.served_state import ServedStates
-from streams.serving.user_profiles import UserProfiles
-from streams.worker.answering import Answering
-from tests.streams.making import NOW_S, RULES, START_S, chunk_of, partition_on
-
-ITEMS = [f"item-{number}" for number in range(12)]
-SEGMENTED = RULES._replace(segment_fields=("age",))
-
-
-class Sent:
-    """A producer that keeps what it is given."""
-
-    def __init__(self) -> None:
-        self.records: list[tuple[str, bytes | None, Slate]] = []
-
-    def send(self, topic: str, key: bytes | None, value: bytes) -> None:
-        self.records.append((topic, key, decode_slate(value)))
-
-    def wait(self) -> None:
-        """All is delivered."""
-
-
-class World:
-    """A responder over twelve items; the first is clicked half of the time in segment x, the others
-    never.
-    """
-
-    def __init__(self, tmp_path: Path) -> None:
-        items = Index()
-        self.counts = CountsView(items)
-        self.catalogue = CatalogueView(items)
-        vectors = EmbeddingsView(self.catalogue, "encoder-releases", tmp_path, lambda _state: None)
-        for item in ITEMS:
-            self.describe(item)
-            row = CountRow()
-            row.impressions = row.examined = 1000.0
-            row.clicks = row.value = 500.0 if item == ITEMS[0] else 0.0
-            self.counts.put(0, encode_count_key("x", item), encode_count(row, discounted=False))
-        rng = np.random.default_rng(3)
-        self.snapshots = ServedStates(DEFAULT, self.counts, self.catalogue, vectors, rng)
-        self.sent = Sent()
-        self.metrics = Metrics()
-        replies: Any = self.sent
-        self.responder = Responder(
-            DEFAULT,
-            self.counts,
-            self.catalogue,
-            self.snapshots,
-            UserProfiles(),
-            rng,
-        )
-        self.answering = Answering(self.responder, replies, "slates", self.metrics)
-
-    def describe(self, item: str, **fields: Any) -> None:
-        self.catalogue.put(item, msgspec.json.encode({"item_id": item, **fields}), 1.0)
-
-    def ask(self, *requests: SlateRequest) -> list[Slate]:
-        return self.responder.slates(requests, SEGMENTED.segment_fields, NOW_S)
+from streams.contract.events import Click
+from streams.serving import responder as responder_module
+from streams.serving.responder import FALLBACK, NotReady
+from tests.streams.making import NOW_S
+from tests.streams.serving.world import ITEMS, World, request, shown
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    made = World(tmp_path / "releases")
-    yield made
-    made.snapshots.close()
+def world(tmp_path: Path) -> World:
+    return World(tmp_path).fill()
 
 
-@pytest.fixture
-def partition(tmp_path: Path) -> Partition:
-    return partition_on(tmp_path)
+def test_a_slate_says_what_it_was_made_of(world: World) -> None:
+    slate = world.ask(request("r7", segment="x", k=3))
+    assert (slate.slate_id, slate.request_id, slate.user_id) == ("r7", "r7", "u")
+    assert (slate.group, slate.segment, slate.variant) == ("group", "x", "base")
+    assert (slate.policy, slate.policy_version) == (DEFAULT.policy, DEFAULT.version)
+    assert (slate.encoder, slate.counts_ts, slate.ts) == (None, NOW_S, NOW_S)
 
 
-def request(name: str = "r", **fields: Any) -> SlateRequest:
-    return SlateRequest(name, fields.pop("user", "u"), START_S, **fields)
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {},
+        {"segment": "x"},
+        {"candidates": ITEMS[:6]},
+        {"exclude": ITEMS[:2]},
+        {"user": "clicked"},
+    ],
+)
+def test_the_same_request_of_the_same_state_gets_the_same_slate(
+    world: World, fields: dict[str, object]
+) -> None:
+    """Whatever came in between, and whether its pool was there or not."""
+    world.users.clicked([Click("s", "clicked", ITEMS[3], NOW_S)])
+    first = world.ask(request("again", k=4, **fields))
+    for number in range(10):
+        world.ask(request(f"other-{number}", k=4, **fields))
+    assert world.ask(request("again", k=4, **fields)) == first
 
 
-def shown(slate: Slate) -> list[str]:
-    return [item.item_id for item in slate.items]
-
-
-def test_slates_come_in_the_order_of_the_requests_whatever_their_segments(world: World) -> None:
-    requests = [
-        request(f"r{number}", segment=("x", "y", "z")[number % 3], k=3) for number in range(9)
-    ]
-    slates = world.ask(*requests)
-    assert [(slate.slate_id, slate.request_id, slate.segment) for slate in slates] == [
-        (each.request_id, each.request_id, each.segment) for each in requests
-    ]
-    assert all(slate.ts == NOW_S and slate.user_id == "u" for slate in slates)
+def test_other_requests_get_other_slates(world: World) -> None:
+    slates = {tuple(shown(world.ask(request(f"r{number}", k=4)))) for number in range(30)}
+    assert len(slates) > 5
 
 
 def test_the_segment_is_the_requests_own_or_its_contexts_or_default(world: World) -> None:
-    slates = world.ask(
-        request(segment="own", context={"age": "30"}),
-        request(context={"age": "30"}),
-        request(context={"sex": "F"}),
-    )
-    assert [slate.segment for slate in slates] == ["own", "age=30", "default"]
+    segments = [
+        world.ask(request(segment="own", context={"age": "30"})).segment,
+        world.ask(request(context={"age": "30"})).segment,
+        world.ask(request(context={"sex": "F"})).segment,
+    ]
+    assert segments == ["own", "age=30", "default"]
 
 
 def test_what_is_clicked_is_shown_first(world: World) -> None:
-    slates = world.ask(*(request(f"r{number}", segment="x", k=3) for number in range(20)))
+    world.ask(request(segment="x"))
+    world.turn()  # the segment is prepared
+    slates = [world.ask(request(f"r{number}", segment="x", k=3)) for number in range(20)]
     first = [shown(slate)[0] for slate in slates]
     assert first.count(ITEMS[0]) >= 18
     best = next(slate for slate in slates if shown(slate)[0] == ITEMS[0]).items[0]
@@ -133,63 +77,109 @@ def test_what_is_clicked_is_shown_first(world: World) -> None:
 
 @pytest.mark.parametrize("k", [1, 5, 100])
 def test_k_items_or_as_many_as_there_are_and_none_twice(world: World, k: int) -> None:
-    (slate,) = world.ask(request(k=k))
+    slate = world.ask(request(k=k))
     assert len(slate.items) == len(set(shown(slate))) == min(k, len(ITEMS))
     assert [item.position for item in slate.items] == list(range(len(slate.items)))
 
 
-def test_only_candidates_are_shown_and_nothing_excluded_or_unavailable(world: World) -> None:
-    world.describe(ITEMS[1], available=False)
-    world.catalogue.put(ITEMS[2], None, 2.0)
+def test_only_candidates_are_shown_and_nothing_excluded(world: World) -> None:
     wanted = [*ITEMS[:5], "never described"]
-    (slate,) = world.ask(request(k=10, candidates=wanted, exclude=[ITEMS[3], "unheard of"]))
-    assert set(shown(slate)) == {ITEMS[0], ITEMS[4]}
+    slate = world.ask(request(k=10, candidates=wanted, exclude=[ITEMS[3], "unheard of"]))
+    assert set(shown(slate)) == {ITEMS[0], ITEMS[1], ITEMS[2], ITEMS[4]}
+
+
+@pytest.mark.parametrize("fields", [{}, {"candidates": ITEMS[:4]}, {"segment": "x"}])
+def test_what_was_withdrawn_or_made_unavailable_since_is_not_shown(
+    world: World, fields: dict[str, object]
+) -> None:
+    """Before the next state is made, too."""
+    state = world.builder.state
+    world.describe(ITEMS[1], available=False)
+    world.withdraw(ITEMS[2])
+    world.turn()
+    assert state is not None
+    assert world.builder.state is not None
+    assert world.builder.state.number == state.number
+    slate = world.ask(request(k=12, **fields))
+    assert not {ITEMS[1], ITEMS[2]} & set(shown(slate))
+    world.describe(ITEMS[1])
+    world.turn()
+    assert ITEMS[1] in shown(world.ask(request(k=12, **fields)))
 
 
 def test_no_candidates_is_an_empty_slate_and_an_answer_all_the_same(world: World) -> None:
-    slates = world.ask(
-        request("a", candidates=[]), request("b", candidates=["never described"]), request("c")
-    )
-    assert [len(slate.items) for slate in slates] == [0, 0, 10]
+    for fields in ({"candidates": []}, {"candidates": ["never described"]}):
+        assert world.ask(request(**fields)).items == []
+    assert len(world.ask(request()).items) == 10
 
 
-def test_an_item_that_came_a_moment_ago_can_be_asked_for(world: World) -> None:
-    world.ask(request())
+def test_an_item_that_came_a_moment_ago_is_waited_for(world: World) -> None:
     world.describe("brand new")
-    (slate,) = world.ask(request(candidates=["brand new"]))
-    assert shown(slate) == ["brand new"]
+    world.turn()
+    wanted = request(candidates=["brand new"])
+    assert world.waits(wanted)
+    world.turn(after_s=60.0)
+    assert not world.waits(wanted)
+    assert shown(world.ask(wanted)) == ["brand new"]
 
 
-def test_a_chunk_is_answered_noted_and_measured_and_bad_requests_are_dead_letters(
-    world: World, partition: Partition
-) -> None:
-    good = [
-        encode(request(f"r{number}", segment="x", k=2, user=f"u{number}")) for number in range(3)
-    ]
-    chunk: Chunk = chunk_of(
-        [good[0], b"{", good[1], encode(request(k=7)).replace(b'"k":7', b'"k":0'), good[2]],
-        "slate-requests",
-    )
-    world.answering.answer(partition, chunk, RULES, NOW_S)
-    assert [(topic, key, slate.slate_id) for topic, key, slate in world.sent.records] == [
-        ("slates", f"u{number}".encode(), f"r{number}") for number in range(3)
-    ]
-    row = partition.slate("r1")
-    assert row is not None
-    assert (row.segment, row.policy) == ("x", DEFAULT.version)
-    assert len(partition.rejected) == 2
-    assert partition.stream_s["slate-requests"] == START_S
-    assert world.metrics.registry.get_sample_value("slatestream_requests_total") == 3
-    assert world.metrics.registry.get_sample_value("slatestream_request_seconds_count") == 3
+def test_where_nobody_describes_items_those_that_a_request_names_are_shown(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.turn()
+    wanted = request(candidates=["a", "b"])
+    assert world.waits(wanted)
+    world.turn(after_s=60.0)
+    assert sorted(shown(world.ask(wanted))) == ["a", "b"]
+
+
+def test_a_segment_with_counts_is_waited_for_and_one_without_is_not(world: World) -> None:
+    assert not world.waits(request(segment="never seen"))
+    assert world.waits(request(segment="x"))
+    world.turn()
+    assert not world.waits(request(segment="x"))
+
+
+def test_segments_without_counts_share_what_is_prepared(world: World) -> None:
+    for number in range(1000):
+        world.ask(request(f"r{number}", segment=f"invented-{number}", k=2))
+    world.turn(after_s=60.0)
+    state = world.builder.state
+    assert state is not None
+    assert set(state.prepared) == set()
+
+
+def test_before_the_first_state_there_is_no_answer(tmp_path: Path) -> None:
+    with pytest.raises(NotReady, match="not read yet; try again"):
+        World(tmp_path).responder.answer(request(), NOW_S)
 
 
 def test_without_any_item_the_slate_is_empty(tmp_path: Path) -> None:
-    items = Index()
-    counts, catalogue = CountsView(items), CatalogueView(items)
-    vectors = EmbeddingsView(catalogue, "encoder-releases", tmp_path, lambda _state: None)
-    rng = np.random.default_rng(1)
-    snapshots = ServedStates(DEFAULT, counts, catalogue, vectors, rng)
-    responder = Responder(DEFAULT, counts, catalogue, snapshots, UserProfiles(), rng)
-    (slate,) = responder.slates([request()], (), NOW_S)
+    world = World(tmp_path)
+    world.turn()
+    slate = world.ask(request())
     assert (slate.items, slate.segment) == ([], "default")
-    snapshots.close()
+
+
+def test_a_scorer_that_fails_costs_a_fallback_slate_with_right_propensities_and_says_so(
+    world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Each of ten eligible items is first with probability 1/10."""
+
+    def broken(*_args: object) -> None:
+        msg = "this scorer is broken"
+        raise FloatingPointError(msg)
+
+    monkeypatch.setattr(responder_module, "compose", broken)
+    slates = [world.ask(request(f"r{number}", k=3, exclude=ITEMS[:2])) for number in range(2000)]
+    assert {slate.policy for slate in slates} == {FALLBACK}
+    items = [item for slate in slates for item in slate.items]
+    assert all(item.why == {"mode": 1.0} and item.propensity == 0.1 for item in items)
+    first = Counter(shown(slate)[0] for slate in slates)
+    assert set(first) == set(ITEMS[2:])
+    assert max(abs(n / 2000 - 0.1) for n in first.values()) < 4 * np.sqrt(0.09 / 2000)
+    sample = world.metrics.registry.get_sample_value
+    assert sample("slatestream_fallback_slates_total") == 2000
+    assert len([each for each in caplog.records if "fallback" in each.message]) == 1
+    world.now_s += 61
+    world.ask(request())
+    assert len([each for each in caplog.records if "fallback" in each.message]) == 2

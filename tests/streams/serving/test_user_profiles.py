@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from streams.counting.chunk import Feedback
+from streams.contract.events import Click
 from streams.serving.counts_view import Index
 from streams.serving.user_profiles import CLICKS_KEPT, DECAY, UserProfiles
 
 
-def clicks(user: str, *items: str) -> list[Feedback]:
-    return [Feedback("s", user, item, 1.0) for item in items]
+def clicks(user: str, *items: str) -> list[Click]:
+    return [Click("s", user, item, 1.0) for item in items]
 
 
 def index(*names: str) -> Index:

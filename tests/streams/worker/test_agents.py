@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from types import SimpleNamespace
 from typing import Any
 
-from streams.counting.ingest import Place
+from streams.contract.dead_letters import Place
 from streams.worker.agents import add_agents, add_tasks
 
 
@@ -70,15 +70,6 @@ class Engine:
     async def expire(self) -> None:
         self.expired += 1
 
-    async def embed_items(self, _assignment: Any) -> None:
-        self.app.log.append("embed")
-
-    def followers(self) -> list[Any]:
-        async def follow() -> None:
-            self.app.log.append("follow")
-
-        return [follow]
-
 
 def made() -> tuple[App, Engine, Any]:
     app = App()
@@ -128,7 +119,7 @@ def test_items_are_checked_one_by_one_with_their_place() -> None:
     assert app.options["p.items"]["allow_empty"]  # a withdrawal has no value
 
 
-def test_tasks_flush_and_forget_until_the_app_stops_and_follow_the_views() -> None:
+def test_tasks_flush_and_expire_until_the_app_stops() -> None:
     app, engine, any_engine = made()
     any_app: Any = app
     add_tasks(any_app, any_engine)
@@ -136,4 +127,3 @@ def test_tasks_flush_and_forget_until_the_app_stops_and_follow_the_views() -> No
         app.slept = 0
         asyncio.run(task())  # type: ignore[arg-type]
     assert (engine.flushes, engine.expired) == (3, 3)
-    assert app.log == ["embed", "follow"]

@@ -73,13 +73,13 @@ def test_three_of_four_flushes_are_left_out_while_an_old_log_is_read() -> None:
         flushed.append(at)
 
     engine: Any = Engine.__new__(Engine)
-    engine.store, engine._bulk, engine._flushes_left_out = (
+    engine.store, engine._tracker, engine._flushes_left_out = (
         SimpleNamespace(flush=flush),
         SimpleNamespace(busy=True),
         0,
     )
     for at in range(10):
-        engine._bulk.busy = at < 8
+        engine._tracker.busy = at < 8
         asyncio.run(engine.flush())
     assert flushed == [3, 7, 8, 9]
 

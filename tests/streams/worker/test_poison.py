@@ -91,7 +91,7 @@ def test_no_slate_ever_carries_a_poisoned_release_and_the_next_good_one_takes_ov
         end = time.monotonic() + 60
         while found.keys() != mine:
             assert time.monotonic() < end, (
-                f"{len(mine) - len(found)} requests were not answered:\n{worker.tail()}"
+                f"{len(mine) - len(found)} requests were not answered:\n{worker.log_end()}"
             )
             for record in consumer.consume(100, 0.2):
                 assert record.error() is None
@@ -116,7 +116,7 @@ def test_no_slate_ever_carries_a_poisoned_release_and_the_next_good_one_takes_ov
             while time.monotonic() < end:
                 assert set(answers()) == {"good"}
         log = worker.log.read_text()
-        assert all(f"{name}" in log for name in ("nan", "dimension", "hash")), worker.follower()
+        assert all(f"{name}" in log for name in ("nan", "dimension", "hash")), worker.log_end()
         send(*embeddings("better"), release("better"))
         until(lambda: set(answers()) == {"better"}, 60)
         assert worker.stop() == 0

@@ -53,6 +53,9 @@ class Flow:
         self.begun += 1
         return [self.lane]
 
+    def hand_out(self, chunk: Chunk) -> None:
+        self.log.append(f"out {chunk.start}")
+
     async def before_revocation(self) -> None:
         self.log.append("flush")
 

@@ -1,0 +1,45 @@
+"""`slatestream serve`: a serving process alone."""
+
+import argparse
+import asyncio
+import logging
+import sys
+
+from bandits.slates.config_file import load_config
+from streams.commands import Subparsers
+from streams.config import Settings
+
+LOG_FORMAT = "[%(asctime)s] [%(process)d] [%(levelname)s] %(name)s: %(message)s"
+
+
+def add_parser(subparsers: Subparsers) -> None:
+    """`--with-stdin`."""
+    parser = subparsers.add_parser(
+        "serve", help="a serving process alone: slate requests from Kafka, HTTP"
+    )
+    parser.add_argument(
+        "--with-stdin",
+        action="store_true",
+        help="end when standard input is closed, as the child of a worker does",
+    )
+
+
+def run(args: argparse.Namespace, settings: Settings) -> int:
+    """Answer until SIGTERM or SIGINT.
+
+    Raises
+    ------
+    ConfigError, TopicsError, BrokerUnreachable, OSError
+        If policy file, topics, brokers or the port cannot be used.
+    """
+    from streams.serving.process import ServingProcess
+
+    logging.basicConfig(level=logging.INFO, format=LOG_FORMAT)
+    config = load_config(settings.policy_file)
+
+    async def serve() -> None:
+        process = ServingProcess(settings, config)
+        await process.run(sys.stdin.buffer if args.with_stdin else None)
+
+    asyncio.run(serve())
+    return 0

@@ -1,0 +1,120 @@
+"""Answers: slates on their way to Kafka, and dead letters of requests. Each is heard of when the
+broker has it; what could not be delivered is sent again for as long as it takes.
+"""
+
+import logging
+import time
+from collections.abc import Callable
+from typing import Any
+
+from confluent_kafka import KafkaError, KafkaException
+
+from streams.contract.dead_letters import Place, dead_letter
+from streams.contract.events import Slate, encode
+from streams.contract.topics import TopicNames
+from streams.kafka.producer import EventSender
+from streams.metrics import REJECTED, ServingMetrics
+from streams.serving.reply_headers import ReplyTo
+
+log = logging.getLogger(__name__)
+
+FLUSH_S = 4.0  # within a rebalance, which waits for 6 s (`max.poll.interval.ms`)
+# of a reply topic of the client's own: it is not there, or has no such partition, or is not ours to
+# write
+_CLIENTS_FAULT = {
+    "UNKNOWN_TOPIC_OR_PART",
+    "_UNKNOWN_TOPIC",
+    "_UNKNOWN_PARTITION",
+    "TOPIC_AUTHORIZATION_FAILED",
+    "MSG_SIZE_TOO_LARGE",
+    "INVALID_TOPIC_EXCEPTION",
+}
+
+
+class Answers:
+    """The producer of one serving process."""
+
+    def __init__(self, sender: EventSender, names: TopicNames, metrics: ServingMetrics) -> None:
+        self.under_way = 0
+        self._sender = sender
+        self._names = names
+        self._metrics = metrics
+
+    def send(
+        self, slate: Slate, reply: ReplyTo | None, sent_s: float, done: Callable[[], None]
+    ) -> None:
+        """Send a slate to `slates` and, where the request asks for it, to a topic of the client's.
+
+        Parameters
+        ----------
+        slate, reply
+            What goes, and where else.
+        sent_s
+            Time of the request's record, for the metric.
+        done
+            Called when the broker has all of it.
+        """
+        value, left = encode(slate), 1 if reply is None else 2
+
+        def arrived() -> None:
+            nonlocal left
+            left -= 1
+            if left == 0:
+                self._metrics.requests.inc()
+                self._metrics.request_s.observe(max(0.0, time.time() - sent_s))
+                done()
+
+        user_id = slate.user_id or ""
+        self._put(self._names.slates, user_id.encode(), value, arrived)
+        if reply is not None:
+            rest: dict[str, Any] = {"headers": reply.headers}
+            if reply.partition is not None:
+                rest["partition"] = reply.partition
+            self._put(reply.topic, user_id.encode(), value, arrived, **rest)
+
+    def refuse(
+        self,
+        place: Place,
+        key: bytes | None,
+        value: bytes | None,
+        reason: str,
+        done: Callable[[], None],
+    ) -> None:
+        """Send the dead letter of a request."""
+        letter = dead_letter(place, key, value, reason, time.time())
+        self._metrics.events.labels(REJECTED, "").inc()
+        self._put(self._names.dead_letters, letter.key, letter.value, done)
+
+    def poll(self) -> None:
+        """Hear of deliveries."""
+        self._sender.poll()
+
+    def flush(self) -> None:
+        """Wait for what is under way, a while."""
+        end_s = time.monotonic() + FLUSH_S
+        while self.under_way and time.monotonic() < end_s:
+            self._sender.poll(0.01)
+
+    def _put(
+        self, topic: str, key: bytes | None, value: bytes, done: Callable[[], None], **rest: Any
+    ) -> None:
+        def delivered(error: KafkaError | None, _message: Any) -> None:
+            self.under_way -= 1
+            if error is None:
+                done()
+            elif error.name() in _CLIENTS_FAULT and "headers" in rest:
+                log.warning("no reply to %s: %s", topic, error.str())
+                done()
+            else:
+                log.error("an answer was not delivered and is sent again: %s", error.str())
+                self._put(topic, key, value, done, **rest)
+
+        self.under_way += 1
+        try:
+            self._sender.send(topic, key, value, delivered, **rest)
+        except KafkaException as error:
+            self.under_way -= 1
+            if "headers" not in rest:
+                raise
+            log.warning("no reply to %s: %s", topic, error.args[0].str())
+            done()

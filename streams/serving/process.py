@@ -1,0 +1,158 @@
+"""Process: the parts of a serving process put together, and its life.
+
+    builder (thread)    follows counts, items, embeddings, releases; makes served states
+    requests (thread)   slate requests from Kafka, answered from the state of the moment
+    clicks (thread)     who clicked what
+    embed (thread)      items that lack a vector
+    this (event loop)   HTTP
+
+Starts answering when the first state is made. At SIGTERM: not ready, answer what was read, leave
+the group, end.
+"""
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from typing import IO
+
+from aiohttp import web
+
+from bandits.slates.config import SlateConfig
+from streams.config import Settings
+from streams.contract.topics import TopicNames
+from streams.kafka.admin import partitions_of_sources
+from streams.kafka.client import connect
+from streams.kafka.names import app_id
+from streams.kafka.producer import EventSender
+from streams.metrics import ServingMetrics
+from streams.serving.answers import Answers
+from streams.serving.api import make_api
+from streams.serving.builder import Builder
+from streams.serving.clicks_follower import ClicksFollower
+from streams.serving.item_embedder import ItemEmbedder
+from streams.serving.requests import Requests
+from streams.serving.responder import Responder
+from streams.serving.segment_slates import SegmentSlatesWriter
+from streams.serving.user_profiles import UserProfiles
+
+log = logging.getLogger(__name__)
+
+# The interpreter's lock goes round this often: an answer waits for a refresh in slices of it.
+SWITCH_S = 0.0005
+LOOK_S = 0.02
+EXIT_STATUS = 70  # EX_SOFTWARE, as a worker's
+
+
+class ServingProcess:
+    """One of any number of replicas; keeps nothing that a topic does not hold."""
+
+    def __init__(self, settings: Settings, config: SlateConfig) -> None:
+        names, client = TopicNames(settings.topic_prefix), settings.kafka_client()
+        partitions = partitions_of_sources(connect(settings), names)
+        self.settings = settings
+        self.metrics = ServingMetrics()
+        self.users = UserProfiles()
+        self.builder = Builder(settings, config, self.metrics, end_process)
+        self.responder = Responder(
+            config,
+            app_id(settings),
+            settings.segment_fields,
+            self.builder,
+            self.users,
+            self.metrics,
+        )
+        answers = Answers(EventSender(client, prompt=True), names, self.metrics)
+        self.requests = Requests(settings, self.responder, answers, end_process)
+        self._clicks = ClicksFollower(client, names.clicks, self.users)
+        self._in_bulk = EventSender(client)
+        self._embedder = ItemEmbedder(
+            self.builder.catalogue,
+            self.builder.embeddings,
+            partitions,
+            lambda: self.requests.assigned,
+            EventSender(client),
+            names.item_embeddings,
+            self.metrics,
+        )
+        self.builder.after_turn.append(
+            lambda _now_s: self._embedder.turn(self.builder.changed_items)
+        )
+        if settings.segment_slates:
+            writer = SegmentSlatesWriter(
+                self.builder,
+                config,
+                settings.segment_slates,
+                partitions,
+                lambda: self.requests.assigned,
+                self._in_bulk,
+                names.segment_slates,
+                self.metrics,
+            )
+            self.builder.after_turn.append(writer.turn)
+        self._stopping = asyncio.Event()
+        self._leaving = False
+
+    def missing(self) -> list[str]:
+        """What keeps this process from being ready, in words; empty when it is."""
+        if self._leaving:
+            return ["stopping"]
+        reasons = self.builder.missing()
+        if not reasons and not self.requests.joined:
+            reasons = ["no partitions of slate-requests are assigned yet"]
+        return reasons
+
+    async def run(self, parent: IO[bytes] | None = None) -> None:
+        """Answer until SIGTERM or SIGINT, or until `parent` ends.
+
+        Raises
+        ------
+        OSError
+            If the port cannot be had.
+        """
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stopping.set)
+        if parent is not None:
+            _when_ended(parent, lambda: loop.call_soon_threadsafe(self._stopping.set))
+        runner = web.AppRunner(make_api(self.missing, self.metrics), access_log=None)
+        await runner.setup()
+        await web.TCPSite(runner, self.settings.http_host, self.settings.http_port).start()
+        sys.setswitchinterval(SWITCH_S)
+        self._clicks.start()
+        self._embedder.start()
+        self.builder.start()
+        while self.builder.state is None and not self._stopping.is_set():
+            await asyncio.sleep(LOOK_S)
+        if not self._stopping.is_set():
+            self.requests.start()
+        await self._stopping.wait()
+        self._leaving = True
+        began = time.monotonic()
+        await loop.run_in_executor(None, self.requests.stop, self.settings.shutdown_timeout_s)
+        log.info("left the group after %.2f s", time.monotonic() - began)
+        self._embedder.stop()
+        await loop.run_in_executor(None, self.builder.stop)
+        self._clicks.stop()
+        await runner.cleanup()
+
+
+def _when_ended(parent: IO[bytes], call: object) -> None:
+    """Call when the other end of a pipe is closed."""
+
+    def watch() -> None:
+        while parent.read(1):
+            pass
+        call()  # type: ignore[operator]
+
+    threading.Thread(target=watch, name="parent", daemon=True).start()
+
+
+def end_process(reason: str) -> None:
+    """End now: every offset that is stored says what was answered, and a new process goes on."""
+    log.critical("%s", reason)
+    logging.shutdown()
+    os._exit(EXIT_STATUS)

@@ -1,0 +1,127 @@
+"""The builder: a state of what has come, no more often than it pays, and never changed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from encoder.serving.wire import ItemEmbedding, Release, encode_record, encode_vector
+from streams.contract.count_rows import DELAYS_KEY, encode_delays
+from streams.serving import builder as builder_module
+from streams.serving.builder import ASKED_S, HEARD_EVERY_S, REFRESH_S
+from streams.serving.served_state import ServedState
+from tests.streams.making import record
+from tests.streams.serving.world import COUNTS, ITEMS, World, request
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path).fill()
+
+
+def state(world: World) -> ServedState:
+    found = world.builder.state
+    assert found is not None
+    return found
+
+
+def test_what_has_come_is_in_the_next_state_and_the_one_before_stays_as_it_was(
+    world: World,
+) -> None:
+    before = state(world)
+    world.count("x", ITEMS[1], 1500.0)
+    world.turn(after_s=60.0)
+    assert state(world).number == before.number + 1
+    assert state(world).world.counts.impressions[0, 1] == 1500
+    assert before.world.counts.impressions[0, 1] == 1000
+
+
+def test_a_state_is_made_when_something_changed_and_at_most_every_so_often(world: World) -> None:
+    number = state(world).number
+    for _ in range(5):
+        world.turn(after_s=60.0)
+    assert state(world).number == number
+    world.count("x", ITEMS[1], 1500.0)
+    world.turn()
+    assert state(world).number == number + 1
+    world.count("x", ITEMS[1], 1501.0)
+    world.turn(after_s=REFRESH_S / 2)
+    assert state(world).number == number + 1
+    world.turn(after_s=60.0)
+    assert state(world).number == number + 2
+
+
+def test_segments_that_are_asked_for_are_prepared_at_once_and_again_with_each_state(
+    world: World,
+) -> None:
+    world.ask(request(segment="x"))
+    world.turn()
+    held = state(world).prepared["x"]
+    world.count("x", ITEMS[1], 1500.0)
+    world.turn(after_s=10.0)
+    assert state(world).prepared["x"] is not held
+    assert state(world).prepared["x"].pools  # its draws are made beside the requests
+    world.count("x", ITEMS[1], 1501.0)
+    world.turn(after_s=ASKED_S + 1)  # nobody asks any more
+    assert "x" not in state(world).prepared
+
+
+def test_large_catalogues_hold_fewer_segments(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(builder_module, "MAX_CELLS", 2 * len(ITEMS))
+    for number, segment in enumerate("stu"):
+        world.count(segment, ITEMS[0], 1.0)
+        world.now_s += number
+        world.ask(request(segment=segment))
+    world.turn(after_s=10.0)
+    assert set(state(world).prepared) == {"t", "u"}
+
+
+def test_a_release_comes_in_whole_with_the_next_state(world: World) -> None:
+    for number, item in enumerate(ITEMS):
+        vector = encode_vector(np.eye(len(ITEMS), dtype=np.float32)[number])
+        value = encode_record(ItemEmbedding(item, "v1", vector))
+        world.log.records.append(record(value, item.encode(), "item-embeddings"))
+    release = Release("v1", len(ITEMS), len(ITEMS), "v1", "0" * 64, 1.0, {})
+    world.log.records.append(record(encode_record(release), b"v1", "encoder-releases"))
+    world.turn(after_s=60.0)
+    vectors = state(world).world.catalogue.vectors
+    assert state(world).world.encoder == "v1"
+    assert vectors is not None
+    assert np.array_equal(vectors, np.eye(len(ITEMS), dtype=np.float32))
+
+
+def test_delays_of_clicks_are_learned_from_the_log(world: World) -> None:
+    """All clicks come within 0.2 s: an impression of ten seconds ago has none under way."""
+    world.turn(after_s=60.0)
+    world.count("x", ITEMS[1], 2000.0)
+    world.turn(after_s=10.0)
+    before = state(world).world.counts.unripe.sum()
+    delays = encode_delays([(0.2, world.now_s - 100.0)] * 2000)
+    world.log.records.append(record(delays, DELAYS_KEY, COUNTS))
+    world.count("x", ITEMS[2], 1001.0)
+    world.turn(after_s=10.0)
+    assert state(world).world.counts.unripe.sum() < before / 10
+
+
+def test_counts_are_as_old_as_the_last_answer_of_the_brokers(world: World) -> None:
+    """While they are away the process is not ready, and its slates say how old they are."""
+    assert world.builder.missing() == [] or world.builder.heard_s == world.now_s
+    heard_s = world.now_s
+    world.log.there = False
+    world.turn(after_s=HEARD_EVERY_S + 1)
+    world.turn(after_s=60.0)
+    assert world.builder.heard_s == heard_s
+    assert "no answer from the brokers" in world.builder.missing()[0]
+    world.log.there = True
+    world.turn(after_s=HEARD_EVERY_S + 1)
+    assert world.builder.heard_s == world.now_s
+
+
+def test_before_everything_is_read_it_says_what_is_missing(tmp_path: Path) -> None:
+    (reason,) = World(tmp_path).builder.missing()
+    assert "items" in reason
+    assert reason.endswith("not read to the end yet")
