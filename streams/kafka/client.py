@@ -1,19 +1,64 @@
-"""A first connection to the brokers, with a plain answer when nobody is there.
+"""A first connection to the brokers, with the reason when none can be used.
 
-librdkafka retries for ever and says so on stderr; a command needs one sentence within seconds
-instead.
+librdkafka retries for ever, and its calls say no more than "Broker transport failure": the reason
+comes by `error_cb`. A command needs both within seconds, as one sentence.
+
+    error_cb -> reason (the last one that says more than "all brokers are down") -> remedy
 """
 
-from confluent_kafka import KafkaException
+import contextlib
+import re
+import socket
+import ssl
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 
 from streams.config import Settings
 
 CONNECT_TIMEOUT_S = 5.0
+PROBE_TIMEOUT_S = 1.0
+# what librdkafka puts around a reason: the broker's address, and how long it took
+_AROUND = re.compile(r"^\S+/(?:bootstrap|\d+): | \(after \d+ms in state \w+\)")
+START_ONE = "start one (`slatestream broker`) or set KAFKA_BOOTSTRAP_SERVERS"
+# the first words that a reason holds decide
+REMEDIES = (
+    (
+        "Request not valid in current SASL state",
+        "the broker wants no login there: set KAFKA_SECURITY_PROTOCOL to PLAINTEXT or SSL, or "
+        "KAFKA_BOOTSTRAP_SERVERS to the port that wants one",
+    ),
+    ("mechanism handshake failed", "set KAFKA_SASL_MECHANISM to one that the broker supports"),
+    ("Authentication failed", "set KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD to a user it knows"),
+    (
+        "certificate verify failed",
+        "set KAFKA_SSL_CAFILE to the authority that signed the broker's certificate, and "
+        "KAFKA_BOOTSTRAP_SERVERS to a name that stands in it",
+    ),
+    (
+        "alert",
+        "the broker refuses this client's certificate, or wants one: set KAFKA_SSL_CERTFILE and "
+        "KAFKA_SSL_KEYFILE to one that its authority signed",
+    ),
+    (
+        "PLAINTEXT broker listener",
+        "the port does not speak TLS: set KAFKA_SECURITY_PROTOCOL to PLAINTEXT or SASL_PLAINTEXT, "
+        "or KAFKA_BOOTSTRAP_SERVERS to the port that does",
+    ),
+)
 
 
 class BrokerUnreachable(RuntimeError):
-    """No broker answered in time."""
+    """No broker can be used: the sentence says why, as far as it is known, and what to do."""
+
+
+class Reason(NamedTuple):
+    """Why no broker can be used, and what to do."""
+
+    found: str
+    remedy: str
 
 
 def connect(settings: Settings, timeout_s: float = CONNECT_TIMEOUT_S) -> AdminClient:
@@ -23,16 +68,64 @@ def connect(settings: Settings, timeout_s: float = CONNECT_TIMEOUT_S) -> AdminCl
     ------
     BrokerUnreachable
         When none of `KAFKA_BOOTSTRAP_SERVERS` answers within `timeout_s`, or they refuse the login.
+    SettingsError
+        When a certificate file cannot be used.
     """
-    admin = AdminClient({**settings.kafka_client(), "log_level": 0})
+    heard: list[KafkaError] = []
+    admin = AdminClient({**settings.kafka_client(), "log_level": 0, "error_cb": heard.append})
     try:
         admin.list_topics(timeout=timeout_s)
     except KafkaException as error:
+        admin.poll(0)  # hands out what was heard
+        reason = explain(settings, [*heard, error.args[0]])
         msg = (
             f"expected a Kafka broker at {settings.bootstrap_servers} "
             f"({settings.security_protocol}), found no usable answer "
-            f"within {timeout_s:g} s ({error.args[0].str()}); start one (`slatestream broker`) "
-            "or set KAFKA_BOOTSTRAP_SERVERS"
+            f"within {timeout_s:g} s ({reason.found}); {reason.remedy}"
         )
         raise BrokerUnreachable(msg) from None
     return admin
+
+
+def explain(settings: Settings, heard: Iterable[KafkaError]) -> Reason:
+    """Why no broker can be used, from what a client heard, and what to do.
+
+    A port that expects TLS closes a plain connection without a word: it is asked itself.
+    """
+    telling = [
+        said(error)
+        for error in heard
+        if error.code() not in (KafkaError._ALL_BROKERS_DOWN, KafkaError._TIMED_OUT)
+        and not error.str().startswith("Failed to get metadata")
+    ]
+    if telling:
+        found = telling[-1]
+        return Reason(found, next((r for words, r in REMEDIES if words in found), START_ONE))
+    plain = not settings.security_protocol.endswith("SSL")
+    for server in settings.bootstrap_servers.split(","):
+        host, _, port = server.strip().rpartition(":")
+        if plain and port.isdigit() and _speaks_tls(host.strip("[]"), int(port)):
+            wanted = settings.security_protocol.replace("PLAINTEXT", "SSL")
+            return Reason(f"{server.strip()} speaks TLS", f"set KAFKA_SECURITY_PROTOCOL={wanted}")
+    return Reason(
+        "connections end without an answer",
+        f"check KAFKA_SECURITY_PROTOCOL (a port that wants a login does that), or {START_ONE}",
+    )
+
+
+def said(error: KafkaError) -> str:
+    """The reason in a client's error, without the address and the milliseconds around it."""
+    return _AROUND.sub("", error.str())
+
+
+def _speaks_tls(host: str, port: int) -> bool:
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE  # nothing is sent: only the kind of the port is asked
+    with contextlib.suppress(OSError):
+        with (
+            socket.create_connection((host, port), PROBE_TIMEOUT_S) as plain,
+            context.wrap_socket(plain, server_hostname=host),
+        ):
+            return True
+    return False
