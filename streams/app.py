@@ -7,7 +7,6 @@ import fcntl
 import gc
 import logging
 import os
-import ssl
 import sys
 import threading
 from typing import IO, Any
@@ -17,13 +16,20 @@ from faust.types import TP
 
 from bandits.slates.config import ConfigError
 from bandits.slates.config_file import load_config
-from streams.config import Settings, SettingsError, load_settings
+from streams.config import (
+    Settings,
+    SettingsError,
+    check_http_port,
+    load_settings,
+    make_data_dir,
+)
 from streams.kafka.admin import TopicsError
 from streams.kafka.client import BrokerUnreachable
 from streams.kafka.names import COUNTS_TABLE, SLATES_TABLE, app_id
 from streams.kafka.transaction import FatalCommit
 from streams.worker.agents import add_agents, add_tasks
 from streams.worker.build import build_engine
+from streams.worker.ending import end_process
 from streams.worker.engine import Engine
 from streams.worker.recovery import TableManager
 from streams.worker.serving_child import ServingChild
@@ -40,6 +46,7 @@ STREAM_BUFFER_CHUNKS = 64
 # that stay: with Python's own thresholds (700, 10, 10) a third of the worker's time went into
 # looking for cycles among them. Nothing here makes cycles per event.
 GC_THRESHOLD = (100_000, 20, 100)
+FAILED, WRONG_USAGE = 1, 2  # exit statuses, as of the command line
 TABLES = {
     COUNTS_TABLE: "Counts per (segment, item) of each partition.",
     SLATES_TABLE: "The log of slates, by slate_id.",
@@ -60,10 +67,14 @@ class App(faust.App):
         changelogs.
         """
         try:
+            if self.conf.web_enabled:
+                check_http_port(self.conf.web_port)
             self._lock = lock_data_dir(self.engine.settings)
             self.engine.start()
-        except (SettingsError, TopicsError) as error:
-            self.engine.end_process(str(error))
+        except SettingsError as error:
+            end_process(str(error), WRONG_USAGE)
+        except TopicsError as error:
+            end_process(str(error))
         if self.serving is not None:
             self._serves = asyncio.ensure_future(self.serving.run())
         gc.freeze()
@@ -95,6 +106,7 @@ def create_app(settings: Settings) -> App:
     SettingsError, ConfigError, TopicsError
         If the settings, the policy file or the topics cannot be used.
     """
+    make_data_dir(settings)
     config = load_config(settings.policy_file)
     engine = build_engine(settings, config)
     app = App(
@@ -149,7 +161,7 @@ def lock_data_dir(settings: Settings) -> IO[str]:
     SettingsError
         If another process holds it.
     """
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    make_data_dir(settings)
     lock = (settings.data_dir / "lock").open("a+")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -165,11 +177,7 @@ def lock_data_dir(settings: Settings) -> IO[str]:
 
 def _credentials(settings: Settings) -> Any:
     protocol = settings.security_protocol
-    context = None
-    if protocol.endswith("SSL"):
-        context = ssl.create_default_context(cafile=settings.ssl_cafile or None)
-        if settings.ssl_certfile:
-            context.load_cert_chain(settings.ssl_certfile, settings.ssl_keyfile or None)
+    context = settings.ssl_context() if protocol.endswith("SSL") else None
     if protocol.startswith("SASL"):
         return faust.SASLCredentials(
             username=settings.sasl_username,
@@ -186,9 +194,12 @@ def _main_app() -> App:
     """
     try:
         return create_app(load_settings(os.environ))
-    except (SettingsError, ConfigError, TopicsError, BrokerUnreachable, FatalCommit) as error:
+    except (SettingsError, ConfigError) as error:
         sys.stderr.write(f"slatestream: {error}\n")
-        raise SystemExit(1) from None
+        raise SystemExit(WRONG_USAGE) from None
+    except (TopicsError, BrokerUnreachable, FatalCommit) as error:
+        sys.stderr.write(f"slatestream: {error}\n")
+        raise SystemExit(FAILED) from None
 
 
 _apps: list[App] = []

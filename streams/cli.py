@@ -11,6 +11,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from streams import __version__
 from streams.commands import COMMANDS, Command, CommandError, UsageError
 from streams.config import SettingsError, load_settings
 
@@ -39,21 +40,20 @@ def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] | None = 
         if command is not None and command.hands_on:
             return int(_module(command).run(arguments[1:], settings))
         args = parser(command).parse_args(arguments)
-        return int(
-            _module(next(each for each in COMMANDS if each.name == args.command)).run(
-                args, settings
-            )
-        )
+        chosen = next(each for each in COMMANDS if each.name == args.command)
+        status = int(_module(chosen).run(args, settings))
+        sys.stdout.flush()  # here, where a closed pipe is expected
+        return status
     except SystemExit:
         # argparse has said it all; named first, so that nothing below is imported for it
         raise
     except (SettingsError, UsageError) as error:
         return _complain(error, WRONG_USAGE)
-    except _expected_errors() as error:
-        return _complain(error, FAILED)
     except BrokenPipeError:  # the reader of a pipe has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE
+    except _expected_errors() as error:
+        return _complain(error, FAILED)
     except KeyboardInterrupt:
         return INTERRUPTED
 
@@ -73,6 +73,7 @@ def parser(chosen: Command | None) -> argparse.ArgumentParser:
         "bandits on Kafka.",
         epilog="Settings are environment variables; docs/operations.md lists them.",
     )
+    made.add_argument("--version", action="version", version=f"slatestream {__version__}")
     subparsers = made.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for command in COMMANDS:
         if chosen is not None and command.name == chosen.name:

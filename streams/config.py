@@ -5,12 +5,16 @@ Names that start with `SLATESTREAM_` and are not in the table are an error, so t
 cannot pass for a default.
 """
 
+import contextlib
 import dataclasses
 import difflib
 import os
 import pathlib
+import socket
+import ssl
+import tempfile
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from streams.settings import SETTINGS, Setting
@@ -67,7 +71,13 @@ class Settings:
     http_token: str = dataclasses.field(repr=False)
 
     def kafka_client(self) -> dict[str, Any]:
-        """What every confluent-kafka client of this project starts from: brokers and security."""
+        """What every confluent-kafka client of this project starts from: brokers and security.
+
+        Raises
+        ------
+        SettingsError
+            For a certificate or a key that cannot be used.
+        """
         config: dict[str, Any] = {
             "bootstrap.servers": self.bootstrap_servers,
             "security.protocol": self.security_protocol,
@@ -79,6 +89,7 @@ class Settings:
                 "sasl.password": self.sasl_password,
             }
         if self.security_protocol.endswith("SSL"):
+            self.ssl_context()  # librdkafka says less about a file that it cannot use
             files = {
                 "ssl.ca.location": self.ssl_cafile,
                 "ssl.certificate.location": self.ssl_certfile,
@@ -86,6 +97,39 @@ class Settings:
             }
             config |= {name: path for name, path in files.items() if path}
         return config
+
+    def ssl_context(self) -> ssl.SSLContext:
+        """The certificates and the key, as Python's clients take them.
+
+        Raises
+        ------
+        SettingsError
+            For a file that is not there, is no PEM, or a key that does not fit its certificate.
+        """
+        with _usable("KAFKA_SSL_CAFILE", "a file of PEM certificates", self.ssl_cafile):
+            context = ssl.create_default_context(cafile=self.ssl_cafile or None)
+        names = "KAFKA_SSL_CERTFILE and KAFKA_SSL_KEYFILE"
+        if bool(self.ssl_certfile) != bool(self.ssl_keyfile):
+            msg = f"expected both {names}, found one of them; set the other too"
+            raise SettingsError(msg)
+        if self.ssl_certfile:
+            files = f"{self.ssl_certfile} and {self.ssl_keyfile}"
+            with _usable(names, "PEM files, an open key and its certificate,", files):
+                # subtle: without a password given, OpenSSL would ask for one at the terminal
+                context.load_cert_chain(self.ssl_certfile, self.ssl_keyfile, lambda: "")
+        return context
+
+
+@contextlib.contextmanager
+def _usable(name: str, expected: str, path: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:  # `ssl.SSLError` is one
+        found = error.strerror or str(error)
+        if isinstance(error, ssl.SSLError):
+            found = f"none that can be used ({error.reason or 'no PEM, or a passphrase'})"
+        msg = f"{name}: expected {expected} at {path}, found {found}; name files of this kind"
+        raise SettingsError(msg) from None
 
 
 def load_settings(environ: Mapping[str, str]) -> Settings:
@@ -165,13 +209,55 @@ def _parse(setting: Setting, text: str) -> Any:
     return value
 
 
+def make_data_dir(settings: Settings) -> None:
+    """Make the data directory, and sure that it can be written.
+
+    Raises
+    ------
+    SettingsError
+        If it cannot.
+    """
+    try:
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=settings.data_dir):
+            pass
+    except OSError as error:
+        msg = (
+            f"SLATESTREAM_DATA_DIR: expected a directory that can be written at "
+            f"{settings.data_dir}, found {error.strerror}; give this user the directory, or name "
+            "another"
+        )
+        raise SettingsError(msg) from None
+
+
+def check_http_port(port: int) -> None:
+    """Make sure that nobody listens at the port that a web server is to have.
+
+    Raises
+    ------
+    SettingsError
+        If somebody does, or this user may not.
+    """
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the server itself
+        try:
+            probe.bind(("", port))
+            probe.listen()
+        except OSError as error:
+            msg = (
+                f"SLATESTREAM_HTTP_PORT: expected a port that is free, found {port}: "
+                f"{error.strerror}; stop what listens there, or set another port"
+            )
+            raise SettingsError(msg) from None
+
+
 def worker_name(settings: Settings) -> str:
     """The configured name, or the one made at the first start and kept in the data directory: the
     same after a restart.
     """
     if settings.worker_name:
         return settings.worker_name
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    make_data_dir(settings)
     kept = settings.data_dir / "worker-name"
     if not kept.exists():
         aside = kept.with_suffix(".new")

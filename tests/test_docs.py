@@ -19,6 +19,7 @@ from pathlib import Path
 
 import pytest
 
+import streams
 from bandits.policies.registry import POLICIES
 from streams import cli
 from streams.commands import COMMANDS
@@ -153,6 +154,7 @@ def test_every_metric_stands_in_the_docs_and_no_other() -> None:
 
 def test_the_version_is_the_same_everywhere() -> None:
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    assert version == streams.__version__
     assert f"## {version}" in (ROOT / "CHANGELOG.md").read_text()
     assert f"newTag: {version}" in (ROOT / "deploy" / "k8s" / "kustomization.yaml").read_text()
     assert f"slatestream:{version}" in OPERATIONS

@@ -18,10 +18,20 @@ from rich.progress import (
 PIPE_WIDTH = 160
 
 
+class Results(Console):
+    """Rich ends with status 1 where the reader of a pipe has seen enough; the command line does not
+    take that for a failure.
+    """
+
+    def on_broken_pipe(self) -> None:
+        """Leave it to `streams.cli`."""
+        raise BrokenPipeError
+
+
 def out() -> Console:
     """The console of results. Made when needed: tests and pipes exchange `sys.stdout`."""
     person = sys.stdout.isatty()
-    return Console(width=None if person else PIPE_WIDTH, soft_wrap=not person, highlight=False)
+    return Results(width=None if person else PIPE_WIDTH, soft_wrap=not person, highlight=False)
 
 
 def err() -> Console:

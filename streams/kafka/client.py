@@ -11,7 +11,7 @@ import re
 import socket
 import ssl
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
@@ -72,7 +72,8 @@ def connect(settings: Settings, timeout_s: float = CONNECT_TIMEOUT_S) -> AdminCl
         When a certificate file cannot be used.
     """
     heard: list[KafkaError] = []
-    admin = AdminClient({**settings.kafka_client(), "log_level": 0, "error_cb": heard.append})
+    config: dict[str, Any] = settings.kafka_client()
+    admin = AdminClient(config | {"log_level": 0, "error_cb": heard.append})
     try:
         admin.list_topics(timeout=timeout_s)
     except KafkaException as error:

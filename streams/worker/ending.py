@@ -9,10 +9,10 @@ log = logging.getLogger(__name__)
 EXIT_STATUS = 70
 
 
-def end_process(reason: str) -> None:
+def end_process(reason: str, status: int = EXIT_STATUS) -> None:
     """End now, without a flush: what was not committed is restored from the log by the next
     process.
     """
     log.critical("%s", reason)
     logging.shutdown()
-    os._exit(EXIT_STATUS)
+    os._exit(status)

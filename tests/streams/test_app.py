@@ -286,6 +286,14 @@ def test_a_second_worker_in_the_same_data_directory_is_refused(system: System) -
     )
 
 
+def test_a_port_that_is_taken_is_one_line_and_status_2(system: System) -> None:
+    environ = system.worker.environ | {"SLATESTREAM_DATA_DIR": str(system.worker.log) + ".data"}
+    status, lines = faust_worker(environ)
+    assert status == 2
+    (line,) = [line for line in lines if "SLATESTREAM_HTTP_PORT: expected a port that is" in line]
+    assert environ["SLATESTREAM_HTTP_PORT"] in line
+
+
 def test_after_sigterm_everything_is_flushed_and_the_next_start_goes_on(system: System) -> None:
     """Runs last: the worker ends."""
     last = {
@@ -336,19 +344,44 @@ def test_a_data_directory_is_held_by_one_process_until_it_lets_go(tmp_path: Path
     lock_data_dir(settings(tmp_path)).close()
 
 
-def test_wrong_settings_and_missing_topics_are_one_line_and_status_1(
-    local_broker: str, tmp_path: Path
-) -> None:
-    worker = WorkerProcess(tmp_path, local_broker, f"no-topics-{uuid.uuid4().hex[:8]}.")
+def faust_worker(environ: dict[str, str]) -> tuple[int, list[str]]:
+    """Exit status of `faust -A streams.app worker`, and what it wrote."""
     done = subprocess.run(
-        [sys.executable, "-m", "faust", "-A", "streams.app", "worker"],
+        [sys.executable, "-m", "faust", "-A", "streams.app", "worker", "-l", "info"],
         cwd=ROOT,
-        env=worker.environ,
+        env=environ,
         capture_output=True,
         text=True,
         timeout=120,
         check=False,
     )
-    assert done.returncode == 1
-    (line,) = [line for line in done.stderr.splitlines() if line.startswith("slatestream:")]
+    said = done.stdout + done.stderr
+    assert "Traceback" not in said
+    return done.returncode, said.splitlines()
+
+
+def test_missing_topics_are_one_line_and_status_1(local_broker: str, tmp_path: Path) -> None:
+    worker = WorkerProcess(tmp_path, local_broker, f"no-topics-{uuid.uuid4().hex[:8]}.")
+    status, lines = faust_worker(worker.environ)
+    assert status == 1
+    (line,) = [line for line in lines if line.startswith("slatestream:")]
     assert "run `slatestream topics create`" in line
+
+
+def test_wrong_settings_are_one_line_and_status_2_when_faust_starts_it(tmp_path: Path) -> None:
+    worker = WorkerProcess(tmp_path, "127.0.0.1:1", "nothing.")
+    (tmp_path / "file").write_text("")
+    for name, value in (
+        ("SLATESTREAM_TOPIC_PARTITIONS", "many"),
+        ("SLATESTREAM_DATA_DIR", str(tmp_path / "file" / "data")),
+        ("SLATESTREAM_POLICY_FILE", str(tmp_path / "file" / "policy.toml")),
+    ):
+        status, lines = faust_worker(worker.environ | {name: value})
+        assert status == 2, name
+        (line,) = [line for line in lines if line.startswith("slatestream:")]
+        assert value in line
+    tls = {"KAFKA_SECURITY_PROTOCOL": "SSL", "KAFKA_SSL_CAFILE": str(tmp_path / "file")}
+    status, lines = faust_worker(worker.environ | tls)
+    assert status == 2
+    (line,) = [line for line in lines if line.startswith("slatestream:")]
+    assert line.startswith("slatestream: KAFKA_SSL_CAFILE: expected a file of PEM certificates")

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from streams import cli
+from streams import __version__, cli
 from streams.commands import COMMANDS, CommandError
 
 
@@ -96,6 +96,38 @@ def test_an_expected_failure_of_several_lines_is_said_on_one(
     monkeypatch.setattr("streams.commands.slates.run", failed)
     assert run("slates") == 1
     assert capsys.readouterr().err == "slatestream: expected a, found b\n"
+
+
+def test_a_reader_of_the_pipe_that_has_seen_enough_is_no_failure() -> None:
+    code = (
+        "import sys; from streams import cli; from streams.commands import slates\n"
+        "from streams.commands.output import json_line, out\n"
+        "def many(*_):\n"
+        "    for n in range(100_000): json_line({'n': n}) if sys.argv[1] == 'json' else "
+        "out().print(n)\n"
+        "slates.run = many\n"
+        "sys.exit(cli.main(['slates'], {}))"
+    )
+    for form in ("json", "text"):
+        with subprocess.Popen(
+            [sys.executable, "-c", code, form],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as writer:
+            assert writer.stdout is not None
+            assert writer.stderr is not None
+            writer.stdout.readline()
+            writer.stdout.close()
+            assert writer.stderr.read() == ""
+        assert writer.returncode == 0
+
+
+def test_the_version_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        run("--version")
+    assert ended.value.code == 0
+    assert capsys.readouterr().out == f"slatestream {__version__}\n"
 
 
 @pytest.mark.parametrize("command", [each.name for each in COMMANDS if not each.hands_on])

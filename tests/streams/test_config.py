@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
+import socket
 from pathlib import Path
 
 import pytest
 
-from streams.config import MAX_SEGMENT_FIELDS, Settings, SettingsError, load_settings, worker_name
+from streams.config import (
+    MAX_SEGMENT_FIELDS,
+    Settings,
+    SettingsError,
+    check_http_port,
+    load_settings,
+    make_data_dir,
+    worker_name,
+)
 from streams.settings import SETTINGS
+from tests.secured import certificates
 from tests.streams.making import settings
 
 
@@ -102,7 +112,9 @@ def test_secrets_do_not_show_in_the_text_of_settings() -> None:
     assert "t0ken" not in text
 
 
-def test_clients_get_security_only_where_it_is_asked_for() -> None:
+def test_clients_get_security_only_where_it_is_asked_for(tmp_path: Path) -> None:
+    certificates(tmp_path, "an authority")
+    ca = str(tmp_path / "ca.pem")
     assert load_settings({"KAFKA_BOOTSTRAP_SERVERS": "a:1,b:2"}).kafka_client() == {
         "bootstrap.servers": "a:1,b:2",
         "security.protocol": "PLAINTEXT",
@@ -112,7 +124,7 @@ def test_clients_get_security_only_where_it_is_asked_for() -> None:
         "KAFKA_SASL_MECHANISM": "SCRAM-SHA-512",
         "KAFKA_SASL_USERNAME": "me",
         "KAFKA_SASL_PASSWORD": "p",
-        "KAFKA_SSL_CAFILE": "/ca.pem",
+        "KAFKA_SSL_CAFILE": ca,
     }
     assert load_settings(environ).kafka_client() == {
         "bootstrap.servers": "localhost:9092",
@@ -120,8 +132,55 @@ def test_clients_get_security_only_where_it_is_asked_for() -> None:
         "sasl.mechanism": "SCRAM-SHA-512",
         "sasl.username": "me",
         "sasl.password": "p",
-        "ssl.ca.location": "/ca.pem",
+        "ssl.ca.location": ca,
     }
+
+
+def test_certificate_files_that_cannot_be_used_are_named(tmp_path: Path) -> None:
+    certificates(tmp_path, "an authority")
+    certificates(tmp_path / "other", "another authority")
+    (tmp_path / "notes.txt").write_text("no PEM\n")
+    good = {
+        "KAFKA_SECURITY_PROTOCOL": "SSL",
+        "KAFKA_SSL_CAFILE": str(tmp_path / "ca.pem"),
+        "KAFKA_SSL_CERTFILE": str(tmp_path / "client.pem"),
+        "KAFKA_SSL_KEYFILE": str(tmp_path / "client.key"),
+    }
+    assert load_settings(good).kafka_client()["ssl.key.location"] == good["KAFKA_SSL_KEYFILE"]
+    for name, wrong, said in (
+        ("KAFKA_SSL_CAFILE", "missing.pem", "No such file or directory"),
+        ("KAFKA_SSL_CAFILE", "notes.txt", "none that can be used"),
+        ("KAFKA_SSL_CERTFILE", "notes.txt", "none that can be used"),
+        ("KAFKA_SSL_KEYFILE", "other/client.key", "none that can be used"),
+        ("KAFKA_SSL_KEYFILE", "missing.key", "No such file or directory"),
+    ):
+        path = str(tmp_path / wrong)
+        with pytest.raises(SettingsError) as refused:
+            load_settings(good | {name: path}).kafka_client()
+        assert all(part in str(refused.value) for part in (name, "expected", path, said))
+    with pytest.raises(SettingsError, match="found one of them; set the other too"):
+        load_settings(good | {"KAFKA_SSL_KEYFILE": ""}).kafka_client()
+
+
+def test_a_data_directory_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "data").write_text("a file in its place")
+    with pytest.raises(SettingsError) as refused:
+        make_data_dir(settings(tmp_path))
+    assert str(refused.value).startswith("SLATESTREAM_DATA_DIR: expected a directory that can be")
+    assert str(tmp_path / "data") in str(refused.value)
+
+
+def test_a_port_that_is_taken_is_named() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(SettingsError) as refused:
+            check_http_port(port)
+        assert f"SLATESTREAM_HTTP_PORT: expected a port that is free, found {port}" in str(
+            refused.value
+        )
+    check_http_port(port)
 
 
 def test_a_workers_name_is_the_configured_one_or_the_same_after_a_restart(tmp_path: Path) -> None:
