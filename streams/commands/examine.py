@@ -10,19 +10,20 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from confluent_kafka import ConsumerGroupState, KafkaException
+from confluent_kafka import ConsumerGroupState, KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 
 from bandits.slates.config import ConfigError
 from bandits.slates.config_file import load_config
 from encoder.serving.artifact import ArtifactError, Release, WireError, decode_release, load
-from streams.config import Settings
+from streams.config import Settings, SettingsError
 from streams.contract.topics import TopicNames
 from streams.kafka.admin import TopicsError, check_copartitioned, differences, partition_counts
 from streams.kafka.client import BrokerUnreachable, connect
 from streams.kafka.names import app_id
+from streams.kafka.rights import denied
 from streams.kafka.topic_reader import TopicReader
 from streams.settings import SETTINGS
 
@@ -41,22 +42,39 @@ class Finding(NamedTuple):
 
 
 def examine(settings: Settings) -> list[Finding]:
-    """Every check in order; a check never raises for what it is there to find."""
-    findings = [finding for check in LOCAL_CHECKS for finding in check(settings)]
+    """Every check in order; one that fails in a way of its own is a finding too."""
+    findings = [each for check in LOCAL_CHECKS for each in _looked(check, settings)]
     try:
         admin = connect(settings)
-    except BrokerUnreachable as error:
-        text, _, remedy = str(error).partition("; ")
+    except (BrokerUnreachable, SettingsError, KafkaException) as error:
+        text, _, remedy = _one_line(error).partition("; ")
         unseen = Finding(
-            "topics, partitions, group, releases",
+            ", ".join(_name(check) for check in BROKER_CHECKS[1:]),
             CARE,
             "not looked at: no broker",
             "mend the broker first",
         )
         return [*findings, Finding("broker", BAD, text, remedy), unseen]
-    return findings + [
-        finding for broker_check in BROKER_CHECKS for finding in broker_check(settings, admin)
-    ]
+    return findings + [each for check in BROKER_CHECKS for each in _looked(check, settings, admin)]
+
+
+def _looked(check: Callable[..., Iterator[Finding]], *arguments: Any) -> Iterator[Finding]:
+    """What a check finds; what it raises is its last finding, and the others go on."""
+    try:
+        yield from check(*arguments)
+    except Exception as error:  # whatever it is, the other checks are worth having
+        remedy = "see the ACLs in docs/operations.md" if denied(error) else "mend that, look again"
+        yield Finding(_name(check), BAD, _one_line(error), remedy)
+
+
+def _name(check: Callable[..., Iterator[Finding]]) -> str:
+    return check.__name__.removeprefix("check_").replace("_", " ")
+
+
+def _one_line(error: Exception) -> str:
+    first = error.args[0] if error.args else error
+    text = first.str() if isinstance(first, KafkaError) else str(error)
+    return " ".join(text.split()) or type(error).__name__
 
 
 def check_settings(settings: Settings) -> Iterator[Finding]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import uuid
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
+from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from streams import cli
@@ -61,6 +63,42 @@ def test_without_a_broker_the_rest_is_said_not_to_be_seen(
     assert found["broker"]["status"] == BAD
     assert found["broker"]["remedy"].startswith("start one")
     assert found["topics, partitions, group, releases"]["found"] == "not looked at: no broker"
+
+
+def test_a_certificate_file_that_is_missing_is_a_finding_and_the_rest_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    environ = {
+        "KAFKA_SECURITY_PROTOCOL": "SSL",
+        "KAFKA_SSL_CAFILE": str(tmp_path / "ca.pem"),
+        "SLATESTREAM_DATA_DIR": str(tmp_path),
+    }
+    assert cli.main(["doctor", "--json"], environ) == 1
+    found = {line["check"]: line for line in map(json.loads, capsys.readouterr().out.splitlines())}
+    assert found["broker"]["status"] == BAD
+    assert found["broker"]["found"].startswith("KAFKA_SSL_CAFILE: expected a file of PEM")
+    assert found["disk"]["status"] == GOOD
+
+
+@pytest.mark.local
+def test_a_check_that_raises_is_a_finding_and_the_others_go_on(
+    local_broker: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object) -> NoReturn:
+        raise KafkaException(KafkaError(KafkaError.TOPIC_AUTHORIZATION_FAILED))
+
+    def broken(*_: object) -> NoReturn:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(doctor, "differences", refused)
+    monkeypatch.setattr(doctor.shutil, "disk_usage", broken)
+    settings = load_settings(
+        {"KAFKA_BOOTSTRAP_SERVERS": local_broker, "SLATESTREAM_DATA_DIR": str(tmp_path)}
+    )
+    found = {finding.check: finding for finding in doctor.examine(settings)}
+    assert (found["topics"].status, found["topics"].remedy[:12]) == (BAD, "see the ACLs")
+    assert (found["disk"].status, found["disk"].found) == (BAD, "ZeroDivisionError")
+    assert {"settings", "policy file", "broker", "partitions", "group", "releases"} <= set(found)
 
 
 @pytest.mark.local
