@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bandits.ope.log import LoadedLog, Log, LogError, Shape, validate
+from bandits.ope.support import check_positions
 
 DEFAULT_SEGMENT = "default"
 ATTRIBUTION_WINDOW_S = 3600.0  # as CONTRACT.md has them
@@ -36,12 +37,15 @@ class Joining(NamedTuple):
         Context fields that make the segment of impressions that have none.
     drop_unknown : bool
         Leave out impressions without propensity instead of refusing the log.
+    first_position : int
+        Where the log starts to count the places of a slate.
     """
 
     attribution_window_s: float = ATTRIBUTION_WINDOW_S
     conversion_window_s: float = CONVERSION_WINDOW_S
     segment_fields: Sequence[str] = ()
     drop_unknown: bool = False
+    first_position: int = 0
 
 
 class _Row:
@@ -135,11 +139,12 @@ def _impression(
         msg = f"expected text in segment at {where}, found {segment!r}"
         raise LogError(msg)
     position = event.get("position")
-    if not isinstance(position, int) or isinstance(position, bool) or position < 0:
-        msg = f"expected a position from 0 at {where}, found {position!r}"
+    first = joining.first_position
+    if not isinstance(position, int) or isinstance(position, bool) or position < first:
+        msg = f"expected a position from {first} at {where}, found {position!r}"
         raise LogError(msg)
     number = float("nan") if propensity is None else _number(propensity, "propensity", where)
-    return _Row(*key, segment, position, number, _seconds(event.get("ts"), where))
+    return _Row(*key, segment, position - first, number, _seconds(event.get("ts"), where))
 
 
 def _join(rows: dict[tuple[str, str], _Row], path: Path, joining: Joining) -> None:
@@ -196,6 +201,7 @@ def _arrays(rows: Sequence[_Row]) -> LoadedLog:
         time_s=np.array([row.time_s for row in rows]),
     )
     validate(log)
+    check_positions(log)
     return LoadedLog(
         log, items, segments, Shape(len(segments), int(log.position.max()) + 1, len(items))
     )

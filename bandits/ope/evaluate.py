@@ -30,6 +30,7 @@ from bandits.ope.log import F64, Log, reward_of, validate
 from bandits.ope.reward_model import RewardModel
 from bandits.ope.rips import prefix, slate_weight
 from bandits.ope.sample import sample_of
+from bandits.ope.support import NotShown, check_support
 from bandits.ope.target import Target
 from bandits.ope.terms import EstimatorError, Sample, Terms, needed, per_slate, value
 
@@ -43,9 +44,10 @@ def evaluate(
     estimators: Sequence[str] = ROW_ESTIMATORS,
     model: RewardModel | None = None,
     question: Question = Question(),  # noqa: B008  (immutable)
+    items: Sequence[str] = (),
 ) -> list[Estimate | Refusal]:
     """Judge every target by every estimator, in this order; an answer does not depend on what else
-    is asked.
+    is asked. `items` are the names that refusals call the items by.
 
     Raises
     ------
@@ -57,6 +59,14 @@ def evaluate(
     results: list[Estimate | Refusal] = []
     seed = int(rng.integers(2**63))
     for target in targets:
+        try:
+            check_support(log, target.table, items)
+        except NotShown as error:
+            results += [
+                Refusal(target.name, name, question.reward, error.reason, error.rows, None)
+                for name in estimators
+            ]
+            continue
         sample = sample_of(
             log,
             target,

@@ -70,6 +70,22 @@ def read_items(path: Path, loaded: LoadedLog, train: Log) -> Catalogue:
     return catalogue._replace(vectors=matrix)
 
 
+def unlogged_items(path: Path, loaded: LoadedLog) -> list[str]:
+    """Return the items of the file that can be shown and that the log does not hold.
+
+    Raises
+    ------
+    LogError
+        A line is not a valid item.
+    """
+    known = set(loaded.items)
+    found = {
+        _name(event, where): event.get("available", True) is not False
+        for where, event in read_events(path)
+    }
+    return [name for name, available in found.items() if available and name not in known]
+
+
 def _name(event: Mapping[str, Any], where: str) -> str:
     name = event.get("item_id")
     if not isinstance(name, str):

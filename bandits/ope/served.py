@@ -13,6 +13,7 @@ import numpy as np
 
 from bandits.ope.fit import counts_of
 from bandits.ope.log import Log, LogError, Shape
+from bandits.ope.support import check_room
 from bandits.ope.target import Target
 from bandits.slates.config import SlateConfig
 from bandits.slates.request import Catalogue, Request
@@ -57,6 +58,7 @@ def served(
     LogError
         The policy leaves places empty: fewer items are eligible than the log's slates are long.
     """
+    check_room(shape.n_positions, shape.n_items)
     counts = counts_of(train, shape, np.array(config.examination), config.half_life_s)
     items = logged_catalogue(train, shape) if catalogue is None else catalogue
     now_s = float(train.time_s.max())

@@ -20,6 +20,7 @@ from bandits.arms import Need, Policy
 from bandits.counts import Counts
 from bandits.learning.priors import PriorConfig, arm_view
 from bandits.ope.log import F64, LogError, Shape
+from bandits.ope.support import check_room
 
 # draws behind a Monte Carlo table: a probability of 1/34 is then known to 9% (one sd); more is
 # slower
@@ -76,7 +77,13 @@ def fixed(name: str, table: F64, slots: Slots = "independent") -> Target:
 def uniform(shape: Shape) -> Target:
     """Make the policy that puts every item everywhere with equal probability, without repeats
     within a slate.
+
+    Raises
+    ------
+    LogError
+        There are more positions than items.
     """
+    check_room(shape.n_positions, shape.n_items)
     table = np.full(shape, 1 / shape.n_items)
     return Target("uniform", table, "sequential", np.ones((shape.n_segments, shape.n_items)))
 
@@ -132,13 +139,11 @@ def from_policy(
         There are more positions than items, or counts of another shape.
 
     """
-    if (
-        counts.clicks.shape != (shape.n_segments, shape.n_items)
-        or shape.n_positions > shape.n_items
-    ):
+    check_room(shape.n_positions, shape.n_items)
+    if counts.clicks.shape != (shape.n_segments, shape.n_items):
         msg = (
-            f"expected counts of {shape} and no more positions than items, found "
-            f"{counts.clicks.shape}"
+            f"expected counts of {shape.n_segments} segments and {shape.n_items} items, found "
+            f"{counts.clicks.shape}; make both from one log"
         )
         raise LogError(msg)
     views = [arm_view(counts, segment, config, vectors) for segment in range(shape.n_segments)]

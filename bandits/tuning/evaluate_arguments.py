@@ -57,6 +57,12 @@ def add_parser(subparsers: Subparsers) -> None:
         "--drop-unknown", action="store_true", help="leave out impressions without propensity"
     )
     parser.add_argument(
+        "--first-position",
+        type=int,
+        default=0,
+        help="where the log starts to count the places of a slate",
+    )
+    parser.add_argument(
         "--attribution-window-s",
         type=float,
         default=ATTRIBUTION_WINDOW_S,

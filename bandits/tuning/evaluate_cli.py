@@ -20,11 +20,12 @@ from bandits.ope.ess import Limits, TooLittleData
 from bandits.ope.estimate import Estimate, Question, Refusal
 from bandits.ope.evaluate import evaluate, logged
 from bandits.ope.fit import counts_of
-from bandits.ope.items_file import read_items
+from bandits.ope.items_file import read_items, unlogged_items
 from bandits.ope.log import LoadedLog, Log, LogError, split
 from bandits.ope.open_bandit import installed_campaign, read_obd
 from bandits.ope.reward_model import fit_reward_model
 from bandits.ope.served import logged_catalogue, served
+from bandits.ope.support import few
 from bandits.ope.target import Target, from_policy, uniform
 from bandits.policies.registry import POLICIES
 from bandits.slates.config import DEFAULT, SlateConfig
@@ -63,7 +64,11 @@ def _read(args: argparse.Namespace) -> LoadedLog:
     if path.is_dir():
         return read_obd(path, args.segment_fields)
     joining = Joining(
-        args.attribution_window_s, args.conversion_window_s, args.segment_fields, args.drop_unknown
+        args.attribution_window_s,
+        args.conversion_window_s,
+        args.segment_fields,
+        args.drop_unknown,
+        args.first_position,
     )
     return read_contract(path, args.clicks, joining)
 
@@ -84,10 +89,11 @@ def _evaluate(args: argparse.Namespace, loaded: LoadedLog) -> int:
     rng = np.random.default_rng(args.seed)
     question = _question(args)
     targets = _targets(args, train, loaded, rng)
+    _note_unknown_segments(train, test, loaded.segments)
     model = fit_reward_model(train, loaded.shape, args.reward)
     per = dict.fromkeys(ESTIMATORS[name].per for name in args.estimators)
     results: list[Estimate | Refusal] = [logged(test, rng, kind, question) for kind in per]
-    judged = evaluate(test, targets, rng, args.estimators, model, question)
+    judged = evaluate(test, targets, rng, args.estimators, model, question, loaded.items)
     results += judged
     if args.json:
         for result in results:
@@ -124,11 +130,26 @@ def _targets(
 
 
 def _catalogue(args: argparse.Namespace, train: Log, loaded: LoadedLog) -> Catalogue:
-    return (
-        logged_catalogue(train, loaded.shape)
-        if args.items is None
-        else read_items(args.items, loaded, train)
-    )
+    if args.items is None:
+        return logged_catalogue(train, loaded.shape)
+    strange = unlogged_items(args.items, loaded)
+    if strange:
+        sys.stderr.write(
+            f"slatestream: note: the log never shows {len(strange)} of the items in {args.items} "
+            f"({few(strange)}): policies are judged as if they did not exist\n"
+        )
+    return read_items(args.items, loaded, train)
+
+
+def _note_unknown_segments(train: Log, test: Log, segments: list[str]) -> None:
+    """Say which segments the policies know nothing of: they are judged there by their priors."""
+    new = ~np.isin(test.segment, train.segment)  # (n,)
+    if new.any():
+        names = [segments[number] for number in np.unique(test.segment[new])]
+        sys.stderr.write(
+            f"slatestream: note: the first part of the log never shows the segment "
+            f"{few(names)} ({new.mean():.0%} of what is judged): policies know nothing of it\n"
+        )
 
 
 def _search(args: argparse.Namespace, loaded: LoadedLog) -> int:

@@ -28,6 +28,7 @@ from bandits.ope.log import F64, Log, Shape
 from bandits.ope.reward_model import RewardModel, fit_reward_model
 from bandits.ope.sample import sample_of
 from bandits.ope.served import served
+from bandits.ope.support import check_support
 from bandits.ope.target import Target
 from bandits.slates.config import SlateConfig
 from bandits.slates.request import Catalogue
@@ -226,8 +227,9 @@ def _target(bench: Bench, settings: Mapping[str, float]) -> Target:
 
 
 def _searched(bench: Bench, target: Target) -> dict[str, float]:
-    """Return every goal on the search part, or raise `TooLittleData`."""
+    """Return every goal on the search part, or raise `TooLittleData` (`NotShown` is one)."""
     log, search = bench.parts.search, bench.search
+    check_support(log, target.table)
     goals: dict[str, float] = {}
     rng = np.random.default_rng(search.seed)
     for goal in search.goals:

@@ -81,6 +81,9 @@ def test_a_table_that_is_no_distribution_is_refused(table):
 
 
 def test_counts_of_another_shape_and_slates_longer_than_the_catalogue_are_refused():
-    for shape in (Shape(2, 3, 7), Shape(2, 7, 6)):
-        with pytest.raises(LogError, match="no more positions than items"):
+    for shape, said in (
+        (Shape(2, 3, 7), "expected counts of 2 segments and 7 items"),
+        (Shape(2, 7, 6), "as many items as places in a slate, found 6 items"),
+    ):
+        with pytest.raises(LogError, match=said):
             from_policy(POLICIES["greedy"](), learned(), shape, np.random.default_rng(0))

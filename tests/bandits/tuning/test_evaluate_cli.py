@@ -42,6 +42,12 @@ def contract_files(folder, n_slates: int = 4000):
     return [str(folder / "impressions.jsonl"), "--clicks", str(folder / "clicks.jsonl")]
 
 
+def rewrite(path, change):
+    """Each event of a file, changed; None leaves it out."""
+    events = [change(json.loads(line)) for line in path.read_text().splitlines()]
+    path.write_text("".join(json.dumps(event) + "\n" for event in events if event is not None))
+
+
 def records(capsys):
     return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
@@ -226,6 +232,78 @@ def test_wrong_usage_is_status_2(arguments, capsys):
         main(["evaluate", *arguments], {})
     assert stop.value.code == 2
     assert "usage: slatestream evaluate" in capsys.readouterr().err
+
+
+def test_positions_from_1_are_found_and_first_position_gives_the_answer_from_0(tmp_path, capsys):
+    """A policy fills position 0 first, and a log that counts from 1 never shows it: without a word
+    greedy would be judged by its second best.
+    """
+    files = contract_files(tmp_path)
+    asked = ["evaluate", *files, "--policy", "greedy", "--estimators", "ips,snips", "--json"]
+    assert main(asked, {}) == 0
+    from_0 = records(capsys)
+    rewrite(tmp_path / "impressions.jsonl", lambda e: e | {"position": e["position"] + 1})
+    assert main(asked, {}) == 1
+    line = capsys.readouterr().err
+    assert line.count("\n") == 1
+    assert "expected positions from 0, found 1 to 2 and never 0" in line
+    assert "a log that counts from 1 is the likely cause; give --first-position 1" in line
+    assert main([*asked, "--first-position", "1"], {}) == 0
+    assert records(capsys) == from_0
+
+
+def test_as_many_items_as_places_is_judged_and_one_less_is_said_in_words(tmp_path, capsys):
+    files = contract_files(tmp_path)
+    rewrite(tmp_path / "impressions.jsonl", lambda e: e | {"item_id": f"f{e['position']}"})
+    two = ["evaluate", *files, "--policy", "thompson", "--estimators", "ips", "--json"]
+    main(two, {})  # two items for two places: whatever comes, no complaint about the shape
+    assert "expected at least as many items" not in capsys.readouterr().err
+    rewrite(
+        tmp_path / "impressions.jsonl",
+        lambda e: e | {"item_id": "f0", "slate_id": f"{e['slate_id']}{e['position']}"},
+    )
+    for policy in ("thompson", "uniform"):
+        assert main([*two[:-4], policy, *two[-3:]], {}) == 1
+        line = capsys.readouterr().err
+        assert "expected at least as many items as places in a slate, found 1 items" in line
+        assert "(2 places)" in line
+
+
+def test_an_item_that_the_judged_part_never_shows_is_named(tmp_path, capsys):
+    """f5 is the best of the first half, and withdrawn in the second."""
+    files = contract_files(tmp_path)
+    rewrite(
+        tmp_path / "impressions.jsonl",
+        lambda e: None if e["item_id"] == "f5" and e["ts"] >= 1e9 + 2000 else e,
+    )
+    asked = ["evaluate", *files, "--policy", "greedy", "--estimators", "ips,dm", "--json"]
+    assert main(asked, {}) == 1
+    for refused in records(capsys)[1:]:
+        assert refused["kind"] == "refusal"
+        assert (
+            "the log never shows item f5 where the policy would: 50% of this" in refused["reason"]
+        )
+        assert refused["rows_needed"] is None
+
+
+def test_a_segment_that_is_new_in_the_judged_part_and_items_without_rows_are_noted(
+    tmp_path, capsys
+):
+    files = contract_files(tmp_path)
+    rewrite(
+        tmp_path / "impressions.jsonl",
+        lambda e: e | {"segment": "new" if e["ts"] >= 1e9 + 3000 else "old"},
+    )
+    items = tmp_path / "items.jsonl"
+    items.write_text(
+        '{"item_id": "f0"}\n{"item_id": "x1"}\n{"item_id": "x2", "available": false}\n'
+    )
+    asked = ["evaluate", *files, "--policy", "uniform", "--estimators", "snips"]
+    assert main([*asked, "--items", str(items)], {}) == 0
+    said = capsys.readouterr().err
+    assert "never shows the segment new (50% of what is judged)" in said
+    assert "the log never shows 1 of the items in" in said
+    assert "(x1)" in said
 
 
 def test_linear_policies_need_the_vectors_of_the_items(tmp_path, capsys):
