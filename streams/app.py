@@ -26,6 +26,7 @@ from streams.config import (
 from streams.kafka.admin import TopicsError
 from streams.kafka.client import BrokerUnreachable
 from streams.kafka.names import COUNTS_TABLE, SLATES_TABLE, app_id
+from streams.kafka.outage import limit_complaints
 from streams.kafka.transaction import FatalCommit
 from streams.worker.agents import add_agents, add_tasks
 from streams.worker.build import build_engine
@@ -67,6 +68,7 @@ class App(faust.App):
         changelogs.
         """
         try:
+            limit_complaints(self.engine.settings)
             if self.conf.web_enabled:
                 check_http_port(self.conf.web_port)
             self._lock = lock_data_dir(self.engine.settings)

@@ -71,7 +71,7 @@ class Settings:
     http_token: str = dataclasses.field(repr=False)
 
     def kafka_client(self) -> dict[str, Any]:
-        """What every confluent-kafka client of this project starts from: brokers and security.
+        """What every confluent-kafka client of this project starts from: brokers, security, group.
 
         Raises
         ------
@@ -81,6 +81,10 @@ class Settings:
         config: dict[str, Any] = {
             "bootstrap.servers": self.bootstrap_servers,
             "security.protocol": self.security_protocol,
+            # consumers outside of the group need one too: `streams.kafka.names.app_id`
+            "group.id": f"{self.topic_prefix}{self.group}",
+            # critical: what cannot be reached is said by `streams.kafka.outage`, not on stderr
+            "log_level": 2,
         }
         if self.security_protocol.startswith("SASL"):
             config |= {

@@ -233,9 +233,9 @@ def _ends(client: Mapping[str, Any], topic: str) -> dict[int, int]:
 
 def _reading(client: Mapping[str, Any], isolation: str) -> dict[str, Any]:
     return {
-        **client,
         # required by the client; no group is joined and nothing committed
-        "group.id": "slatestream-encoder",
+        "group.id": "slatestream",
+        **client,
         "enable.auto.commit": False,
         "enable.partition.eof": True,
         "isolation.level": isolation,

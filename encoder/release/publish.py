@@ -192,7 +192,7 @@ def send(
     )
     write_transaction(
         shelf.client,
-        f"{shelf.topics.encoder_releases}-publisher",
+        f"{shelf.client.get('group.id', 'slatestream')}-encoder-publisher",
         _records(release, stored, shelf.topics),
     )
     return release

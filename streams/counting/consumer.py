@@ -21,6 +21,7 @@ from streams.counting.chunk import Chunk
 from streams.counting.parse import parse
 from streams.counting.rules import Rules
 from streams.counting.synchronise import Synchroniser
+from streams.kafka.client import consuming
 
 READ_WAIT_S = 0.02  # larger chunks are worth 15% of the throughput
 _PASSING = {
@@ -77,8 +78,7 @@ class ChunkConsumer:
         self._reading = reading
         self._consumer = Consumer(
             {
-                **reading.client,
-                "group.id": "unused",
+                **consuming(reading.client),
                 "enable.auto.commit": False,
                 "enable.auto.offset.store": False,
                 # positions were held against the topics: anything else is news

@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from streams.counting.rocksdb import Batch, Disk
+from streams.kafka.client import consuming
 from streams.kafka.watermarks import measure_range
 
 POLL_RECORDS = 20_000
@@ -70,8 +71,7 @@ def restore(
         As soon as `stopped()` says that the result is no longer wanted.
     """
     common = {
-        **client,
-        "group.id": "unused",
+        **consuming(client),
         "enable.auto.commit": False,
         "auto.offset.reset": "earliest",
     }

@@ -13,6 +13,7 @@ from confluent_kafka import Consumer, TopicPartition
 
 from streams.counting.partition import Partition
 from streams.kafka.admin import topic_ids
+from streams.kafka.client import consuming
 from streams.kafka.watermarks import measure_range
 
 READ_TIMEOUT_S = 5.0
@@ -48,8 +49,7 @@ class Sources:
         """
         meter = Consumer(
             {
-                **self._client,
-                "group.id": "unused",
+                **consuming(self._client),
                 "enable.auto.commit": False,
                 "auto.offset.reset": "error",
             }

@@ -10,13 +10,14 @@ import contextlib
 import re
 import socket
 import ssl
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 
 from streams.config import Settings
+from streams.kafka.outage import broker_error
 
 CONNECT_TIMEOUT_S = 5.0
 PROBE_TIMEOUT_S = 1.0
@@ -48,6 +49,13 @@ REMEDIES = (
         "or KAFKA_BOOTSTRAP_SERVERS to the port that does",
     ),
 )
+
+
+def consuming(client: Mapping[str, Any]) -> dict[str, Any]:
+    """What every consumer starts from: the group of this project's clients, whether it joins it or
+    not, so that no right on another one is needed; what it cannot reach is logged.
+    """
+    return {"group.id": "slatestream", **client, "error_cb": broker_error}
 
 
 class BrokerUnreachable(RuntimeError):

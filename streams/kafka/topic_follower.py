@@ -11,6 +11,7 @@ from typing import Any
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
+from streams.kafka.client import consuming
 from streams.kafka.watermarks import measure_range
 
 log = logging.getLogger(__name__)
@@ -36,8 +37,7 @@ class TopicFollower:
         self.topics = tuple(topics)
         self._undecided = undecided
         self._client = {
-            **client,
-            "group.id": "unused",
+            **consuming(client),
             "enable.auto.commit": False,
             "auto.offset.reset": "earliest",
             "isolation.level": "read_committed",

@@ -13,6 +13,7 @@ from typing import Any
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from streams.kafka.admin import TopicsError
+from streams.kafka.client import consuming
 
 BATCH = 1000
 POLL_S = 0.2
@@ -41,9 +42,7 @@ class TopicReader:
     def __init__(self, client: Mapping[str, Any], topic: str, *, from_end: bool = False) -> None:
         self.consumer = Consumer(
             {
-                **client,
-                # asked for by the client; never joined, nothing is committed
-                "group.id": "slatestream-reader",
+                **consuming(client),
                 "enable.auto.commit": False,
                 "enable.partition.eof": True,
                 "isolation.level": "read_committed",

@@ -118,6 +118,8 @@ def test_clients_get_security_only_where_it_is_asked_for(tmp_path: Path) -> None
     assert load_settings({"KAFKA_BOOTSTRAP_SERVERS": "a:1,b:2"}).kafka_client() == {
         "bootstrap.servers": "a:1,b:2",
         "security.protocol": "PLAINTEXT",
+        "group.id": "slatestream",
+        "log_level": 2,
     }
     environ = {
         "KAFKA_SECURITY_PROTOCOL": "SASL_SSL",
@@ -129,6 +131,8 @@ def test_clients_get_security_only_where_it_is_asked_for(tmp_path: Path) -> None
     assert load_settings(environ).kafka_client() == {
         "bootstrap.servers": "localhost:9092",
         "security.protocol": "SASL_SSL",
+        "group.id": "slatestream",
+        "log_level": 2,
         "sasl.mechanism": "SCRAM-SHA-512",
         "sasl.username": "me",
         "sasl.password": "p",
