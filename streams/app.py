@@ -12,6 +12,7 @@ import threading
 from typing import IO, Any
 
 import faust
+from confluent_kafka import KafkaException
 from faust.types import TP
 
 from bandits.slates.config import ConfigError
@@ -27,6 +28,7 @@ from streams.kafka.admin import TopicsError
 from streams.kafka.client import BrokerUnreachable
 from streams.kafka.names import COUNTS_TABLE, SLATES_TABLE, app_id
 from streams.kafka.outage import limit_complaints
+from streams.kafka.required_rights import RightsError
 from streams.kafka.transaction import FatalCommit
 from streams.worker.agents import add_agents, add_tasks
 from streams.worker.build import build_engine
@@ -77,6 +79,8 @@ class App(faust.App):
             end_process(str(error), WRONG_USAGE)
         except TopicsError as error:
             end_process(str(error))
+        except KafkaException as error:
+            end_process(error.args[0].str())
         if self.serving is not None:
             self._serves = asyncio.ensure_future(self.serving.run())
         gc.freeze()
@@ -121,6 +125,7 @@ def create_app(settings: Settings) -> App:
         topic_partitions=engine.partitions,
         topic_replication_factor=settings.topic_replication,
         topic_disable_leader=True,
+        topic_allow_declare=False,  # the engine makes the changelogs, where they are missing
         consumer_auto_offset_reset="earliest",
         consumer_metadata_max_age_ms=METADATA_MAX_AGE_MS,
         stream_wait_empty=False,
@@ -199,8 +204,11 @@ def _main_app() -> App:
     except (SettingsError, ConfigError) as error:
         sys.stderr.write(f"slatestream: {error}\n")
         raise SystemExit(WRONG_USAGE) from None
-    except (TopicsError, BrokerUnreachable, FatalCommit) as error:
+    except (TopicsError, RightsError, BrokerUnreachable, FatalCommit) as error:
         sys.stderr.write(f"slatestream: {error}\n")
+        raise SystemExit(FAILED) from None
+    except KafkaException as error:
+        sys.stderr.write(f"slatestream: {error.args[0].str()}\n")
         raise SystemExit(FAILED) from None
 
 

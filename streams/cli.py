@@ -96,8 +96,17 @@ def _expected_errors() -> tuple[type[Exception], ...]:
     from streams.kafka.admin import TopicsError
     from streams.kafka.client import BrokerUnreachable
     from streams.kafka.embedded_broker import BrokerError
+    from streams.kafka.required_rights import RightsError
 
-    return (CommandError, BrokerError, BrokerUnreachable, TopicsError, KafkaException, OSError)
+    return (
+        CommandError,
+        BrokerError,
+        BrokerUnreachable,
+        RightsError,
+        TopicsError,
+        KafkaException,
+        OSError,
+    )
 
 
 def _complain(error: Exception, status: int) -> int:

@@ -30,7 +30,7 @@ DOORS = {  # listener -> protocol
     "PLAINTLS": "SASL_SSL",
     "SCRAM": "SASL_PLAINTEXT",
 }
-USERS = ("worker", "serving", "reader", "producer", "encoder", "operator", "nobody")
+USERS = ("worker", "operator", "producer", "caller", "reader", "encoder")
 
 
 class SecuredCluster(Cluster):
@@ -85,7 +85,8 @@ class SecuredCluster(Cluster):
             )
             for operation, kind, name in rights
         ]
-        for future in self.admin().create_acls(wanted).values() if wanted else ():
+        admin = self.admin()  # kept until the answer is there
+        for future in admin.create_acls(wanted).values() if wanted else ():
             future.result(20)
 
     def forbid_all(self, user: str) -> None:
@@ -99,7 +100,8 @@ class SecuredCluster(Cluster):
             AclOperation.ANY,
             AclPermissionType.ANY,
         )
-        for future in self.admin().delete_acls([everything]).values():
+        admin = self.admin()
+        for future in admin.delete_acls([everything]).values():
             future.result(20)
 
     def _properties(self, node: int) -> dict[str, str]:

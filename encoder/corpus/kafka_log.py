@@ -14,10 +14,12 @@ from confluent_kafka import (
     Consumer,
     KafkaError,
     KafkaException,
+    Message,
     Producer,
     TopicPartition,
 )
 
+DEFAULT_GROUP = "slatestream"  # of a client that brings none
 SILENCE_S = 30.0  # without a record, an end of partition or an answer from the broker
 BATCH = 2_000
 # The longest a broker keeps an open transaction whose producer is gone; readers of item-embeddings
@@ -27,6 +29,14 @@ LEADERLESS = (
     KafkaError.NOT_LEADER_FOR_PARTITION,
     KafkaError.LEADER_NOT_AVAILABLE,
     KafkaError.UNKNOWN_TOPIC_OR_PART,
+)
+
+
+REFUSALS = (
+    KafkaError.TOPIC_AUTHORIZATION_FAILED,
+    KafkaError.GROUP_AUTHORIZATION_FAILED,
+    KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
+    KafkaError.CLUSTER_AUTHORIZATION_FAILED,
 )
 
 
@@ -101,6 +111,10 @@ def read_topic(
                 error = message.error()
                 if error is None:
                     yield message.key(), message.value()
+                elif error.code() in REFUSALS:
+                    of_topic = error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED
+                    group = client.get("group.id", DEFAULT_GROUP)
+                    raise _refused(error, f"topic {topic}" if of_topic else f"group {group}")
                 elif error.code() != KafkaError._PARTITION_EOF:
                     msg = f"topic {topic}: expected records, found {error.str()}"
                     raise LogError(msg)
@@ -156,6 +170,14 @@ def write_transaction(client: Mapping[str, Any], name: str, records: Iterable[Re
             "log_level": 0,
         }
     )
+    # topics: refused ones as far as they are told, those that records went to
+    refused: dict[str, None] = {}
+    written: dict[str, None] = {}
+
+    def delivered(error: KafkaError | None, message: Message) -> None:
+        if error is not None and error.code() in REFUSALS:
+            refused[str(message.topic())] = None
+
     begun = False
     try:
         producer.init_transactions(SILENCE_S)  # 1
@@ -163,13 +185,18 @@ def write_transaction(client: Mapping[str, Any], name: str, records: Iterable[Re
         begun = True
         count = 0
         for record in records:  # 3
-            _produce(producer, record)
+            written[record.topic] = None
+            _produce(producer, record, delivered)
             count += 1
         producer.commit_transaction()  # 4
     except KafkaException as error:
         if begun:
             _abort(producer)
         reason = error.args[0]
+        if reason.code() in REFUSALS or refused:
+            of_topics = refused or reason.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED
+            where = f"topic {' or '.join(refused or written)}" if of_topics else ""
+            raise _refused(reason, where or f"transactional id {name}") from None
         msg = (
             f"expected to write {name} in one transaction, found {reason.str()}; nothing was "
             "written, try again"
@@ -182,10 +209,10 @@ def write_transaction(client: Mapping[str, Any], name: str, records: Iterable[Re
     return count
 
 
-def _produce(producer: Producer, record: Record) -> None:
+def _produce(producer: Producer, record: Record, delivered: Any) -> None:
     while True:
         try:
-            producer.produce(record.topic, record.value, record.key.encode())
+            producer.produce(record.topic, record.value, record.key.encode(), on_delivery=delivered)
         except BufferError:  # the queue is full: wait for acknowledgements
             producer.poll(0.1)
         else:
@@ -209,6 +236,8 @@ def _ends(client: Mapping[str, Any], topic: str) -> dict[int, int]:
         while True:
             try:
                 found = meter.list_topics(topic, timeout=SILENCE_S).topics[topic]
+                if found.error is not None and found.error.code() in REFUSALS:
+                    raise _refused(found.error, f"topic {topic}")
                 if found.error is not None:
                     msg = (
                         f"topic {topic}: expected a topic that can be read, found "
@@ -220,6 +249,8 @@ def _ends(client: Mapping[str, Any], topic: str) -> dict[int, int]:
             except KafkaException as error:
                 # A topic that was just made, or a broker that just went, leaves partitions without
                 # a leader for a moment.
+                if error.args[0].code() in REFUSALS:
+                    raise _refused(error.args[0], f"topic {topic}") from None
                 if error.args[0].code() not in LEADERLESS or time.monotonic() > give_up_s:
                     msg = (
                         f"expected a broker that answers, found {error.args[0].str()}; check "
@@ -234,7 +265,7 @@ def _ends(client: Mapping[str, Any], topic: str) -> dict[int, int]:
 def _reading(client: Mapping[str, Any], isolation: str) -> dict[str, Any]:
     return {
         # required by the client; no group is joined and nothing committed
-        "group.id": "slatestream",
+        "group.id": DEFAULT_GROUP,
         **client,
         "enable.auto.commit": False,
         "enable.partition.eof": True,
@@ -244,3 +275,11 @@ def _reading(client: Mapping[str, Any], isolation: str) -> dict[str, Any]:
         "fetch.wait.max.ms": 10,
         "log_level": 0,
     }
+
+
+def _refused(error: KafkaError, resource: str) -> LogError:
+    """A right that is missing, with its resource."""
+    return LogError(
+        f"expected the rights of this role on {resource}, found {error.str()}; give them to this "
+        "user, see the table of ACLs in docs/operations.md"
+    )

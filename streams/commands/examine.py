@@ -1,7 +1,7 @@
 """What `slatestream doctor` looks at: one small check per concern, each with what it found and what
 to do.
 
-    settings -> policy file -> disk -> broker -> topics -> partitions -> group -> releases
+    settings -> policy file -> disk -> broker -> topics -> partitions -> group -> rights -> releases
 
 Checks that need the broker are left out when it does not answer; the report says so.
 """
@@ -23,7 +23,8 @@ from streams.contract.topics import TopicNames
 from streams.kafka.admin import TopicsError, check_copartitioned, differences, partition_counts
 from streams.kafka.client import BrokerUnreachable, connect
 from streams.kafka.names import app_id
-from streams.kafka.rights import denied
+from streams.kafka.required_rights import lacking, sentence, serving_rights, worker_rights
+from streams.kafka.rights import denied, named
 from streams.kafka.topic_reader import TopicReader
 from streams.settings import SETTINGS
 
@@ -167,8 +168,9 @@ def check_topics(settings: Settings, admin: AdminClient) -> Iterator[Finding]:
 
 def check_partitions(settings: Settings, admin: AdminClient) -> Iterator[Finding]:
     """Whether the three topics keyed by user have the same number of partitions."""
+    names = TopicNames(settings.topic_prefix)
     try:
-        count = check_copartitioned(partition_counts(admin), TopicNames(settings.topic_prefix))
+        count = check_copartitioned(partition_counts(admin), names)
     except TopicsError as error:
         text, _, remedy = str(error).partition("; ")
         yield Finding("partitions", BAD, text, remedy)
@@ -189,8 +191,8 @@ def check_group(settings: Settings, admin: AdminClient) -> Iterator[Finding]:
         yield Finding(
             "group",
             CARE,
-            f"{name} cannot be described: {error.args[0].str()}",
-            "see the ACLs of the group",
+            named(error.args[0], f"group {name} (Describe)").str(),
+            "see the ACLs of the group in docs/operations.md",
         )
         return
     members = len(group.members)
@@ -210,10 +212,20 @@ def check_group(settings: Settings, admin: AdminClient) -> Iterator[Finding]:
         yield Finding("group", CARE, f"{name} has no worker", "start one: `slatestream worker`")
 
 
+def check_rights(settings: Settings, admin: AdminClient) -> Iterator[Finding]:
+    """Whether this user may do what a worker does; the user of a command need not."""
+    missing = lacking(admin, [*worker_rights(settings), *serving_rights(settings)])
+    if missing:
+        text, _, remedy = sentence(missing).partition("; ")
+        yield Finding("rights", CARE, text, f"if workers are this user: {remedy}")
+    else:
+        yield Finding("rights", GOOD, "topics and group can be used as a worker does")
+
+
 def check_releases(settings: Settings, admin: AdminClient) -> Iterator[Finding]:
     """Whether the newest release on the topic is whole in the releases directory."""
     names = TopicNames(settings.topic_prefix)
-    if names.encoder_releases not in partition_counts(admin):
+    if names.encoder_releases not in partition_counts(admin, [names.encoder_releases]):
         yield Finding(
             "releases", CARE, "no topic to read them from", "run `slatestream topics create`"
         )
@@ -263,6 +275,7 @@ BROKER_CHECKS: tuple[Callable[[Settings, AdminClient], Iterator[Finding]], ...] 
     check_topics,
     check_partitions,
     check_group,
+    check_rights,
     check_releases,
 )
 

@@ -62,7 +62,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         )
         raise UsageError(msg)
     topic = TopicNames(settings.topic_prefix).prefix + args.topic
-    if topic not in partition_counts(connect(settings)):
+    if topic not in partition_counts(connect(settings), [topic]):
         msg = f"expected the topic {topic}, found none; run `slatestream topics create`"
         raise TopicsError(msg)
     sender = EventSender(settings.kafka_client())

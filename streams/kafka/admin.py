@@ -3,7 +3,7 @@ from what is declared (`streams.contract.topics`), and how to create them.
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, TopicCollection
@@ -21,6 +21,7 @@ from streams.contract.topics import (
     declared_configs,
     declared_partitions,
 )
+from streams.kafka.rights import denied, named, rights_on
 
 REQUEST_TIMEOUT_S = 20.0
 AGAIN_S = 0.1
@@ -32,10 +33,35 @@ class TopicsError(RuntimeError):
     """
 
 
-def partition_counts(admin: AdminClient) -> dict[str, int]:
-    """Partitions of every topic that the cluster has."""
+def partition_counts(admin: AdminClient, wanted: Iterable[str] = ()) -> dict[str, int]:
+    """Partitions of every topic that the cluster has.
+
+    A broker leaves out the topics that this user may not see: those of `wanted` that are not there
+    are asked for by name.
+
+    Raises
+    ------
+    KafkaException
+        For one of `wanted` that this user may not see.
+    """
     topics = admin.list_topics(timeout=REQUEST_TIMEOUT_S).topics
+    for name in wanted:
+        if name not in topics:
+            check_seen(admin, name)
     return {name: len(each.partitions) for name, each in topics.items() if each.error is None}
+
+
+def check_seen(admin: AdminClient, name: str) -> None:
+    """Tell a topic that is not there from one that this user may not see.
+
+    Raises
+    ------
+    KafkaException
+        For the latter.
+    """
+    found = admin.list_topics(name, timeout=REQUEST_TIMEOUT_S).topics.get(name)
+    if found is not None and found.error is not None and denied(found.error):
+        raise KafkaException(named(found.error, f"topic {name}"))
 
 
 def create(admin: AdminClient, names: TopicNames, partitions: int, replication: int) -> list[str]:
@@ -52,6 +78,7 @@ def create(admin: AdminClient, names: TopicNames, partitions: int, replication: 
     TopicsError
         With the broker's reason, when it refuses one.
     """
+    there = partition_counts(admin)
     new = [
         NewTopic(
             names.of(t),
@@ -60,15 +87,20 @@ def create(admin: AdminClient, names: TopicNames, partitions: int, replication: 
             config=declared_configs(t, replication),
         )
         for t in TOPICS
+        if names.of(t) not in there  # nobody needs the right to create what exists
     ]
     created = []
-    for name, future in admin.create_topics(new, request_timeout=REQUEST_TIMEOUT_S).items():
+    for name, future in (
+        admin.create_topics(new, request_timeout=REQUEST_TIMEOUT_S).items() if new else ()
+    ):
         try:
             future.result(REQUEST_TIMEOUT_S)
             created.append(name)
         except KafkaException as error:
             reason: KafkaError = error.args[0]
             if reason.code() != KafkaError.TOPIC_ALREADY_EXISTS:
+                if denied(reason):
+                    raise KafkaException(named(reason, f"topic {name} (Create)")) from None
                 hint = (
                     "lower SLATESTREAM_TOPIC_REPLICATION"
                     if "replication" in reason.str().lower()
@@ -100,6 +132,7 @@ def differences(
     for topic in TOPICS:
         name = names.of(topic)
         if name not in found or found[name].error is not None:
+            check_seen(admin, name)
             lines.append(f"{name}: expected the topic, found none; run `slatestream topics create`")
             continue
         wanted, has = declared_partitions(topic, partitions), len(found[name].partitions)
@@ -115,7 +148,8 @@ def differences(
             )
         resources[ConfigResource(ResourceType.TOPIC, name)] = declared_configs(topic, replication)
     for resource, future in (admin.describe_configs(list(resources)) if resources else {}).items():
-        has_configs = future.result(REQUEST_TIMEOUT_S)
+        with rights_on(f"topic {resource.name} (DescribeConfigs)"):
+            has_configs = future.result(REQUEST_TIMEOUT_S)
         for key, expected in resources[resource].items():
             value = has_configs[key].value if key in has_configs else "nothing"
             if value != expected:
@@ -166,8 +200,10 @@ def partitions_of_sources(admin: AdminClient, names: TopicNames) -> int:
     ------
     TopicsError
         When a topic of the contract is missing, or partitions differ.
+    KafkaException
+        For a topic that this user may not see.
     """
-    found = partition_counts(admin)
+    found = partition_counts(admin, map(names.of, TOPICS))
     missing = [name for name in map(names.of, TOPICS) if name not in found]
     if missing:
         msg = (
@@ -197,9 +233,10 @@ def topic_ids(client: Mapping[str, Any], names: Sequence[str]) -> dict[str, str]
             TopicCollection(left), request_timeout=REQUEST_TIMEOUT_S
         ).items():
             try:
-                ids[name] = str(future.result().topic_id)
-            except KafkaException:
-                if time.monotonic() > deadline:
+                with rights_on(f"topic {name} (Describe)"):
+                    ids[name] = str(future.result().topic_id)
+            except KafkaException as failure:
+                if time.monotonic() > deadline or denied(failure):
                     raise
         if len(ids) < len(names):
             time.sleep(AGAIN_S)

@@ -10,6 +10,7 @@ from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-def
 from streams.config import Settings
 from streams.contract.topics import LARGEST_EVENT_BYTES
 from streams.kafka.admin import REQUEST_TIMEOUT_S, TopicsError, partition_counts
+from streams.kafka.rights import named
 
 CONFIGS = {
     "cleanup.policy": "compact",
@@ -35,7 +36,7 @@ def ensure_changelogs(
     """
     replication = settings.topic_replication
     configs = {**CONFIGS, "min.insync.replicas": str(min(2, max(1, replication - 1)))}
-    found = partition_counts(admin)
+    found = partition_counts(admin, names)
     missing = [name for name in names if name not in found]
     for name, future in (
         admin.create_topics(
@@ -49,6 +50,7 @@ def ensure_changelogs(
         except KafkaException as failure:
             error: KafkaError = failure.args[0]
             if error.code() != KafkaError.TOPIC_ALREADY_EXISTS:  # another worker was first
+                error = named(error, f"topic {name} (Create)")
                 msg = f"changelog {name} could not be created: {error.str()}"
                 raise TopicsError(msg) from None
     deadline = time.monotonic() + REQUEST_TIMEOUT_S

@@ -19,6 +19,7 @@ from streams.contract.events import (
     decode_slate_request,
 )
 from streams.contract.topics import LARGEST_EVENT_BYTES
+from streams.kafka.rights import named
 
 FLUSH_TIMEOUT_S = 60.0
 FULL_QUEUE_WAIT_S = 0.05
@@ -147,7 +148,7 @@ class EventSender:
 
     def _delivered(self, error: KafkaError | None, message: Message) -> None:
         if error is not None and self.failure is None:
-            self.failure = error
+            self.failure = named(error, f"topic {message.topic()} (Write)")
 
 
 __all__ = ["KINDS", "EventError", "EventSender", "Kind", "key_of"]

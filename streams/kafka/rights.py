@@ -10,7 +10,7 @@ resource is put to it.
 import contextlib
 from collections.abc import Iterator
 
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import KafkaError, KafkaException, Message
 
 _REFUSALS = frozenset(
     {
@@ -39,6 +39,11 @@ def named(error: KafkaError, resource: str) -> KafkaError:
         f"user, see {TABLE}"
     )
     return KafkaError(error.code(), sentence)
+
+
+def resource_of(message: Message, group: str) -> str:
+    """What an error that a consumer hands out is about: its topic, or the group."""
+    return f"topic {message.topic()} (Read)" if message.topic() else f"group {group} (Describe)"
 
 
 @contextlib.contextmanager

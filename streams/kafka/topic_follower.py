@@ -12,6 +12,7 @@ from typing import Any
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from streams.kafka.client import consuming
+from streams.kafka.rights import denied, named, resource_of
 from streams.kafka.watermarks import measure_range
 
 log = logging.getLogger(__name__)
@@ -60,7 +61,7 @@ class TopicFollower:
         for topic in self.topics:
             found = consumer.list_topics(topic, CALL_TIMEOUT_S).topics[topic]
             if found.error is not None:
-                raise KafkaException(found.error)
+                raise KafkaException(named(found.error, f"topic {topic} (Describe)"))
             places += [TopicPartition(topic, number, 0) for number in found.partitions]
         for place in places:
             low, end = measure_range(measuring, place.topic, place.partition)
@@ -78,7 +79,11 @@ class TopicFollower:
         if consumer is None:
             msg = "the tail is not open"
             raise RuntimeError(msg)
-        records = [record for record in consumer.consume(BATCH_RECORDS, wait_s) if _good(record)]
+        records = [
+            record
+            for record in consumer.consume(BATCH_RECORDS, wait_s)
+            if _good(record, self._client["group.id"])
+        ]
         if self._left:
             for position in consumer.position([TopicPartition(*place) for place in self._left]):
                 if position.offset >= self._left[position.topic, position.partition]:
@@ -120,11 +125,11 @@ class TopicFollower:
             self._consumer.close()
 
 
-def _good(record: Any) -> bool:
+def _good(record: Any, group: str) -> bool:
     error = record.error()
     if error is None:
         return True
-    if error.fatal():
-        raise KafkaException(error)
+    if error.fatal() or denied(error):
+        raise KafkaException(named(error, resource_of(record, group)))
     log.warning("tail: %s", error.str())  # librdkafka goes on by itself
     return False

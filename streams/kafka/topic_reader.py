@@ -14,6 +14,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 
 from streams.kafka.admin import TopicsError
 from streams.kafka.client import consuming
+from streams.kafka.rights import denied, named, resource_of, rights_on
 
 BATCH = 1000
 POLL_S = 0.2
@@ -40,9 +41,11 @@ class TopicReader:
     """
 
     def __init__(self, client: Mapping[str, Any], topic: str, *, from_end: bool = False) -> None:
+        config = consuming(client)
+        self.group = str(config["group.id"])
         self.consumer = Consumer(
             {
-                **consuming(client),
+                **config,
                 "enable.auto.commit": False,
                 "enable.partition.eof": True,
                 "isolation.level": "read_committed",
@@ -53,6 +56,8 @@ class TopicReader:
             }
         )
         found = self.consumer.list_topics(topic, timeout=METADATA_TIMEOUT_S).topics[topic]
+        if found.error is not None and denied(found.error):
+            raise KafkaException(named(found.error, f"topic {topic}"))
         if found.error is not None or not found.partitions:
             msg = f"expected the topic {topic}, found none; run `slatestream topics create`"
             raise TopicsError(msg)
@@ -80,7 +85,7 @@ class TopicReader:
             elif error.code() == KafkaError._PARTITION_EOF:
                 self.reached[message.partition() or 0] = message.offset() or 0
             elif not error.retriable():
-                raise KafkaException(error)
+                raise KafkaException(named(error, resource_of(message, self.group)))
         return records
 
     def until_end(self) -> Iterator[Message]:
@@ -105,9 +110,10 @@ class TopicReader:
         end = time.monotonic() + METADATA_TIMEOUT_S
         while True:
             try:
-                low, high = self.consumer.get_watermark_offsets(
-                    partition, timeout=METADATA_TIMEOUT_S
-                )
+                with rights_on(f"topic {partition.topic} (Read)"):
+                    low, high = self.consumer.get_watermark_offsets(
+                        partition, timeout=METADATA_TIMEOUT_S
+                    )
             except KafkaException as error:
                 if not error.args[0].retriable() and error.args[0].code() not in _WITHOUT_LEADER:
                     raise

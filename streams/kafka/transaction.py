@@ -28,6 +28,7 @@ from typing import Any, NamedTuple
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
 from streams.contract.topics import LARGEST_EVENT_BYTES
+from streams.kafka.rights import denied, named
 
 # a new owner may wait this long for a worker killed inside a transaction; a flush takes
 # milliseconds
@@ -145,6 +146,7 @@ class Transactions:
             except KafkaException as failure:
                 error: KafkaError = failure.args[0]
                 if not error.retriable() or time.monotonic() > deadline:
+                    error = named(error, f"transactional id {self.transactional_id}")
                     msg = (
                         f"could not take the transactional id {self.transactional_id}: "
                         f"{error.str()}"
@@ -173,7 +175,7 @@ class Transactions:
 
         def delivered(error: KafkaError | None, message: Any) -> None:
             if error is not None:
-                failed.append(error)
+                failed.append(named(error, f"topic {message.topic()} (Write)"))
             else:
                 reached[message.topic(), message.partition()] = message.offset()
 
@@ -200,11 +202,17 @@ class Transactions:
             )
             _patiently(lambda: producer.commit_transaction(CALL_TIMEOUT_S))  # 4
         except KafkaException as failure:
-            self._answer(producer, failure.args[0])
+            self._answer(producer, failure.args[0], owner)
         return reached
 
-    def _answer(self, producer: Producer, error: KafkaError) -> None:
+    def _answer(self, producer: Producer, error: KafkaError, owner: Owner) -> None:
         name = error.name()
+        if denied(error):  # does not pass by itself
+            of_group = error.code() == KafkaError.GROUP_AUTHORIZATION_FAILED
+            own = f"transactional id {self.transactional_id} (Write)"
+            raise FatalCommit(
+                named(error, f"group {owner.group} (Read)" if of_group else own).str()
+            )
         if error.fatal() or name in _FENCED:
             msg = (
                 f"the transactional id {self.transactional_id} was taken over or failed for good: "

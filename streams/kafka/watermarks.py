@@ -4,6 +4,8 @@ import time
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
+from streams.kafka.rights import rights_on
+
 CALL_TIMEOUT_S = 20.0
 AGAIN_S = 0.1
 _WITHOUT_LEADER = {"NOT_LEADER_FOR_PARTITION", "LEADER_NOT_AVAILABLE"}
@@ -24,9 +26,10 @@ def measure_range(consumer: Consumer, topic: str, number: int) -> tuple[int, int
     deadline = time.monotonic() + CALL_TIMEOUT_S
     while True:
         try:
-            low, end = consumer.get_watermark_offsets(
-                TopicPartition(topic, number), timeout=CALL_TIMEOUT_S
-            )
+            with rights_on(f"topic {topic}"):
+                low, end = consumer.get_watermark_offsets(
+                    TopicPartition(topic, number), timeout=CALL_TIMEOUT_S
+                )
         except KafkaException as failure:
             error: KafkaError = failure.args[0]
             if (

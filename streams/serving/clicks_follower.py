@@ -12,6 +12,7 @@ from typing import Any
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from streams.contract.events import CLICK, Click, decode_click
+from streams.kafka.client import consuming
 from streams.kafka.watermarks import measure_range
 from streams.serving.user_profiles import UserProfiles
 
@@ -29,8 +30,7 @@ class ClicksFollower:
 
     def __init__(self, client: Mapping[str, Any], topic: str, users: UserProfiles) -> None:
         self._client = {
-            **client,
-            "group.id": "unused",
+            **consuming(client),
             "enable.auto.commit": False,
             "auto.offset.reset": "latest",
             "fetch.queue.backoff.ms": 5,

@@ -28,6 +28,7 @@ from streams.kafka.admin import partitions_of_sources
 from streams.kafka.client import connect
 from streams.kafka.names import app_id
 from streams.kafka.producer import EventSender
+from streams.kafka.required_rights import check_rights, serving_rights
 from streams.metrics import ServingMetrics
 from streams.serving.answers import Answers
 from streams.serving.api import make_api
@@ -52,7 +53,9 @@ class ServingProcess:
 
     def __init__(self, settings: Settings, config: SlateConfig) -> None:
         names, client = TopicNames(settings.topic_prefix), settings.kafka_client()
-        partitions = partitions_of_sources(connect(settings), names)
+        admin = connect(settings)
+        check_rights(admin, serving_rights(settings))
+        partitions = partitions_of_sources(admin, names)
         self.settings = settings
         self.metrics = ServingMetrics()
         self.users = UserProfiles()

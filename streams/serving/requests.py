@@ -26,6 +26,7 @@ from streams.contract.events import (
 )
 from streams.contract.segments import context_segment
 from streams.contract.topics import TopicNames
+from streams.kafka.client import consuming
 from streams.kafka.names import serving_group
 from streams.serving.answers import Answers
 from streams.serving.offsets import Offsets, Opened
@@ -130,7 +131,7 @@ class Requests:
     def _config(self) -> dict[str, Any]:
         settings = self._settings
         config: dict[str, Any] = {
-            **settings.kafka_client(),
+            **consuming(settings.kafka_client()),
             "group.id": serving_group(settings),
             "enable.auto.commit": True,
             "auto.commit.interval.ms": COMMIT_MS,

@@ -13,6 +13,7 @@ from streams.kafka.admin import partitions_of_sources
 from streams.kafka.client import connect
 from streams.kafka.names import app_id, changelog_topics
 from streams.kafka.producer import EventSender
+from streams.kafka.required_rights import check_rights, worker_rights
 from streams.kafka.transaction import Transactions, check_group_metadata
 from streams.metrics import Metrics
 from streams.worker.ending import end_process
@@ -31,13 +32,17 @@ def build_engine(settings: Settings, config: SlateConfig) -> Engine:
         If topics are missing or differ in their number of partitions.
     BrokerUnreachable
         If no broker answers.
+    RightsError
+        If this user may not do what a worker does.
     FatalCommit
         If flushes could not be fenced with this librdkafka.
     """
     client = settings.kafka_client()
     names = TopicNames(settings.topic_prefix)
     check_group_metadata(client, app_id(settings))
-    partitions = partitions_of_sources(connect(settings), names)
+    admin = connect(settings)
+    check_rights(admin, worker_rights(settings))
+    partitions = partitions_of_sources(admin, names)
     metrics = Metrics()
     rules = Rules(
         settings.attribution_window_s,

@@ -12,10 +12,23 @@ from typing import Any
 
 import pytest
 
-from tests.cluster import Cluster
+from tests.cluster import Cluster, missing
 from tests.kafka.fleet import Fleet
+from tests.secured import SecuredCluster
 
 _numbers = itertools.count()
+
+
+@pytest.fixture(scope="session")
+def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecuredCluster]:
+    """Apache Kafka with a listener of every kind and ACLs, for the whole run."""
+    reason = missing()
+    if reason is not None:
+        pytest.skip(reason)
+    cluster = SecuredCluster(tmp_path_factory.mktemp("secured"))
+    cluster.start()
+    yield cluster
+    cluster.close(wipe=True)
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ do; on Apache Kafka with every kind of listener.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,23 +12,11 @@ import pytest
 from streams import cli
 from streams.config import load_settings
 from streams.kafka.client import connect
-from tests.cluster import missing
 from tests.secured import DOORS, SecuredCluster
 
 pytestmark = pytest.mark.kafka
 PROTOCOL, USER = "KAFKA_SECURITY_PROTOCOL", "KAFKA_SASL_USERNAME"
 CA, CERTIFICATE, KEY = "KAFKA_SSL_CAFILE", "KAFKA_SSL_CERTFILE", "KAFKA_SSL_KEYFILE"
-
-
-@pytest.fixture(scope="module")
-def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecuredCluster]:
-    reason = missing()
-    if reason is not None:
-        pytest.skip(reason)
-    cluster = SecuredCluster(tmp_path_factory.mktemp("secured"))
-    cluster.start()
-    yield cluster
-    cluster.close(wipe=True)
 
 
 @pytest.fixture(autouse=True)

@@ -62,7 +62,9 @@ def test_without_a_broker_the_rest_is_said_not_to_be_seen(
     found = {line["check"]: line for line in map(json.loads, capsys.readouterr().out.splitlines())}
     assert found["broker"]["status"] == BAD
     assert found["broker"]["remedy"].startswith("start one")
-    assert found["topics, partitions, group, releases"]["found"] == "not looked at: no broker"
+    assert (
+        found["topics, partitions, group, rights, releases"]["found"] == "not looked at: no broker"
+    )
 
 
 def test_a_certificate_file_that_is_missing_is_a_finding_and_the_rest_is_said(
