@@ -59,9 +59,13 @@ def check_seen(admin: AdminClient, name: str) -> None:
     KafkaException
         For the latter.
     """
-    found = admin.list_topics(name, timeout=REQUEST_TIMEOUT_S).topics.get(name)
-    if found is not None and found.error is not None and denied(found.error):
-        raise KafkaException(named(found.error, f"topic {name}"))
+    # subtle: metadata of one topic, asked for by a client that may produce, makes the topic
+    asked = admin.describe_topics(TopicCollection([name]), request_timeout=REQUEST_TIMEOUT_S)
+    try:
+        asked[name].result(REQUEST_TIMEOUT_S)
+    except KafkaException as failure:
+        if denied(failure.args[0]):
+            raise KafkaException(named(failure.args[0], f"topic {name}")) from None
 
 
 def create(admin: AdminClient, names: TopicNames, partitions: int, replication: int) -> list[str]:
