@@ -10,10 +10,11 @@ Local disk is therefore never ahead of the changelog, and a reader of committed 
 a flush or nothing. `streams.kafka.transaction` does 1 to 4 and says how they can fail.
 """
 
+import asyncio
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from streams.counting.partition import Changes
+from streams.counting.partition import Changes, Partition
 from streams.counting.rocksdb import Disk
 from streams.kafka.transaction import BY_KEY, Owner, Rows, Transactions
 
@@ -26,6 +27,23 @@ class FlushTopics(NamedTuple):
     slates: str
     dead_letters: str
     identity: Mapping[str, str]
+
+
+async def take_changes(partitions: Mapping[int, Partition]) -> dict[int, Changes]:
+    """What changed since the last flush, by partition; encoded in slices, between which the event
+    loop turns. Nothing may be counted meanwhile.
+    """
+    taken: dict[int, Changes | None] = {}
+    for number, partition in partitions.items():
+        steps = partition.taking_changes()
+        while number not in taken:
+            try:
+                next(steps)
+            except StopIteration as done:
+                taken[number] = done.value
+            else:
+                await asyncio.sleep(0)
+    return {number: each for number, each in taken.items() if each is not None}
 
 
 def commit(

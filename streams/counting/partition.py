@@ -6,9 +6,11 @@ dropped only after it went untouched through a whole rotation, and rotations fol
 flush: what is dropped is on disk, so a miss can read it.
 """
 
+import itertools
 import time
 from collections import Counter, defaultdict
-from typing import NamedTuple
+from collections.abc import Generator, Iterable, Iterator
+from typing import NamedTuple, TypeVar
 
 from streams.contract.count_rows import (
     DELAYS_KEY,
@@ -32,6 +34,9 @@ from streams.counting.rows import (
 )
 
 CountKey = tuple[str, str]  # (segment, item_id)
+Row = TypeVar("Row")
+# rows that are encoded between two turns of the event loop: some 4 ms
+ROWS_AT_ONCE = 2000
 _UNKNOWN = SlateRow(0.0)  # not in memory: None says that there is none
 COUNTED_IMPRESSION = "impression"  # an outcome, see `attribution`
 MOST_DELAYS = 256  # of a flush, evenly taken: 4 KiB; whoever learns from them keeps a sample too
@@ -46,6 +51,13 @@ class Changes(NamedTuple):
     rejected: list[Rejected]
     offsets: dict[str, int]  # source -> next offset
     outcome_counts: Counter[tuple[str, str]]  # (outcome, segment) -> events
+
+
+def batched(rows: Iterable[Row]) -> Iterator[list[Row]]:
+    """Rows in slices, in order."""
+    left = iter(rows)
+    while batch := list(itertools.islice(left, ROWS_AT_ONCE)):
+        yield batch
 
 
 def stored_positions(disk: Disk) -> Positions:
@@ -107,8 +119,15 @@ class Partition:
         """Bring impressions that were counted in `shown` into the rows: one step for all
         impressions of a key, where each is worth 1.
         """
+        for _ in self._adding_shown():
+            pass
+
+    def _adding_shown(self) -> Iterator[None]:
+        """The same in slices."""
         for segment, items in self.shown.items():
-            for item_id, shown in items.items():
+            for at, (item_id, shown) in enumerate(items.items(), 1):
+                if at % ROWS_AT_ONCE == 0:
+                    yield
                 if not shown:
                     continue  # each of them was a duplicate or refused
                 row = self.count((segment, item_id))
@@ -141,16 +160,28 @@ class Partition:
         """Everything since the last call, encoded; None if nothing happened. Then comes `settled`,
         or the state is dropped.
         """
-        self.add_shown()
+        steps = self.taking_changes()
+        while True:
+            try:
+                next(steps)
+            except StopIteration as done:
+                changes: Changes | None = done.value
+                return changes
+
+    def taking_changes(self) -> Generator[None, None, Changes | None]:
+        """The same in slices of a few milliseconds; nothing may be counted between them."""
+        yield from self._adding_shown()
         if not (
             self.moved or self.dirty_counts or self.dirty_slates or self.expiries or self.rejected
         ):
             return None
         discounted = self.discounted
-        counts = [
-            (encode_count_key(*key), encode_count(row, discounted))
-            for key, row in self.dirty_counts.items()
-        ]
+        counts: list[tuple[bytes, bytes]] = []
+        for count_rows in batched(self.dirty_counts.items()):
+            counts += [
+                (encode_count_key(*key), encode_count(row, discounted)) for key, row in count_rows
+            ]
+            yield
         if self.delays:
             step = -(-len(self.delays) // MOST_DELAYS)
             counts.append((DELAYS_KEY, encode_delays(self.delays[::step])))
@@ -161,10 +192,13 @@ class Partition:
                 encode_positions(Positions(self.offsets, self.stream_s, self.topic_ids)),
             )
         )
-        slates = [
-            (name.encode(), encode_slate(rested(row)) if row is not None else None)
-            for name, row in self.dirty_slates.items()
-        ]
+        slates: list[tuple[bytes, bytes | None]] = []
+        for slate_rows in batched(self.dirty_slates.items()):
+            slates += [
+                (name.encode(), encode_slate(rested(row)) if row is not None else None)
+                for name, row in slate_rows
+            ]
+            yield
         changes = Changes(
             counts, slates, self.expiries, self.rejected, dict(self.offsets), self.outcome_counts
         )

@@ -12,7 +12,7 @@ from typing import Any
 
 from streams.config import Settings
 from streams.counting.chunk import Chunk
-from streams.counting.flush import FlushTopics, commit
+from streams.counting.flush import FlushTopics, commit, take_changes
 from streams.counting.partition import Changes, Partition, stored_positions
 from streams.counting.restore import Changelogs, Stopped, restore
 from streams.counting.rocksdb import Disk
@@ -63,6 +63,8 @@ class Store:
         self._lock = asyncio.Lock()
         self._blocking = ThreadPoolExecutor(1, thread_name_prefix="store")
         self._flush_began: float | None = None
+        self._may_count = asyncio.Event()
+        self._may_count.set()
 
     # ---- the data path
 
@@ -124,14 +126,13 @@ class Store:
         async with self._lock:
             if self.ready_generation is None:
                 return
-            taken = {
-                number: partition.take_changes() for number, partition in self.partitions.items()
-            }
-            changes = {number: each for number, each in taken.items() if each is not None}
-            if not changes:
-                return
             self._flush_began = time.monotonic()
             try:
+                self._may_count.clear()
+                changes = await take_changes(self.partitions)
+                self._may_count.set()
+                if not changes:
+                    return
                 await self._in_thread(self._commit, changes)
             except CommitFenced as refusal:
                 log.warning(
@@ -159,7 +160,12 @@ class Store:
                     (each.outcome_counts for each in changes.values()),
                 )
             finally:
+                self._may_count.set()
                 self._flush_began = None
+
+    async def may_count(self) -> None:
+        """Return when nothing is being taken for a flush."""
+        await self._may_count.wait()
 
     async def last_flush(self, patience_s: float) -> None:
         """A flush before the partitions go. One that takes longer than `patience_s` ends the

@@ -21,6 +21,7 @@ def add_agents(app: faust.App, engine: Engine) -> None:
 
         async def agent(stream: Any, topic: str = topic) -> None:
             async for chunk in stream:
+                await engine.store.may_count()
                 engine.handle(chunk)
                 app.consumer.finished(topic)
                 await asyncio.sleep(0)  # a flush may be waiting behind these counts

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from streams.counting import partition as partition_module
 from streams.counting import store as store_module
 from streams.counting.partition import Rejected
 from streams.counting.rows import POSITIONS_KEY, decode_positions
@@ -181,6 +182,32 @@ def test_what_is_counted_during_a_flush_is_in_the_next_one(world: World) -> None
     asyncio.run(run())
     offsets = [commit[1]["p.impressions", 0] for commit in world.transactions.commits]
     assert offsets == [5, 10]
+
+
+def test_a_flush_is_encoded_in_slices_between_which_nothing_is_counted(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What comes meanwhile waits, and is in the next flush."""
+    monkeypatch.setattr(partition_module, "ROWS_AT_ONCE", 10)
+    turns: list[str] = []
+
+    async def run() -> None:
+        await world.own(1, 0)
+        world.count(size=100)
+        flushing = asyncio.create_task(world.store.flush())
+        await asyncio.sleep(0)
+        counting = asyncio.create_task(world.store.may_count())
+        while not counting.done():
+            turns.append("turn")
+            await asyncio.sleep(0)
+        assert world.store.partitions[0].dirty_counts == {}
+        world.count(start=100)
+        await flushing
+        await world.store.flush()
+
+    asyncio.run(run())
+    assert len(turns) >= 10
+    assert [commit[1]["p.impressions", 0] for commit in world.transactions.commits] == [100, 105]
 
 
 @pytest.mark.parametrize(
