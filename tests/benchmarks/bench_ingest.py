@@ -2,6 +2,7 @@
 events, same run.
 
     plain     a confluent-kafka loop, parse and dict: the yardstick, it keeps nothing
+    lists     the worker over the same impressions, those of a slate in one event
     worker    slatestream: attribution, duplicates, one transaction per flush, RocksDB
     streams   Kafka Streams, exactly once, one thread: counts only (KAFKA_STREAMS_PEER names the
               folder of Counts.java)
@@ -31,11 +32,13 @@ from rich.console import Console
 from rich.table import Table
 
 from streams.kafka.embedded_broker import EmbeddedBroker, free_port
-from tests.benchmarks.ingest_events import produce
+from tests.benchmarks.ingest_events import SLATE, produce
 from tests.cluster import Cluster, java_binary, missing
 
-ENGINES = ("plain", "worker", "streams", "naive")
+ENGINES = ("plain", "worker", "lists", "streams", "naive")
 GOALS = {"plain": 0.6, "streams": 1.2, "naive": 100.0}  # worker's throughput over theirs
+LISTS_GOAL = 2.0  # item impressions a second over the worker's
+LISTS_PREFIX = "lists."
 ROOT = pathlib.Path(__file__).parents[2]
 ENGINE_TIMEOUT_S = 600.0
 
@@ -64,6 +67,8 @@ def run(options: list[str]) -> dict[str, Any]:
     ):
         sys.stderr.write(f"{broker}: producing {asked.impressions} impressions and their clicks\n")
         events = produce(bootstrap, asked.impressions, asked.partitions)
+        if "lists" in engines:
+            produce(bootstrap, asked.impressions, asked.partitions, LISTS_PREFIX, listed=True)
         # 0: a broker that has just started still compiles its code, on the same cores
         for turn in range(asked.repeats + 1):
             for name in engines:
@@ -115,8 +120,11 @@ def _run_one(
         command = _streams_command(bootstrap, events)
     elif name == "plain":
         command = [sys.executable, "-m", "tests.benchmarks.ingest_plain", bootstrap, str(events)]
-    elif name == "worker":
-        command = [sys.executable, "-m", "tests.benchmarks.ingest_worker", str(events)]
+    elif name in ("worker", "lists"):
+        records = events
+        if name == "lists":  # ten impressions an event
+            records -= asked.impressions - asked.impressions // SLATE
+        command = [sys.executable, "-m", "tests.benchmarks.ingest_worker", str(records)]
     else:
         events = min(events, asked.naive_events)
         command = [
@@ -134,7 +142,9 @@ def _run_one(
         "KAFKA_BOOTSTRAP_SERVERS": bootstrap,
         "SLATESTREAM_GROUP": room.name,
         "SLATESTREAM_DATA_DIR": str(room / "data"),
-        "SLATESTREAM_HTTP_PORT": str(free_port()),
+        "SLATESTREAM_TOPIC_PREFIX": LISTS_PREFIX if name == "lists" else "",
+        "SLATESTREAM_SERVING": "off",
+        "SLATESTREAM_WORKER_HTTP_PORT": str(free_port()),
         "SLATESTREAM_BROKER_SESSION_TIMEOUT_S": "6",
         "SLATESTREAM_BROKER_REBALANCE_TIMEOUT_S": "6",
     }
@@ -201,7 +211,7 @@ def _summary(runs: dict[str, list[Outcome]]) -> dict[str, Any]:
     ratio = {
         name: median["worker"] / other
         for name, other in median.items()
-        if name != "worker" and "worker" in median
+        if name not in ("worker", "lists") and "worker" in median
     }
     return {"events_per_s": median, "worker_over": ratio, "goals": GOALS}
 
@@ -237,4 +247,17 @@ def _print(results: dict[str, Any]) -> None:
             "" if ratio is None else f"{ratio:.2f}x",
             f"{GOALS[name]:g}x" if name in GOALS else "",
         )
-    Console(width=120).print(table)
+    console = Console(width=120)
+    console.print(table)
+    median = results["events_per_s"]
+    if "lists" in median and "worker" in median:
+        console.print(
+            f"lists count {median['lists'] / median['worker']:.2f} x the worker's item impressions "
+            f"a second (goal {LISTS_GOAL:g} x)"
+        )
+    for name in ("worker", "lists"):
+        for each in results["runs"].get(name, ()):
+            console.print(
+                f"{name}: longest step of the event loop {each['longest_step_ms']:.0f} ms, "
+                f"{each['long_steps']} of {each['steps']} over 20 ms"
+            )

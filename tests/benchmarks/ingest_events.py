@@ -23,9 +23,11 @@ SEGMENTS, ITEMS, USERS = 8, 150, 50_000
 SPACING_S = 1e-4
 
 
-def events(impressions: int, seed: int = 1) -> Iterator[tuple[str, bytes, bytes]]:
+def events(
+    impressions: int, seed: int = 1, listed: bool = False
+) -> Iterator[tuple[str, bytes, bytes]]:
     """(topic, key, value) of every event, in the order it is produced; a click follows
-    its slate.
+    its slate. `listed`: the impressions of a slate are one event.
     """
     rng = random.Random(seed)
     start_s = time.time() - impressions * SPACING_S - 60.0
@@ -42,8 +44,17 @@ def events(impressions: int, seed: int = 1) -> Iterator[tuple[str, bytes, bytes]
                 f'{{{head},"item_id":"{item}","item":"{item}","position":{position},"segment":"segment-{segment}",'
                 f'"propensity":0.1,"ts":{start_s + at * SPACING_S:.3f}}}'
             )
-            yield "impressions", key, value.encode()
+            if not listed:
+                yield "impressions", key, value.encode()
             at += 1
+        if listed:
+            items = ",".join(
+                f'{{"item_id":"item-{(first + 7 * position) % ITEMS}","propensity":0.1}}'
+                for position in range(SLATE)
+            )
+            ts = f"{start_s + at * SPACING_S:.3f}"
+            value = f'{{{head},"items":[{items}],"segment":"segment-{segment}","ts":{ts}}}'
+            yield "impressions", key, value.encode()
         for position in clicked:
             item = f"item-{(first + 7 * position) % ITEMS}"
             ts = f"{start_s + at * SPACING_S:.3f}"
@@ -52,10 +63,12 @@ def events(impressions: int, seed: int = 1) -> Iterator[tuple[str, bytes, bytes]
             yield "clicks", key, value.encode()
 
 
-def produce(bootstrap: str, impressions: int, partitions: int) -> int:
+def produce(
+    bootstrap: str, impressions: int, partitions: int, prefix: str = "", listed: bool = False
+) -> int:
     """Make the topics and fill them; returns how many events there are."""
     settings = load_settings({"KAFKA_BOOTSTRAP_SERVERS": bootstrap})
-    create(AdminClient(settings.kafka_client()), TopicNames(), partitions, 1)
+    create(AdminClient(settings.kafka_client()), TopicNames(prefix), partitions, 1)
     producer = Producer(
         {
             "bootstrap.servers": bootstrap,
@@ -67,10 +80,10 @@ def produce(bootstrap: str, impressions: int, partitions: int) -> int:
         }
     )
     sent = 0
-    for topic, key, value in events(impressions):
+    for topic, key, value in events(impressions, listed=listed):
         while True:
             try:
-                producer.produce(topic, value, key)
+                producer.produce(prefix + topic, value, key)
                 break
             except BufferError:
                 producer.poll(0.1)

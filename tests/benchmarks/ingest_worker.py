@@ -3,9 +3,11 @@ from the environment.
 
 The worker is the real one, started as Faust starts it; it is only watched: the clock runs from the
 first chunk that is handled to the end of the flush that makes the last event durable (committed on
-Kafka, on disk). One JSON line on stdout, then the process ends.
+Kafka, on disk). How long each step holds the event loop is measured, too. One JSON line on stdout,
+then the process ends.
 """
 
+import asyncio
 import json
 import os
 import resource
@@ -18,12 +20,36 @@ from streams.config import load_settings
 from streams.counting.chunk import CLICKS, IMPRESSIONS
 
 WORKER_LOG_LEVEL = "warn"
+LONG_S = 0.02  # no step of counting should hold the event loop for longer
+
+
+class Watchdog:
+    """The time of each callback of the event loop, from `begin` on."""
+
+    def __init__(self) -> None:
+        self.longest_s = 0.0
+        self.long = self.steps = 0
+
+    def begin(self) -> None:
+        """Watch from now on."""
+        run = asyncio.Handle._run  # type: ignore[attr-defined]
+
+        def timed(handle: asyncio.Handle) -> None:
+            began_s = time.perf_counter()
+            run(handle)
+            took_s = time.perf_counter() - began_s
+            self.steps += 1
+            if took_s > self.longest_s:
+                self.longest_s = took_s
+            self.long += took_s > LONG_S
+
+        asyncio.Handle._run = timed  # type: ignore[attr-defined]
 
 
 def cpu_s(app: App) -> float:
     """CPU time of this process and of the one that reads for it so far, all threads."""
     usage = resource.getrusage(resource.RUSAGE_SELF)
-    process = app.engine._counts_process._process
+    process = app.engine._consumer._process
     assert process is not None
     # of another process, by the clock's number that Linux gives it: clock_getcpuclockid(3)
     return usage.ru_utime + usage.ru_stime + time.clock_gettime((~process.pid << 3) | 2)
@@ -36,8 +62,10 @@ def watch(app: App, events: int) -> None:
     reached: dict[tuple[str, int], int] = {}
     began: list[float] = []
     flushes: list[float] = []
+    watchdog = Watchdog()
 
     def first_handle(chunk: Any) -> None:
+        watchdog.begin()
         began.extend((time.perf_counter(), cpu_s(app)))
         engine.handle = handle  # type: ignore[method-assign]
         handle(chunk)
@@ -54,6 +82,9 @@ def watch(app: App, events: int) -> None:
                 "s": took_s,
                 "cpu_s": cpu_s(app) - began[1],
                 "rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+                "longest_step_ms": 1000 * watchdog.longest_s,
+                "steps": watchdog.steps,
+                "long_steps": watchdog.long,
                 "flushes": len(flushes),
                 "flush_s": sum(flushes) / len(flushes),
             }
