@@ -1,5 +1,6 @@
-"""What the user of a worker or a serving process may do, asked of the brokers before it starts: a right that is missing shows
-itself late otherwise, or not at all (without Read on the group nothing happens, for ever).
+"""What the user of a worker or a serving process may do, asked of the brokers before it starts: a
+right that is missing shows itself late otherwise, or not at all (without Read on the group nothing
+happens, for ever).
 
 Brokers say which operations a user has on each topic and group (KIP-430); transactional ids they do
 not describe. The table of all roles is in docs/operations.md.

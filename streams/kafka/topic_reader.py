@@ -1,11 +1,12 @@
-"""Read one whole topic outside of any group: from its start or its end, once or for ever.
+"""TopicReader: whole topics outside of any group, committed records only: from their start, from
+their end, or from some records before it; once or for ever.
 
-The end is measured when the reader is made, so what is produced afterwards is always seen by a
-reader from the end. The embedded broker names as its end the start of the last batch plus one:
-there, a reader from the end may see the rest of that batch too.
+Ends are measured when the reader is made, so what is produced afterwards is always seen by a reader
+from the end. The embedded broker names as its end the start of the last batch plus one: there, a
+reader from the end may see the rest of that batch too.
 """
 
-import time
+import logging
 from collections.abc import Iterator, Mapping
 from types import TracebackType
 from typing import Any
@@ -14,64 +15,116 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 
 from streams.kafka.admin import TopicsError
 from streams.kafka.client import consuming
-from streams.kafka.rights import denied, named, resource_of, rights_on
+from streams.kafka.rights import denied, named, resource_of
+from streams.kafka.watermarks import measure_range
 
-BATCH = 1000
+log = logging.getLogger(__name__)
+
+BATCH = 4000
 POLL_S = 0.2
 METADATA_TIMEOUT_S = 10.0
-_WITHOUT_LEADER = (KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE)
+
+Place = tuple[str, int]  # (topic, partition)
 
 
 class TopicReader:
-    """All partitions of one topic, committed records only. Use it in `with`.
+    """All partitions of some topics. Use it in `with`.
 
     Parameters
     ----------
     client
         From `Settings.kafka_client`.
-    topic
-        Full name.
+    topics
+        Full names.
     from_end
         Skip what is there already.
+    back
+        With `from_end`: but for so many records of each partition.
+    patient
+        Outlast brokers that are away, instead of raising an error.
+    undecided
+        The end is behind transactions that are still open: what was committed behind one is read
+        when that is decided, which a worker that was stopped and is fenced can put off for as long
+        as a transaction may last.
 
     Raises
     ------
     TopicsError
-        When the topic does not exist.
+        When a topic does not exist.
+    KafkaException
+        For a right that is missing, and brokers that do not answer.
     """
 
-    def __init__(self, client: Mapping[str, Any], topic: str, *, from_end: bool = False) -> None:
-        config = consuming(client)
-        self.group = str(config["group.id"])
-        self.consumer = Consumer(
-            {
-                **config,
-                "enable.auto.commit": False,
-                "enable.partition.eof": True,
-                "isolation.level": "read_committed",
-                # as shipped the client sleeps up to 1 s with a full queue
-                "fetch.queue.backoff.ms": 5,
-                "fetch.wait.max.ms": 50,
-                "log_level": 0,
-            }
-        )
+    def __init__(
+        self,
+        client: Mapping[str, Any],
+        *topics: str,
+        from_end: bool = False,
+        back: int = 0,
+        patient: bool = False,
+        undecided: bool = False,
+    ) -> None:
+        self.topics = topics
+        self._patient = patient
+        self._undecided = undecided
+        self._config = {
+            **consuming(client),
+            "enable.auto.commit": False,
+            "auto.offset.reset": "earliest",
+            "enable.partition.eof": True,
+            "isolation.level": "read_committed",
+            # as shipped the client sleeps up to 1 s with a full queue
+            "fetch.queue.backoff.ms": 5,
+            "fetch.wait.max.ms": 50,
+            "log_level": 0,
+        }
+        self.consumer = Consumer(self._config)
+        try:
+            self._places = [place for topic in topics for place in self._partitions(topic)]
+            self._left: dict[Place, int] = {}
+            self.consumer.assign(
+                [
+                    TopicPartition(*place, max(low, end - back) if from_end else low)
+                    for place, (low, end) in self._measure().items()
+                ]
+            )
+        except BaseException:
+            self.close()
+            raise
+
+    def _partitions(self, topic: str) -> list[Place]:
         found = self.consumer.list_topics(topic, timeout=METADATA_TIMEOUT_S).topics[topic]
         if found.error is not None and denied(found.error):
             raise KafkaException(named(found.error, f"topic {topic}"))
         if found.error is not None or not found.partitions:
             msg = f"expected the topic {topic}, found none; run `slatestream topics create`"
             raise TopicsError(msg)
-        self.partitions = [TopicPartition(topic, number) for number in found.partitions]
-        assigned = []
-        for each in self.partitions:
-            low, high = self._bounds(each)
-            assigned.append(TopicPartition(topic, each.partition, high if from_end else low))
-        self.consumer.assign(assigned)
-        # where the last end-of-partition notice stood
-        self.reached = {each.partition: 0 for each in self.partitions}
+        return [(topic, number) for number in found.partitions]
+
+    def _measure(self) -> dict[Place, tuple[int, int]]:
+        """First offset and end of each partition; the ends are what `at_end` asks for."""
+        # subtle: to a reader of committed records the log ends at the first open transaction
+        meter = (
+            Consumer({**self._config, "isolation.level": "read_uncommitted"})
+            if self._undecided
+            else self.consumer
+        )
+        try:
+            found = {place: measure_range(meter, *place) for place in self._places}
+        finally:
+            if meter is not self.consumer:
+                meter.close()
+        self._left = {place: end for place, (low, end) in found.items() if low < end}
+        return found
 
     def batch(self, timeout_s: float = POLL_S) -> list[Message]:
-        """What has arrived; empty when nothing does within `timeout_s`."""
+        """What has arrived; empty when nothing does within `timeout_s`.
+
+        Raises
+        ------
+        KafkaException
+            For an error that does not pass; a patient reader goes on where brokers are away.
+        """
         first = self.consumer.poll(timeout_s)
         if first is None:
             return []
@@ -82,46 +135,61 @@ class TopicReader:
             error = message.error()
             if error is None:
                 records.append(message)
+                at = (message.offset() or 0) + 1
             elif error.code() == KafkaError._PARTITION_EOF:
-                self.reached[message.partition() or 0] = message.offset() or 0
-            elif not error.retriable():
-                raise KafkaException(named(error, resource_of(message, self.group)))
+                at = message.offset() or 0
+            elif error.fatal() or denied(error) or not (error.retriable() or self._patient):
+                raise KafkaException(named(error, resource_of(message, self._config["group.id"])))
+            else:
+                log.debug("%s", error.str())  # the client goes on by itself
+                continue
+            place = message.topic() or "", message.partition() or 0
+            # a notice of the end stands behind markers of transactions
+            if at >= self._left.get(place, at + 1):
+                del self._left[place]
         return records
+
+    def at_end(self) -> bool:
+        """Whether everything that was there when the ends were measured has been read."""
+        return not self._left
+
+    def behind(self) -> list[str]:
+        """Topics that are not read to their measured ends."""
+        return sorted({topic for topic, _number in self._left})
 
     def until_end(self) -> Iterator[Message]:
         """Every record up to the end of each partition, measured at the first step."""
-        # subtle: a notice alone may be an old one, put into the queue by prefetching before the
-        # last record came.
-        ends = {each.partition: self._bounds(each)[1] for each in self.partitions}
-        seen: set[int] = set()
-        while len(seen) < len(ends):
+        self._measure()
+        # subtle: what a reader from the end has passed by then is not left to read
+        for position in self.consumer.position([TopicPartition(*place) for place in self._left]):
+            place = position.topic, position.partition
+            if position.offset >= self._left[place]:
+                del self._left[place]
+        while not self.at_end():
             yield from self.batch()
-            seen = {number for number, end in ends.items() if self.reached[number] >= end}
+        # the embedded broker's end is before the last records of a batch
+        yield from self.batch(0)
 
     def for_ever(self) -> Iterator[Message]:
         """Every record, waiting for more."""
         while True:
             yield from self.batch()
 
-    def _bounds(self, partition: TopicPartition) -> tuple[int, int]:
-        """First offset and end. A topic that was just created has no leader yet: asked again until
-        it has.
-        """
-        end = time.monotonic() + METADATA_TIMEOUT_S
-        while True:
-            try:
-                with rights_on(f"topic {partition.topic} (Read)"):
-                    low, high = self.consumer.get_watermark_offsets(
-                        partition, timeout=METADATA_TIMEOUT_S
-                    )
-            except KafkaException as error:
-                if not error.args[0].retriable() and error.args[0].code() not in _WITHOUT_LEADER:
-                    raise
-                if time.monotonic() > end:
-                    raise
-                time.sleep(POLL_S)
-            else:
-                return int(low), int(high)
+    def answers(self, wait_s: float = 1.0) -> bool:
+        """Whether a broker answers now."""
+        try:
+            self.consumer.list_topics(self.topics[0], wait_s)
+        except KafkaException:
+            return False
+        return True
+
+    def lag(self) -> int:
+        """Records that the broker has and this has not read, as far as its last answers tell."""
+        behind = 0
+        for position in self.consumer.position(self.consumer.assignment()):
+            _low, high = self.consumer.get_watermark_offsets(position, cached=True)
+            behind += max(0, high - max(position.offset, 0))
+        return behind
 
     def close(self) -> None:
         """Leave the brokers."""

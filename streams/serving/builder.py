@@ -22,8 +22,9 @@ from bandits.slates.snapshot_pools import Snapshot
 from streams.config import Settings
 from streams.contract.segments import DEFAULT_SEGMENT
 from streams.contract.topics import TopicNames
+from streams.kafka.admin import TopicsError
 from streams.kafka.names import changelog_topics
-from streams.kafka.topic_follower import TopicFollower
+from streams.kafka.topic_reader import TopicReader
 from streams.metrics import ServingMetrics
 from streams.serving.catalogue import CatalogueView
 from streams.serving.counts_view import CountsView, Index
@@ -97,7 +98,7 @@ class Builder:
             names.encoder_releases: self._apply_embeddings,
         }
         self._rng = np.random.default_rng()
-        self._follower: TopicFollower | None = None
+        self._reader: TopicReader | None = None
         self._made_of: tuple[int, ...] = ()
         self._next_at_s = 0.0
         # what others want: plain dicts, which threads may share
@@ -131,8 +132,8 @@ class Builder:
     def missing(self) -> list[str]:
         """What keeps this process from answering, in words; empty when nothing does."""
         if self.state is None:
-            follower = self._follower
-            left = ", ".join(self._apply if follower is None else follower.behind())
+            reader = self._reader
+            left = ", ".join(self._apply if reader is None else reader.behind())
             return [f"{left} not read to the end yet"]
         silent_s = time.time() - self.heard_s
         if silent_s > 3 * HEARD_EVERY_S:
@@ -143,44 +144,42 @@ class Builder:
 
     def _run(self) -> None:
         try:
-            follower = self._open()
-            while not self._stopping.is_set() and follower is not None:
-                self.turn(follower, time.time())
-            if follower is not None:
-                follower.close()
+            reader = self._open()
+            while not self._stopping.is_set() and reader is not None:
+                self.turn(reader, time.time())
+            if reader is not None:
+                reader.close()
         except Exception as error:
             log.exception("builder")
             self._fault(f"what slates are made from cannot be followed: {error}")
 
-    def _open(self) -> TopicFollower | None:
-        """The follower at the beginning of its topics, once these are there; None: stopped."""
+    def _open(self) -> TopicReader | None:
+        """The reader at the beginning of its topics, once these are there; None: stopped."""
         said = ""
         while not self._stopping.is_set():
-            follower = TopicFollower(self._client, self._apply)
             try:
-                follower.open()
-            except KafkaException as error:
-                follower.close()
-                if str(error) != said:
-                    said = str(error)
-                    log.warning("waiting for topics to follow: %s", error.args[0].str())
+                self._reader = TopicReader(self._client, *self._apply, patient=True)
+            except (KafkaException, TopicsError) as error:
+                reason = error.args[0].str() if isinstance(error, KafkaException) else str(error)
+                if reason != said:
+                    said = reason
+                    log.warning("waiting for topics to follow: %s", reason)
                 self._stopping.wait(AGAIN_S)
-                continue
-            self._follower = follower
-            return follower
+            else:
+                return self._reader
         return None
 
-    def turn(self, follower: TopicFollower, now_s: float) -> None:
+    def turn(self, reader: TopicReader, now_s: float) -> None:
         """Read what has come, then make what is due."""
-        records = follower.read(READ_S)
+        records = reader.batch(READ_S)
         by_topic: dict[str, list[Any]] = {}
         for record in records:
-            by_topic.setdefault(record.topic(), []).append(record)
+            by_topic.setdefault(record.topic() or "", []).append(record)
         for topic, own in by_topic.items():
             self._apply[topic](own, now_s)
         if records or now_s - self.heard_s > HEARD_EVERY_S:
-            self._heard(follower, bool(records), now_s)
-        self.counts.live = follower.at_end()
+            self._heard(reader, bool(records), now_s)
+        self.counts.live = reader.at_end()
         if not self.counts.live:
             return
         self._take_named()
@@ -193,10 +192,10 @@ class Builder:
             call(now_s)
         self.changed_items.clear()
 
-    def _heard(self, follower: TopicFollower, read: bool, now_s: float) -> None:
-        if read or follower.answers():
+    def _heard(self, reader: TopicReader, read: bool, now_s: float) -> None:
+        if read or reader.answers():
             self.heard_s = now_s
-        self._metrics.view_lag.set(follower.lag())
+        self._metrics.view_lag.set(reader.lag())
 
     def _apply_items(self, records: list[Any], _now_s: float) -> None:
         self.changed_items += self.catalogue.apply(records)

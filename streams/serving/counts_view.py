@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
-from confluent_kafka import KafkaError, KafkaException, Message
+from confluent_kafka import Message
 from numpy.typing import NDArray
 
 from bandits.counts import Counts
@@ -23,8 +23,9 @@ from streams.contract.count_rows import (
     decode_counts,
     decode_delays,
 )
+from streams.kafka.admin import TopicsError
 from streams.kafka.names import changelog_topics
-from streams.kafka.topic_follower import TopicFollower
+from streams.kafka.topic_reader import TopicReader
 from streams.serving.pending_impressions import PendingImpressions
 from streams.serving.recent_counts import COLUMNS, EXAMINED, RecentCounts
 
@@ -209,25 +210,16 @@ def read_counts(settings: Settings, segment: str | None = None) -> Iterator[dict
 
     Nothing where there is no changelog yet.
     """
-    follower = TopicFollower(
-        settings.kafka_client(), [changelog_topics(settings)[0]], undecided=True
-    )
     try:
-        follower.open()
-    except KafkaException as error:
-        if error.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
-            return
-        raise
+        reader = TopicReader(settings.kafka_client(), changelog_topics(settings)[0], undecided=True)
+    except TopicsError:
+        return
     rows: dict[tuple[int, bytes], Floats] = {}
-    try:
-        while not follower.at_end():
-            for record in follower.read():
-                if record.key()[:1] == COUNTS_PREFIX and record.value() is not None:
-                    rows[record.partition(), record.key()] = np.array(
-                        decode_count(record.value()).totals()
-                    )
-    finally:
-        follower.close()
+    with reader:
+        for record in reader.until_end():
+            key, value = record.key() or b"", record.value()
+            if key[:1] == COUNTS_PREFIX and value is not None:
+                rows[record.partition() or 0, key] = np.array(decode_count(value).totals())
     sums: dict[tuple[str, str], Floats] = {}
     for (_partition, key), totals in rows.items():
         name = decode_count_key(key)

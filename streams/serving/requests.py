@@ -150,7 +150,8 @@ class Requests:
         return config | {
             "partition.assignment.strategy": "cooperative-sticky",
             "session.timeout.ms": session_ms,
-            "heartbeat.interval.ms": session_ms // 5,
+            # members hear so late of a rebalance that replaces a dead one
+            "heartbeat.interval.ms": session_ms // 20,
             # how long a rebalance waits for a member
             "max.poll.interval.ms": session_ms,
         }

@@ -1,4 +1,6 @@
-"""Reading a whole topic: from its start, from its end, past aborted transactions."""
+"""Reading whole topics: from their start, from their end, past aborted transactions; it is known
+when all that was there is read.
+"""
 
 from __future__ import annotations
 
@@ -72,3 +74,50 @@ def test_aborted_records_are_skipped_and_control_records_do_not_hold_the_end_bac
 def test_a_missing_topic_is_named_with_the_command_that_makes_it(local_broker: str) -> None:
     with pytest.raises(TopicsError, match="run `slatestream topics create`"):
         TopicReader({"bootstrap.servers": local_broker}, "nobody-made-this")
+
+
+@pytest.mark.local
+def test_several_topics_are_at_their_end_when_all_that_was_there_is_read(local_broker: str) -> None:
+    client = {"bootstrap.servers": local_broker}
+    topics = [make_topic(local_broker), make_topic(local_broker)]
+    with TopicReader(client, *topics) as empty:
+        assert empty.at_end()
+    produce(local_broker, topics[1], [str(number).encode() for number in range(30)])
+    found: list[bytes] = []
+    with TopicReader(client, *topics) as reader:
+        assert (reader.at_end(), reader.behind()) == (False, [topics[1]])
+        while not reader.at_end():
+            found += [message.value() or b"" for message in reader.batch()]
+        assert reader.answers()
+        assert reader.lag() == 0
+    assert sorted(map(int, found)) == list(range(30))
+
+
+@pytest.mark.kafka
+def test_a_reader_from_some_records_before_the_end_sees_those(kafka: str) -> None:
+    topic = make_topic(kafka)
+    produce(kafka, topic, [str(number).encode() for number in range(30)])
+    with TopicReader({"bootstrap.servers": kafka}, topic, from_end=True, back=2) as reader:
+        seen = sorted(int(message.value() or b"") for message in reader.until_end())
+    assert seen == list(range(24, 30))
+
+
+@pytest.mark.kafka
+def test_what_was_committed_behind_an_open_transaction_is_part_of_the_whole(kafka: str) -> None:
+    """A stopped worker's transaction hid the flushes of its successor from `stats export`."""
+    topic = make_topic(kafka)
+    stopped, successor = (
+        Producer({"bootstrap.servers": kafka, "transactional.id": f"{topic}-{name}"})
+        for name in "ab"
+    )
+    for producer, value in ((stopped, b"never"), (successor, b"counted")):
+        producer.init_transactions(20)
+        producer.begin_transaction()
+        producer.produce(topic, value, b"k", 0)
+        assert producer.flush(20) == 0
+    successor.commit_transaction(20)
+    with TopicReader({"bootstrap.servers": kafka}, topic, undecided=True) as reader:
+        assert not reader.batch(1.0)
+        assert not reader.at_end()
+        stopped.abort_transaction(20)
+        assert [record.value() for record in reader.until_end()] == [b"counted"]

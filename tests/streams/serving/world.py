@@ -24,13 +24,13 @@ COUNTS = "slatestream-counts-changelog"
 
 
 class Log:
-    """Stands for the follower: what has come since the last read."""
+    """Stands for the reader: what has come since the last batch."""
 
     def __init__(self) -> None:
         self.records: list[Any] = []
         self.there = True  # the brokers answer
 
-    def read(self, _wait_s: float) -> list[Any]:
+    def batch(self, _wait_s: float) -> list[Any]:
         found, self.records = self.records, []
         return found
 
