@@ -126,7 +126,13 @@ class ChunkConsumer:
         if any(map(Message.error, records)):
             records = [record for record in records if _good(record)]
         at = self._consumer.position(_partitions(self._positions))
-        reached = {(each.topic, each.partition): each.offset for each in at}
+        # subtle: the consumer knows no position of a partition that it has read nothing of
+        reached = {
+            (each.topic, each.partition): max(
+                each.offset, self._positions[each.topic, each.partition]
+            )
+            for each in at
+        }
         ends = {
             place: self._consumer.get_watermark_offsets(TopicPartition(*place), cached=True)[1]
             for place in self._positions

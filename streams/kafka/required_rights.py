@@ -19,6 +19,13 @@ from streams.kafka.names import app_id, changelog_topics, serving_group
 from streams.kafka.rights import TABLE, denied
 
 CALL_TIMEOUT_S = 20.0
+# a topic that is not there; a group whose coordinator has just started: it will say so itself
+_UNKNOWN = {
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
+    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+    KafkaError.COORDINATOR_NOT_AVAILABLE,
+    KafkaError.NOT_COORDINATOR,
+}
 _KEEPS = {  # operations that bring the one asked for
     "Read": {AclOperation.READ, AclOperation.ALL},
     "Write": {AclOperation.WRITE, AclOperation.ALL},
@@ -123,7 +130,7 @@ def _operations(
             if denied(failure):
                 yield name, set()
                 continue
-            if failure.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
+            if failure.args[0].code() not in _UNKNOWN:
                 raise
             operations = None
         yield name, set(operations) if operations else None

@@ -58,7 +58,7 @@ def cpu_s(app: App) -> float:
 def watch(app: App, events: int) -> None:
     """Report and end when `events` are durable."""
     engine, metrics = app.engine, app.engine.metrics
-    handle, flushed = engine.handle, metrics.flushed
+    handle, flushed, commit = engine.handle, metrics.flushed, engine.store._commit
     reached: dict[tuple[str, int], int] = {}
     began: list[float] = []
     flushes: list[float] = []
@@ -70,12 +70,15 @@ def watch(app: App, events: int) -> None:
         engine.handle = handle  # type: ignore[method-assign]
         handle(chunk)
 
-    def watched(duration_s: float, changes: Any) -> None:
-        flushed(duration_s, changes)
-        flushes.append(duration_s)
+    def committed(changes: Any) -> None:
+        commit(changes)
         for number, each in changes.items():
             for source in (IMPRESSIONS, CLICKS):
                 reached[source, number] = each.offsets[source]
+
+    def watched(duration_s: float, counted: Any) -> None:
+        flushed(duration_s, counted)
+        flushes.append(duration_s)
         if sum(reached.values()) == events:
             took_s = time.perf_counter() - began[0]
             report = {
@@ -92,6 +95,7 @@ def watch(app: App, events: int) -> None:
             os._exit(0)
 
     engine.handle = first_handle  # type: ignore[method-assign]
+    engine.store._commit = committed  # type: ignore[method-assign]
     metrics.flushed = watched  # type: ignore[method-assign]
 
 

@@ -4,6 +4,8 @@ longer than that helps, and nothing is lost or turned round.
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from confluent_kafka import Message, Producer
 from hypothesis import given
@@ -15,7 +17,7 @@ from streams.counting.chunk import Chunk
 from streams.counting.consumer import ChunkConsumer, ConsumerConfig
 from streams.counting.synchronise import LONGEST_TURN_S, PATIENCE_S, SETTLE_S, SKEW_MS, Synchroniser
 from tests.streams.making import AT_MS, RULES, record, seen_items
-from tests.streams.topics_on import make_topic
+from tests.streams.topics_on import make_topic, produce
 
 SLATES, IMPRESSIONS, CLICKS = ("slates", 0), ("impressions", 0), ("clicks", 0)
 
@@ -290,3 +292,26 @@ def test_what_was_paused_flows_in_the_next_session(
     while found < 101:
         found += sum(len(numbers(chunk)) for chunk in made.read().chunks)
     made.close()
+
+
+@pytest.mark.local
+def test_nothing_waits_for_a_topic_that_has_no_records(local_broker: str) -> None:
+    """Slates of this project's own, for users who make theirs themselves."""
+    slates, impressions = (
+        make_topic(local_broker, "slates"),
+        make_topic(local_broker, "impressions"),
+    )
+    produce(local_broker, impressions, [(0, b"k", impression_value(number)) for number in range(9)])
+    made = consumer(local_broker, 50)
+    made.assign(
+        1,
+        {impressions: "impressions", slates: "slates"},
+        {(impressions, 0): 0, (slates, 0): 0},
+        {impressions: slates},
+        {},
+    )
+    began_s, found = time.monotonic(), 0
+    while found < 9:
+        found += sum(len(numbers(chunk)) for chunk in made.read().chunks)
+    made.close()
+    assert time.monotonic() - began_s < PATIENCE_S / 2
