@@ -61,10 +61,10 @@ class Store:
         self._disks: dict[int, Disk] = {}
         self._identity: dict[str, str] = {}
         self._lock = asyncio.Lock()
+        # held while a chunk is counted in slices, while changes are taken and while partitions go
+        self.counting = asyncio.Lock()
         self._blocking = ThreadPoolExecutor(1, thread_name_prefix="store")
         self._flush_began: float | None = None
-        self._may_count = asyncio.Event()
-        self._may_count.set()
 
     # ---- the data path
 
@@ -128,9 +128,8 @@ class Store:
                 return
             self._flush_began = time.monotonic()
             try:
-                self._may_count.clear()
-                changes = await take_changes(self.partitions)
-                self._may_count.set()
+                async with self.counting:
+                    changes = await take_changes(self.partitions)
                 if not changes:
                     return
                 await self._in_thread(self._commit, changes)
@@ -160,12 +159,7 @@ class Store:
                     (each.outcome_counts for each in changes.values()),
                 )
             finally:
-                self._may_count.set()
                 self._flush_began = None
-
-    async def may_count(self) -> None:
-        """Return when nothing is being taken for a flush."""
-        await self._may_count.wait()
 
     async def last_flush(self, patience_s: float) -> None:
         """A flush before the partitions go. One that takes longer than `patience_s` ends the
@@ -208,7 +202,7 @@ class Store:
         Stuck
             If recovery makes no progress.
         """
-        async with self._lock:
+        async with self._lock, self.counting:
             mine = set(numbers)
             # subtle: a partition that seems kept was somebody else's in between if a generation
             # passed without us (a long pause)

@@ -2,7 +2,6 @@
 the tasks flush and expire.
 """
 
-import asyncio
 from typing import Any
 
 import faust
@@ -21,10 +20,8 @@ def add_agents(app: faust.App, engine: Engine) -> None:
 
         async def agent(stream: Any, topic: str = topic) -> None:
             async for chunk in stream:
-                await engine.store.may_count()
-                engine.handle(chunk)
+                await engine.handle(chunk)
                 app.consumer.finished(topic)
-                await asyncio.sleep(0)  # a flush may be waiting behind these counts
 
         app.agent(
             app.topic(topic, key_serializer="raw", value_serializer="raw"), name=f"{source}-agent"

@@ -2,9 +2,10 @@
 other. Of Faust it knows the type of an assignment.
 """
 
+import asyncio
 import logging
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from confluent_kafka import KafkaError
@@ -18,7 +19,7 @@ from streams.contract.items import read_item
 from streams.contract.topics import TopicNames
 from streams.counting.chunk import Chunk
 from streams.counting.expiry import drop_expired
-from streams.counting.ingest import count_chunk
+from streams.counting.ingest import counting_chunk
 from streams.kafka.changelogs import ensure_changelogs
 from streams.kafka.names import changelog_topics
 from streams.kafka.transaction import TRANSACTION_TIMEOUT_S
@@ -129,20 +130,24 @@ class Engine:
         """A chunk is on its way to its agent."""
         self._turns.hand_out(chunk)
 
-    def handle(self, chunk: Chunk) -> None:
-        """Count a chunk when it is its turn, and those that waited for it."""
-        if chunk.session == self.store.session:
-            for each in self._turns.come(chunk):
-                self._count(each)
+    async def handle(self, chunk: Chunk) -> None:
+        """Count a chunk when it is its turn, and those that waited for it; in slices, between which
+        the event loop turns.
+        """
+        async with self.store.counting:
+            if chunk.session == self.store.session:
+                for each in self._turns.come(chunk):
+                    for _ in self._counting(each):
+                        await asyncio.sleep(0)
 
-    def _count(self, chunk: Chunk) -> None:
+    def _counting(self, chunk: Chunk) -> Iterator[None]:
         """Bring a chunk into the state; a fault here would make the state and its position
         disagree, so it ends the process.
         """
         try:
             partition = self.store.admit(chunk)
             if partition is not None:
-                count_chunk(partition, chunk, self.store.rules, time.time())
+                yield from counting_chunk(partition, chunk, self.store.rules, time.time())
                 self.store.advance(chunk)
         except Exception:
             log.exception("%s[%d] %d to %d", chunk.topic, chunk.partition, chunk.start, chunk.end)

@@ -64,11 +64,11 @@ def watch(app: App, events: int) -> None:
     flushes: list[float] = []
     watchdog = Watchdog()
 
-    def first_handle(chunk: Any) -> None:
+    async def first_handle(chunk: Any) -> None:
         watchdog.begin()
         began.extend((time.perf_counter(), cpu_s(app)))
         engine.handle = handle  # type: ignore[method-assign]
-        handle(chunk)
+        await handle(chunk)
 
     def committed(changes: Any) -> None:
         commit(changes)

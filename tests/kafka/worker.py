@@ -28,9 +28,9 @@ def main() -> None:
     if slow_s:
         handle = Engine.handle
 
-        def slow(engine: Engine, chunk: Chunk) -> None:
+        async def slow(engine: Engine, chunk: Chunk) -> None:
             time.sleep(slow_s)
-            handle(engine, chunk)
+            await handle(engine, chunk)
 
         Engine.handle = slow  # type: ignore[method-assign,assignment]
     mutant = os.environ.get("CHAOS_MUTANT")

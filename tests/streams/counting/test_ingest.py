@@ -19,9 +19,10 @@ from streams.contract.events import (
     encode,
 )
 from streams.contract.items import read_item
+from streams.counting import ingest as ingest_module
 from streams.counting.attribution import MAX_SLATE_ITEMS
 from streams.counting.chunk import Chunk
-from streams.counting.ingest import count_chunk
+from streams.counting.ingest import count_chunk, counting_chunk
 from streams.counting.partition import Partition
 from streams.counting.rocksdb import Disk
 from tests.streams.making import (
@@ -29,6 +30,7 @@ from tests.streams.making import (
     RULES,
     chunk_from,
     chunk_of,
+    click,
     empty,
     impression,
     partition_on,
@@ -135,6 +137,26 @@ def test_a_dead_letter_stays_small_whatever_the_event_was() -> None:
     letter = decode_dead_letter(rejected.value)
     assert letter.key == "\ufffd" * MAX_QUOTED_BYTES
     assert letter.value == "\0" * MAX_QUOTED_BYTES
+
+
+@pytest.mark.parametrize("source", ["impressions", "clicks"])
+def test_a_chunk_in_slices_is_the_chunk_and_its_refusals_keep_their_places(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str
+) -> None:
+    found = []
+    make = {"impressions": impression, "clicks": click}[source]
+    fill = [encode(make("same", f"i{number}")) for number in range(MAX_SLATE_ITEMS)]
+    values = [*fill, encode(make("same", "too many")), b"{", GOOD, encode(make("t"))]
+    for name, at_once in (("whole", 10**6), ("sliced", 7)):
+        monkeypatch.setattr(ingest_module, "AT_ONCE", at_once)
+        partition = partition_on(tmp_path / name)
+        chunk = chunk_of(values, source, start=100)
+        turns = sum(1 for _ in counting_chunk(partition, chunk, RULES, NOW_S))
+        assert turns == 1 or name == "sliced"
+        refused = sorted(each.offset for each in letters(partition))
+        found.append((refused, totals(partition)))
+    assert found[0] == found[1]
+    assert found[0][0] == [100 + MAX_SLATE_ITEMS, 101 + MAX_SLATE_ITEMS]
 
 
 @pytest.fixture(scope="module")

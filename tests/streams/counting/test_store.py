@@ -196,12 +196,13 @@ def test_a_flush_is_encoded_in_slices_between_which_nothing_is_counted(
         world.count(size=100)
         flushing = asyncio.create_task(world.store.flush())
         await asyncio.sleep(0)
-        counting = asyncio.create_task(world.store.may_count())
+        counting = asyncio.create_task(world.store.counting.acquire())
         while not counting.done():
             turns.append("turn")
             await asyncio.sleep(0)
         assert world.store.partitions[0].dirty_counts == {}
         world.count(start=100)
+        world.store.counting.release()
         await flushing
         await world.store.flush()
 
