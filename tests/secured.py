@@ -10,6 +10,7 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from confluent_kafka.admin import (  # type: ignore[attr-defined]
     AclBinding,
@@ -71,22 +72,15 @@ class SecuredCluster(Cluster):
         """Give a user rights: (operation, resource type, name); a name that ends with `*` is a
         prefix.
         """
-        wanted = [
-            AclBinding(
-                ResourceType[kind],
-                name.rstrip("*") or "*",
-                ResourcePatternType.PREFIXED
-                if name.endswith("*") and name != "*"
-                else ResourcePatternType.LITERAL,
-                f"User:{user}",
-                "*",
-                AclOperation[operation],
-                AclPermissionType.ALLOW,
-            )
-            for operation, kind, name in rights
-        ]
+        wanted = [AclBinding(*_acl(user, right)) for right in rights]
         admin = self.admin()  # kept until the answer is there
         for future in admin.create_acls(wanted).values() if wanted else ():
+            future.result(20)
+
+    def forbid(self, user: str, right: tuple[str, str, str]) -> None:
+        """Take one right of a user."""
+        admin = self.admin()
+        for future in admin.delete_acls([AclBindingFilter(*_acl(user, right))]).values():
             future.result(20)
 
     def forbid_all(self, user: str) -> None:
@@ -141,6 +135,19 @@ class SecuredCluster(Cluster):
                     f"{door}.plain.sasl.jaas.config": login,
                 }
         return own | self.settings
+
+
+def _acl(user: str, right: tuple[str, str, str]) -> tuple[Any, ...]:
+    operation, kind, name = right
+    return (
+        ResourceType[kind],
+        name.rstrip("*"),
+        ResourcePatternType.PREFIXED if name.endswith("*") else ResourcePatternType.LITERAL,
+        f"User:{user}",
+        "*",
+        AclOperation[operation],
+        AclPermissionType.ALLOW,
+    )
 
 
 def certificates(directory: Path, authority: str) -> None:

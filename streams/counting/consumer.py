@@ -22,6 +22,7 @@ from streams.counting.parse import parse
 from streams.counting.rules import Rules
 from streams.counting.synchronise import Synchroniser
 from streams.kafka.client import consuming
+from streams.kafka.rights import named, resource_of
 
 READ_WAIT_S = 0.02  # larger chunks are worth 15% of the throughput
 _PASSING = {
@@ -76,9 +77,11 @@ class ChunkConsumer:
 
     def __init__(self, reading: ConsumerConfig) -> None:
         self._reading = reading
+        config = consuming(reading.client)
+        self._group = str(config["group.id"])
         self._consumer = Consumer(
             {
-                **consuming(reading.client),
+                **config,
                 "enable.auto.commit": False,
                 "enable.auto.offset.store": False,
                 # positions were held against the topics: anything else is news
@@ -124,7 +127,7 @@ class ChunkConsumer:
         records = self._consumer.consume(self._reading.chunk_records, READ_WAIT_S)
         busy = len(records) == self._reading.chunk_records
         if any(map(Message.error, records)):
-            records = [record for record in records if _good(record)]
+            records = [record for record in records if _good(record, self._group)]
         at = self._consumer.position(_partitions(self._positions))
         # subtle: the consumer knows no position of a partition that it has read nothing of
         reached = {
@@ -189,8 +192,8 @@ def by_place(records: list[Any]) -> dict[Place, list[Any]]:
     return found
 
 
-def _good(record: Any) -> bool:
+def _good(record: Any, group: str) -> bool:
     error: KafkaError | None = record.error()
     if error is not None and (error.fatal() or not (error.retriable() or error.name() in _PASSING)):
-        raise KafkaException(error)
+        raise KafkaException(named(error, resource_of(record, group)))
     return error is None

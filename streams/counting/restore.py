@@ -21,6 +21,7 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from streams.counting.rocksdb import Batch, Disk
 from streams.kafka.client import consuming
+from streams.kafka.rights import named
 from streams.kafka.watermarks import measure_range
 
 POLL_RECORDS = 20_000
@@ -173,7 +174,7 @@ def _write(records: Iterable[Any], changelogs: Changelogs, disks: Mapping[int, D
     reached: dict[Place, int] = {}
     for record in records:
         if record.error():
-            raise KafkaException(record.error())
+            raise KafkaException(named(record.error(), f"topic {record.topic()} (Read)"))
         number = record.partition()
         batch = batches.get(number)
         if batch is None:

@@ -6,9 +6,10 @@ Brokers say which operations a user has on each topic and group (KIP-430); trans
 not describe. The table of all roles is in docs/operations.md.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import AclOperation, AdminClient  # type: ignore[attr-defined]
@@ -19,13 +20,13 @@ from streams.kafka.names import app_id, changelog_topics, serving_group
 from streams.kafka.rights import TABLE, denied
 
 CALL_TIMEOUT_S = 20.0
-# a topic that is not there; a group whose coordinator has just started: it will say so itself
-_UNKNOWN = {
-    KafkaError.UNKNOWN_TOPIC_OR_PART,
-    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
-    KafkaError.COORDINATOR_NOT_AVAILABLE,
+AGAIN_S = 0.2
+_PASSING = (
     KafkaError.NOT_COORDINATOR,
-}
+    KafkaError.COORDINATOR_NOT_AVAILABLE,
+    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+)
+Operations: TypeAlias = "set[AclOperation] | None"  # None: the broker does not say
 _KEEPS = {  # operations that bring the one asked for
     "Read": {AclOperation.READ, AclOperation.ALL},
     "Write": {AclOperation.WRITE, AclOperation.ALL},
@@ -83,16 +84,11 @@ def _rights(read: Iterable[str], written: Iterable[str], group: str) -> list[Rig
 
 def lacking(admin: AdminClient, wanted: Sequence[Right]) -> list[Right]:
     """Those of `wanted` that this user has not; of a topic that is not there nothing is known."""
-    topics = dict.fromkeys(right.name for right in wanted if right.kind == "topic")
-    groups = dict.fromkeys(right.name for right in wanted if right.kind == "group")
-    found: dict[tuple[str, str], set[Any] | None] = {}
-    asked = {"include_authorized_operations": True, "request_timeout": CALL_TIMEOUT_S}
-    if topics:
-        answers = admin.describe_topics(TopicCollection(list(topics)), **asked)
-        found |= {("topic", name): each for name, each in _operations(answers)}
-    if groups:
-        answers = admin.describe_consumer_groups(list(groups), **asked)
-        found |= {("group", name): each for name, each in _operations(answers)}
+    found: dict[tuple[str, str], Operations] = {}
+    for kind, ask in (("topic", _of_topics), ("group", _of_groups)):
+        names = list(dict.fromkeys(right.name for right in wanted if right.kind == kind))
+        if names:
+            found |= {(kind, name): each for name, each in ask(admin, names).items()}
     return [
         right
         for right in wanted
@@ -119,18 +115,35 @@ def sentence(missing: Iterable[Right]) -> str:
     return f"expected the rights {each}, found them missing; give them to this user, see {TABLE}"
 
 
-def _operations(
-    answers: Mapping[str, "Future[Any]"],
-) -> Iterator[tuple[str, set[Any] | None]]:
-    """Operations by name; None where the broker does not say."""
-    for name, future in answers.items():
+def _of_topics(admin: AdminClient, names: list[str]) -> dict[str, Operations]:
+    answers = admin.describe_topics(
+        TopicCollection(names), include_authorized_operations=True, request_timeout=CALL_TIMEOUT_S
+    )
+    return {name: _operations(future) for name, future in answers.items()}
+
+
+def _of_groups(admin: AdminClient, names: list[str]) -> dict[str, Operations]:
+    """Asked again while the cluster has no coordinator yet: the first group of all makes it one."""
+    deadline = time.monotonic() + CALL_TIMEOUT_S
+    while True:
+        answers = admin.describe_consumer_groups(
+            names, include_authorized_operations=True, request_timeout=CALL_TIMEOUT_S
+        )
         try:
-            operations = future.result(CALL_TIMEOUT_S).authorized_operations
+            return {name: _operations(future) for name, future in answers.items()}
         except KafkaException as failure:
-            if denied(failure):
-                yield name, set()
-                continue
-            if failure.args[0].code() not in _UNKNOWN:
+            if failure.args[0].code() not in _PASSING or time.monotonic() > deadline:
                 raise
-            operations = None
-        yield name, set(operations) if operations else None
+        time.sleep(AGAIN_S)
+
+
+def _operations(future: "Future[Any]") -> Operations:
+    try:
+        operations = future.result(CALL_TIMEOUT_S).authorized_operations
+    except KafkaException as failure:
+        if denied(failure):
+            return set()
+        if failure.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
+            raise
+        return None
+    return set(operations) if operations else None

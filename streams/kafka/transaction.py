@@ -1,15 +1,14 @@
 """Transaction: the one Kafka transaction that makes a flush durable, and a written answer to each
 way it can fail.
 
-    answer   raised when                                                  what the store does
-    CommitFenced  the group no longer accepts our generation or member         forgets the memory,
-    waits for the next rebalance
-    CommitAborted   aborted for another reason; the log stands where it stood    forgets the memory,
-    restores in place
-    FatalCommit    another worker took our name, a fatal error, an abort that   ends the process:
-    its successor ends an open transaction
-             failed, or a commit whose result stayed unknown              at its start and restores
-             what the log says
+    answer         raised when                                what the store does
+    CommitFenced   the group no longer accepts our            forgets the memory, waits for the next
+                   generation or member                       rebalance
+    CommitAborted  aborted for another reason; the log        forgets the memory, restores in place
+                   stands where it stood
+    FatalCommit    another worker took our name, a fatal      ends the process; the next one ends an
+                   error, a right that is missing, an abort   open transaction at its start and
+                   that failed, a result that stayed unknown  restores what the log says
 
 A commit that timed out is asked again: librdkafka then answers with its outcome (librdkafka,
 rd_kafka_commit_transaction).
@@ -20,7 +19,6 @@ with librdkafka 2.x and a broker that was away for more than TRANSACTION_TIMEOUT
 karafka/waterdrop issue 501).
 """
 
-import struct
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -28,6 +26,8 @@ from typing import Any, NamedTuple
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
 from streams.contract.topics import LARGEST_EVENT_BYTES
+from streams.kafka.group_metadata import Owner as Owner
+from streams.kafka.group_metadata import group_metadata as group_metadata
 from streams.kafka.rights import denied, named
 
 # a new owner may wait this long for a worker killed inside a transaction; a flush takes
@@ -68,30 +68,6 @@ class Rows(NamedTuple):
     topic: str
     partition: int  # BY_KEY: the producer's partitioner decides
     rows: Sequence[tuple[bytes | None, bytes | None]]  # key, value
-
-
-class Owner(NamedTuple):
-    """Under whose name offsets are committed: the state's, not the worker's current one."""
-
-    group: str
-    generation: int
-    member: str
-
-
-def group_metadata(owner: Owner) -> bytes:
-    """The consumer group's metadata as librdkafka serialises it, version 2, without static
-    membership.
-
-    `CGMDv2:` | generation i32 little-endian | group, 0 | member, 0 | 1 (no instance id)
-    """
-    return (
-        b"CGMDv2:"
-        + struct.pack("<i", owner.generation)
-        + owner.group.encode()
-        + b"\0"
-        + owner.member.encode()
-        + b"\0\x01"
-    )
 
 
 def check_group_metadata(client: Mapping[str, Any], group: str) -> None:
@@ -166,8 +142,7 @@ class Transactions:
         """
         if self._spoilt:
             self.start()
-        producer = self._producer
-        if producer is None:
+        if (producer := self._producer) is None:
             msg = "the transactional producer was not started"
             raise FatalCommit(msg)
         reached: dict[tuple[str, int], int] = {}
@@ -181,13 +156,16 @@ class Transactions:
 
         try:
             producer.begin_transaction()  # 1
-            _produce(producer, changes, delivered)  # 2
+            written = _produce(producer, changes, delivered)  # 2
             # subtle: all rows must be in the log before 3, or a new owner could measure the log's
             # end without them
             if producer.flush(DEADLINE_S) > 0 or failed:
-                reason = failed[0].str() if failed else f"not written within {DEADLINE_S:g} s"
-                msg = f"records of the flush were not delivered: {reason}"
-                self._abort(producer)
+                reason = _reason(producer, failed, owner)
+                if denied(reason):
+                    refused = named(reason, f"topic {' or '.join(written)} (Write)")
+                    raise FatalCommit(refused.str())
+                msg = f"records of the flush were not delivered: {reason.str()}"
+                self._abort(producer, msg)
                 self._spoilt = True
                 raise CommitAborted(msg)
             positions = [
@@ -201,8 +179,8 @@ class Transactions:
                 )
             )
             _patiently(lambda: producer.commit_transaction(CALL_TIMEOUT_S))  # 4
-        except KafkaException as failure:
-            self._answer(producer, failure.args[0], owner)
+        except (KafkaException, SystemError) as failure:
+            self._answer(producer, _error_of(failure, producer, owner), owner)
         return reached
 
     def _answer(self, producer: Producer, error: KafkaError, owner: Owner) -> None:
@@ -220,28 +198,59 @@ class Transactions:
             )
             raise FatalCommit(msg)
         if name in _LOST:
-            self._abort(producer)
+            self._abort(producer, error.str())
             raise CommitFenced(error.str())
         if error.txn_requires_abort():
-            self._abort(producer)
+            self._abort(producer, error.str())
             self._spoilt = True
             raise CommitAborted(error.str())
         msg = f"the result of a flush is unknown: {error.str()}"
         raise FatalCommit(msg)
 
-    def _abort(self, producer: Producer) -> None:
+    def _abort(self, producer: Producer, why: str) -> None:
         try:
             producer.purge(in_queue=True, in_flight=False)
             _patiently(lambda: producer.abort_transaction(CALL_TIMEOUT_S))
         except KafkaException as failure:
-            msg = f"a transaction could not be aborted: {failure.args[0].str()}"
+            msg = f"{why}; and the transaction could not be aborted: {failure.args[0].str()}"
             raise FatalCommit(msg) from None
 
 
-def _produce(producer: Producer, changes: Iterable[Rows], delivered: Any) -> None:
-    """Queue the records; of each partition's only the last reports its offset, since a partition
-    keeps the order.
+def _reason(producer: Producer, failed: Sequence[KafkaError], owner: Owner) -> KafkaError:
+    """Why records failed: by the next step, since they may say no more than that they were purged;
+    what it sends is undone with the rest.
     """
+    if not failed:
+        return KafkaError(KafkaError._TIMED_OUT, f"not written within {DEADLINE_S:g} s")
+    nothing = [TopicPartition(owner.group, 0, 0)]
+    try:
+        producer.send_offsets_to_transaction(nothing, group_metadata(owner), CALL_TIMEOUT_S)
+    except KafkaException as failure:
+        reason: KafkaError = failure.args[0]
+        return reason
+    return failed[0]
+
+
+def _error_of(failure: BaseException, producer: Producer, owner: Owner) -> KafkaError:
+    """The error of a call.
+
+    subtle: confluent-kafka raises a fatal error out of the delivery callback that just runs: it
+    is the cause of a SystemError, or lost, and then the next call has it.
+    """
+    cause: BaseException | None = failure
+    while cause is not None and not isinstance(cause, KafkaException):
+        cause = cause.__cause__
+    if cause is None:
+        return _reason(producer, [KafkaError(KafkaError._FAIL, str(failure))], owner)
+    error: KafkaError = cause.args[0]
+    return error
+
+
+def _produce(producer: Producer, changes: Iterable[Rows], delivered: Any) -> list[str]:
+    """Queue the records; of each partition's only the last reports its offset, since a partition
+    keeps the order. Returns the topics that got some.
+    """
+    written: dict[str, None] = {}
     for topic, partition, rows in changes:
         last = len(rows) - 1
         for number, (key, value) in enumerate(rows):
@@ -250,6 +259,9 @@ def _produce(producer: Producer, changes: Iterable[Rows], delivered: Any) -> Non
                 producer.produce(topic, value, key, partition, report)
             except BufferError:
                 _when_there_is_room(producer, topic, value, key, partition, report)
+        if rows:
+            written[topic] = None
+    return list(written)
 
 
 def _when_there_is_room(producer: Producer, *record: Any) -> None:

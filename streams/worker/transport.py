@@ -15,12 +15,14 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Any, Protocol
 
-from confluent_kafka import TIMESTAMP_CREATE_TIME
+from confluent_kafka import TIMESTAMP_CREATE_TIME, KafkaException
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 
 from streams.counting.chunk import Chunk
+from streams.counting.codec import ConsumerError
 from streams.counting.position_tracker import PositionTracker
+from streams.worker.ending import end_process
 
 IDLE_S = 0.02  # between looks at a flow that is closed
 
@@ -75,7 +77,10 @@ class Lane:
         """What has been read."""
         chunks: list[Chunk] = []
         while self.pending and self.pending[0].done():
-            chunks += self.pending.popleft().result()
+            try:
+                chunks += self.pending.popleft().result()
+            except (KafkaException, ConsumerError) as error:
+                end_process(f"records cannot be read: {error}")
         self.in_flight += len(chunks)
         self.start_reading()
         return chunks

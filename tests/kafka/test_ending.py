@@ -147,7 +147,7 @@ def test_two_workers_in_one_data_directory_are_refused(make_fleet: Callable[...,
     wait_for("the first to be ready", lambda: signal_ready(fleet))
     fleet.start(second, SLATESTREAM_DATA_DIR=str(first.data_dir))
     wait_for("the second to end", lambda: second.status is not None)
-    assert second.status == 70
+    assert second.status == 2
     assert "is held by another worker; give each worker a directory of its own" in second.text()
     assert first.running
 

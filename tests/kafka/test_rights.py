@@ -283,3 +283,35 @@ def test_a_worker_without_a_right_is_one_line_and_ends(place: Place, tmp_path: P
     said = worker.log.read_text()
     assert "Traceback" not in said
     assert f"expected the rights Read on group {PREFIX}slatestream, found them missing" in said
+
+
+@pytest.mark.parametrize(
+    ("lost", "said"),
+    [
+        (("READ", "TOPIC", f"{PREFIX}impressions"), f"topic {PREFIX}impressions ("),
+        (
+            ("WRITE", "TOPIC", f"{PREFIX}slatestream-*"),
+            f"topic {PREFIX}slatestream-counts-changelog",
+        ),
+    ],
+)
+def test_a_right_that_is_taken_from_a_running_worker_is_named_when_it_ends(
+    place: Place, tmp_path: Path, lost: Right, said: str
+) -> None:
+    rights = documented("worker")
+    place.give("worker", rights)
+    place.give("producer", documented("producer"))
+    environ = place.environ("worker")
+    worker = WorkerProcess(tmp_path, environ.pop("KAFKA_BOOTSTRAP_SERVERS"), PREFIX, **environ)
+    events = [
+        {"slate_id": f"{lost}", "user_id": "u", "item_id": f"{n}", "position": n, "ts": time.time()}
+        for n in range(3)
+    ]
+    file = tmp_path / "impressions.jsonl"
+    file.write_text("\n".join(map(json.dumps, events)))
+    with worker:
+        place.secured.forbid("worker", lost)
+        assert place.run("producer", "produce", "impressions", str(file)) == 0
+        assert worker.process is not None
+        assert worker.process.wait(60) == 70
+    assert f"rights of this role on {said}" in worker.log.read_text()

@@ -7,6 +7,7 @@ from __future__ import annotations
 import pathlib
 import struct
 import time
+import uuid
 from collections.abc import Iterator
 
 import pytest
@@ -191,3 +192,18 @@ def test_recovery_waits_for_an_open_transaction_to_be_decided(
     key, value = row(1)
     assert disk.get(key) == (value if commit else None)
     disk.close()
+
+
+def test_a_predecessor_hears_that_its_name_was_taken_at_whatever_step(kafka: str) -> None:
+    """The refusal comes while records are being delivered, or later."""
+    topic = f"taken-{uuid.uuid4().hex[:8]}"
+    admin = AdminClient({"bootstrap.servers": kafka, "log_level": 0})
+    admin.create_topics([NewTopic(topic, 4, 1)])[topic].result(20)
+    client = {"bootstrap.servers": kafka, "log_level": 0}
+    rows = [Rows(topic, number, [(b"k", b"v")] * 10) for number in range(4)]
+    for _ in range(6):
+        first, second = Transactions(client, topic), Transactions(client, topic)
+        first.start()
+        second.start()
+        with pytest.raises(FatalCommit, match="was taken over"):
+            first.commit(rows, {(topic, 0): 1}, Owner("g", 1, "m"))
