@@ -103,13 +103,16 @@ def strengths(
         looks.sum() + config.base_clicks / config.base_rate
     )
     start = float(np.clip(start, 1e-9, 0.9))
-    # Items are compared by what the segments together say of them, each segment bounded as in the
-    # pool.
-    flat = Anchor(np.full(n_items, start), np.ones(n_items))
-    n, s = item_rates(
-        pool(looks, hits, flat, MIDDLE if config.segment_clicks is None else config.segment_clicks)
-    )
+    n, s = looks.sum(axis=0), hits.sum(axis=0)  # (n_items,)
     rate, clicks = learn_items(n, s, start, config.item_clicks)
+    if looks.shape[0] > 1:
+        # Items are compared by what the segments together say of them, each segment bounded as in
+        # the pool. subtle: from a rate learned before, not from clicks by looks: an anchor that
+        # expects what the winners earn takes every segment for one that clicks little.
+        flat = Anchor(np.full(n_items, rate), np.full(n_items, clicks))
+        c = MIDDLE if config.segment_clicks is None else config.segment_clicks
+        n, s = item_rates(pool(looks, hits, flat, c))
+        rate, clicks = learn_items(n, s, rate, config.item_clicks)
     anchor = Anchor(np.full(n_items, rate), np.full(n_items, clicks))
     if vectors is not None:
         anchor = neighbour_anchor(n, s, vectors, rate, clicks)

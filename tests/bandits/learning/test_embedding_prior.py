@@ -63,21 +63,38 @@ def test_leaving_one_out_equals_fitting_without_it():
     fitted = _predict(x, np.arange(40), x, y, d, u, v, 0.1)
     for i in (0, 17):
         keep = np.arange(40) != i
-        a = np.eye(3) / u + (x[keep].T * d[keep]) @ x[keep]
-        b = np.linalg.solve(a, x[keep].T @ (d[keep] * y[keep]))
-        assert fitted.mean[i] == pytest.approx(0.1 * np.clip(1 + x[i] @ b, 0.05, 4), rel=1e-8)
+        wide = np.column_stack([np.ones(40), x])  # the intercept as a coefficient without prior
+        a = np.diag([0.0, *np.full(3, 1 / u)]) + (wide[keep].T * d[keep]) @ wide[keep]
+        b = np.linalg.solve(a, wide[keep].T @ (d[keep] * y[keep]))
+        assert fitted.mean[i] == pytest.approx(0.1 * np.clip(1 + wide[i] @ b, 0.05, 4), rel=1e-8)
         assert fitted.clicks[i] == pytest.approx(
-            1 / (v + x[i] @ np.linalg.solve(a, x[i])), rel=1e-8
+            1 / (v + wide[i] @ np.linalg.solve(a, wide[i])), rel=1e-8
         )
 
 
 def test_the_evidence_is_that_of_the_gaussian_with_the_kernel_as_covariance():
-    """log N(y | 0, u X X' + diag(variance)), but for the constant, for two values of u."""
+    """log N(y | 0, w 1 1' + u X X' + diag(variance)) for a wide w, but for a constant and log w."""
     rng = np.random.default_rng(6)
     x, y, variance = rng.normal(size=(12, 3)), rng.normal(size=12), rng.uniform(0.5, 2, 12)
+    w = 1e7
     for u, value in zip((0.0, 0.7), _log_likelihoods(x, y, variance, [0.0, 0.7]), strict=True):
-        covariance = u * x @ x.T + np.diag(variance)
+        covariance = w + u * x @ x.T + np.diag(variance)
         expected = -0.5 * np.linalg.slogdet(covariance)[1] - 0.5 * y @ np.linalg.solve(
             covariance, y
         )
-        assert value == pytest.approx(expected)
+        assert value == pytest.approx(expected + 0.5 * np.log(w), abs=1e-5)
+
+
+def test_useless_unit_vectors_with_a_common_part_leave_the_rate_where_it_is():
+    """Rates have a long tail, all vectors point one way, and looks went to the winners: without an
+    intercept the winners' rate would be everybody's.
+    """
+    rng = np.random.default_rng(7)
+    theta = np.minimum(rng.gamma(0.3, 0.02 / 0.3, 2000), 0.9)
+    x = rng.normal(size=(2000, 8)) + 3.0
+    x /= np.linalg.norm(x, axis=1, keepdims=True)
+    n = np.where(theta > np.quantile(theta, 0.95), 5000.0, 30.0)
+    s = rng.binomial(n.astype(int), theta).astype(float)
+    anchor = neighbour_anchor(n, s, x, 0.02, 0.3)
+    assert anchor.mean.mean() == pytest.approx(theta.mean(), rel=0.2)
+    assert anchor.mean.std() < 0.003

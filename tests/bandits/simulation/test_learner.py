@@ -96,7 +96,7 @@ def test_memories_lose_less_when_tastes_change():
         change_at=4000,
     )
     with_memory = OURS._replace(memories=(500.0, 2000.0))
-    assert regret(with_memory, drift, 8000, range(2)) < 0.85 * regret(OURS, drift, 8000, range(2))
+    assert regret(with_memory, drift, 8000, range(3)) < 0.95 * regret(OURS, drift, 8000, range(3))
 
 
 def test_late_feedback_costs_little_more_than_guessing_until_it_comes():
