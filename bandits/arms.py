@@ -74,6 +74,10 @@ class Policy(NamedTuple):
     draws
         `draws(arms, rng, n) -> (n, n_items) float64`: n scores at once, equal to n calls of `score`
         with the same generator.
+    betas
+        `betas(arms) -> (alpha, beta)`, (n_items,) each, where a score is a draw from that Beta and
+        items draw by themselves; None otherwise. Then draws can be had above a level only
+        (`bandits.slates.exceedances`).
 
     """
 
@@ -81,6 +85,7 @@ class Policy(NamedTuple):
     score: Callable[[ArmView, np.random.Generator], Floats]
     needs: Need
     draws: Callable[[ArmView, np.random.Generator, int], Floats]
+    betas: Callable[[ArmView], tuple[Floats, Floats]] | None = None
 
 
 def policy_of(

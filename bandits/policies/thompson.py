@@ -36,8 +36,12 @@ def thompson(*, sharpness: float = 1.0) -> Policy:
         message = f"thompson: sharpness must be above 0, found {sharpness}"
         raise ValueError(message)
 
-    def draws(arms: ArmView, rng: np.random.Generator, n: int) -> Floats:
+    def betas(arms: ArmView) -> tuple[Floats, Floats]:
         alpha, beta = posterior(arms)  # (n_items,)
-        return rng.beta(alpha * sharpness, beta * sharpness, size=(n, alpha.size))  # (n, n_items)
+        return alpha * sharpness, beta * sharpness
 
-    return policy_of("thompson", Need.INDEPENDENT_DRAW, draws)
+    def draws(arms: ArmView, rng: np.random.Generator, n: int) -> Floats:
+        alpha, beta = betas(arms)
+        return rng.beta(alpha, beta, size=(n, alpha.size))  # (n, n_items)
+
+    return policy_of("thompson", Need.INDEPENDENT_DRAW, draws)._replace(betas=betas)

@@ -98,7 +98,11 @@ def make_pool(
     random = any(scorer.policy is not None for scorer in scorers) or config.combiner == "team_draft"
     n = n_draws(view, scorers, items.size, depth + k, single=single) if random or not plain else 1
     narrow_to = k if plain and config.combiner == "weighted" else None
-    items, signals = draw(view, scorers, items, n, rng, narrow_to=narrow_to, single=single)
+    most = 0 if single else config.draws
+    items, signals = draw(
+        view, scorers, items, n, rng, narrow_to=narrow_to, most=most, single=single
+    )
+    n = signals.n_draws if signals.n_draws > 1 else n  # a long tail may get more
     if config.combiner == "team_draft":
         # subtle: drafts of fixed signals differ too, by their coins, so they need their rows.
         signals = signals._replace(

@@ -5,19 +5,22 @@ and T, the lowest k-th best score among all draws, is a floor that the rest must
 
     drawn = best + { a : high_a >= T },   P(a draw of another item exceeds T) <= delta each
 
-Draws of the best are independent of the others', so the bound holds given T.
+Draws of the best are independent of the others', so the bound holds given T. Of those that pass T
+seldom only the draws above it are made (`bandits.slates.exceedances`), so that a long tail gets as
+many draws as anything else; below T they stand as the lowest score there is, which no slate shows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bandits.arms import Floats, Need
+from bandits.arms import ArmView, Floats, Need
 from bandits.slates.config import DEFAULT
+from bandits.slates.exceedances import exceedances, tail
 from bandits.slates.pareto_order import LONGEST_PREFIX
 from bandits.slates.reachable import weighted_bounds
 from bandits.slates.sample_cache import kept_draws, of_items
@@ -39,6 +42,9 @@ SINGLE_SHARE = 4
 COST_OF_RANKS = 4
 # Best items drawn first, at least: fewer make a low floor, more are drawn for nothing.
 FIRST_DRAWN = 32
+# Items that pass the floor in fewer draws than this share are drawn above it only.
+SELDOM = 0.05
+COST_OF_PASSING = 10  # a draw above a level costs as much as this many draws
 
 
 class Drawn(NamedTuple):
@@ -94,6 +100,7 @@ def draw(
     rng: np.random.Generator,
     *,
     narrow_to: int | None = None,
+    most: int = 0,
     single: bool = False,
 ) -> Drawn:
     """Draw the signals of some items n times.
@@ -111,6 +118,9 @@ def draw(
     narrow_to
         Places that count where the score is the plain weighted sum: items that cannot reach them
         are left out.
+    most
+        Draws to make where they can be had above a level only, if more than n: what is saved on
+        items that hardly ever reach a slate.
     single
         Whether the pool serves one request only: it then shares its draws with others like it
         (`bandits.slates.sample_cache`).
@@ -139,13 +149,65 @@ def draw(
         )
     order = np.argsort(-(bounds[0] + bounds[1]), kind="stable")  # by the middle of the bounds
     first, rest = order[:n_first], order[n_first:]
-    best = [_values(view, v, items[first], n, rng, kept_of) for v in scorers]
-    sums = weighted_sum(Signals(names, weights, tuple(best)))  # (n, n_first)
+    only = drawn[0].policy if len(drawn) == 1 and most > n else None
+    betas = None if only is None else only.betas
+    n_most = n if betas is None else most
+    best = [_values(view, v, items[first], n_most, rng, kept_of) for v in scorers]
+    sums = weighted_sum(Signals(names, weights, tuple(best)))  # (n_most, n_first)
     floor = float(np.partition(sums, n_first - narrow_to, axis=1)[:, n_first - narrow_to].min())
     rest = rest[bounds[1][rest] >= floor]
+    if betas is not None:
+        level = np.maximum((floor - _fixed(scorers, items[rest])) / drawn[0].weight, 0.0)
+        return _with_seldom(view, scorers, betas, items[first], items[rest], best, level, n, rng)
     others = [_values(view, v, items[rest], n, rng, kept_of) for v in scorers]
     values = tuple(np.concatenate(pair, axis=1) for pair in zip(best, others, strict=True))
     return Drawn(items[np.concatenate([first, rest])], Signals(names, weights, values))
+
+
+def _fixed(scorers: Sequence[Scorer], items: NDArray[np.int64]) -> Floats:
+    """What no draw changes of the weighted sum, (n_items,)."""
+    total = np.zeros(items.size)
+    for v in scorers:
+        if v.fixed is not None:
+            total = total + v.weight * v.fixed[items]
+    return total
+
+
+def _with_seldom(
+    view: SegmentView,
+    scorers: Sequence[Scorer],
+    betas: Callable[[ArmView], tuple[Floats, Floats]],
+    first: NDArray[np.int64],
+    rest: NDArray[np.int64],
+    best: list[Floats],
+    level: Floats,
+    n: int,
+    rng: np.random.Generator,
+) -> Drawn:
+    """Draw the rest, those that pass their `level` (n_rest,) seldom above it only; as many rows of
+    `best` are used as the budget of a pool allows, n at least.
+    """
+    alpha, beta = betas(of_items(view.arms, rest))  # (n_rest,)
+    p = tail(alpha, beta, level)
+    often = p > SELDOM
+    price = first.size + often.sum() + COST_OF_PASSING * p[~often].sum()  # of one draw
+    most = max(own.shape[0] for own in best)
+    n = int(np.clip(DRAW_BUDGET * view.config.draws // DEFAULT_DRAWS / price, n, most))
+    passed = exceedances(alpha[~often], beta[~often], p[~often], n, rng)
+    kept, columns = np.unique(passed.columns, return_inverse=True)
+    some = np.concatenate([rest[often], rest[~often][kept]])  # (n_some,)
+    values = []
+    for v, own in zip(scorers, best, strict=True):
+        if v.fixed is not None:
+            values.append(np.concatenate([own, v.fixed[None, some]], axis=1))
+            continue
+        drawn = np.full((n, some.size), -np.inf)  # subtle: below the floor, and so in no slate
+        n_often = int(often.sum())
+        drawn[:, :n_often] = _values(view, v, rest[often], n, rng, 0)
+        drawn[passed.rows, n_often + columns] = v.rescale(passed.values)
+        values.append(np.concatenate([own[:n], drawn], axis=1))
+    names, weights = tuple(v.name for v in scorers), tuple(v.weight for v in scorers)
+    return Drawn(np.concatenate([first, some]), Signals(names, weights, tuple(values)))
 
 
 def _values(

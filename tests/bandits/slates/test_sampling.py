@@ -35,6 +35,27 @@ def test_narrowing_keeps_the_law_of_every_place():
     np.testing.assert_allclose(share_wide, share_narrow, atol=5 * np.sqrt(0.25 / 4000))
 
 
+def test_a_long_tail_gets_every_draw_and_keeps_the_law_of_every_place():
+    """600 items with a prior worth a fifth of a click: each reaches the slate in some draws. Few
+    draws with the tail above its floor only, and all draws of all items, show alike.
+    """
+    counts = make_counts(N, looks=30.0)
+    text = "[priors]\nitem_clicks = 0.2"
+    view = make_snapshot(text, N, counts=counts, segment=None).view
+    scorers = scorers_of(view, dict(view.config.objectives), view.facts)
+    items, rng = np.arange(N), np.random.default_rng(4)
+    wide = weighted_sum(draw(view, scorers, items, 4000, rng).signals)
+    long = draw(view, scorers, items, 16, rng, narrow_to=5, most=4000)
+    score = weighted_sum(long.signals)
+    assert score.shape[0] > 1000
+    for place in range(5):
+        best_wide, best_long = np.sort(wide, axis=1)[:, -5:], np.sort(score, axis=1)[:, -5:]
+        assert ks_2samp(best_wide[:, place], best_long[:, place]).pvalue > 1e-4
+    share_wide = np.bincount(wide.argmax(axis=1), minlength=N) / wide.shape[0]
+    share_long = np.bincount(long.items[score.argmax(axis=1)], minlength=N) / score.shape[0]
+    np.testing.assert_allclose(share_wide, share_long, atol=5 * np.sqrt(0.25 / 1000))
+
+
 def test_items_left_out_by_narrowing_cannot_reach_the_lowest_floor():
     view, scorers = world()
     narrow = draw(view, scorers, np.arange(N), 500, np.random.default_rng(1), narrow_to=5)
