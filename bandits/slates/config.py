@@ -65,12 +65,13 @@ class Exposure:
 @dataclass(frozen=True, slots=True)
 class Exploration:
     """Budget per slate: slots for unproven items, those that expect fewer clicks so far than
-    `proven_clicks`.
+    `proven_clicks`; and `floor`, the share of slates that are uniformly random.
     """
 
     max_slots: int | None = None
     min_slots: int = 0
     proven_clicks: float = 3.0
+    floor: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

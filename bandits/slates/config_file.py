@@ -147,6 +147,7 @@ def _exploration(table: Table) -> Exploration:
         max_slots=table.optional_integer("max_slots", default.max_slots, low=0),
         min_slots=table.integer("min_slots", default.min_slots, low=0, high=100),
         proven_clicks=table.number("proven_clicks", default.proven_clicks, low=0.0, open_low=True),
+        floor=table.number("floor", default.floor, low=0.0, high=1.0),
     )
     table.finish()
     if value.max_slots is not None and value.min_slots > value.max_slots:

@@ -65,6 +65,7 @@ def dump_config(config: SlateConfig, comment: str = "") -> str:
         f"max_slots = {_number(exploration.max_slots, OFF)}",
         f"min_slots = {exploration.min_slots}",
         f"proven_clicks = {_number(exploration.proven_clicks)}",
+        f"floor = {_number(exploration.floor)}",
     ]
     return "\n".join(lines) + "\n"
 

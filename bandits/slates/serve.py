@@ -32,6 +32,7 @@ from bandits.counts import Counts, CountsError, validate
 from bandits.learning.priors import Beliefs, arm_view
 from bandits.slates.config import SlateConfig
 from bandits.slates.constraints import limits
+from bandits.slates.floor_mixture import Law, law_of, law_of_columns, mixed
 from bandits.slates.objectives import Facts, click_scale
 from bandits.slates.pool import make_pool
 from bandits.slates.propensity import of_filtered
@@ -48,6 +49,8 @@ from bandits.slates.snapshot_pools import (
     LENGTHS,
     Items,
     Snapshot,
+    eligible_for,
+    floor_for,
     pool_for,
     sample,
     weights_key,
@@ -121,7 +124,7 @@ def prepare(
         calibrated={},
         rng=rng.spawn(1)[0],
     )
-    return Snapshot(view, np.flatnonzero(catalogue.available).astype(np.int64), {})
+    return Snapshot(view, np.flatnonzero(catalogue.available).astype(np.int64), {}, {})
 
 
 def compose(
@@ -156,7 +159,11 @@ def compose(
         if _shares_pool(snapshot, request):
             shared.setdefault((request.k, weights_key(request)), []).append(i)
         else:
-            results[i] = _alone(snapshot, request, rng)
+            result, law = _alone(snapshot, request, rng)
+            results[i] = result
+            if snapshot.view.config.exploration.floor > 0:
+                floor = floor_for(snapshot, request, rng)
+                results[i] = mixed(snapshot.view, result, law, floor, rng)
     for members in shared.values():
         request = requests[members[0]]
         pool = pool_for(snapshot, request, None, request.k)
@@ -164,6 +171,9 @@ def compose(
             members, sample(snapshot, pool, request.k, len(members), rng), strict=True
         ):
             results[i] = result
+            if snapshot.view.config.exploration.floor > 0:
+                floor = floor_for(snapshot, requests[i], rng)
+                results[i] = mixed(snapshot.view, result, law_of(pool), floor, rng)
     return [result for result in results if result is not None]
 
 
@@ -199,8 +209,12 @@ def _is_personal(view: SegmentView, request: Request) -> bool:
     )
 
 
-def _alone(snapshot: Snapshot, request: Request, rng: np.random.Generator) -> SlateResult:
-    """Compose for a request with candidates, exclusions that matter, or a user."""
+def _alone(
+    snapshot: Snapshot, request: Request, rng: np.random.Generator
+) -> tuple[SlateResult, Law]:
+    """Compose for a request with candidates, exclusions that matter, or a user; and the law that
+    the slate was drawn by.
+    """
     view = snapshot.view
     personal = _is_personal(view, request)
     excluded = np.unique(request.exclude)
@@ -209,24 +223,19 @@ def _alone(snapshot: Snapshot, request: Request, rng: np.random.Generator) -> Sl
         result = _filtered(snapshot, request, excluded, rng)
         if result is not None:
             return result
-    eligible = snapshot.available
-    if request.candidates is not None:
-        eligible = np.unique(request.candidates)
-        eligible = eligible[view.shown[eligible]]
-    if excluded.size:
-        eligible = np.setdiff1d(eligible, excluded, assume_unique=True)
+    eligible = eligible_for(snapshot, request)
     if personal:
         objectives = request.objectives or dict(view.config.objectives)
         scorers = scorers_of(view, objectives, view.facts._replace(user=request.user_vector))
         pool = make_pool(view, scorers, eligible, request.k, rng, single=True)
     else:
         pool = pool_for(snapshot, request, eligible, request.k)
-    return sample(snapshot, pool, request.k, 1, rng)[0]
+    return sample(snapshot, pool, request.k, 1, rng)[0], law_of(pool)
 
 
 def _filtered(
     snapshot: Snapshot, request: Request, excluded: Items, rng: np.random.Generator
-) -> SlateResult | None:
+) -> tuple[SlateResult, Law] | None:
     """One draw of the shared pool without the excluded items; None if that board
     cannot be shared.
     """
@@ -256,13 +265,14 @@ def _filtered(
         pool, columns[None, row], {name: part[row][at] for name, part in pool.placed.items()}
     )
     score = pool.score[row][at[0]]
-    return SlateResult(
+    result = SlateResult(
         pool.items[columns[row]],
         score,
         of_filtered(columns, row),
         why[0],
         snapshot.view.config.policy,
     )
+    return result, law_of_columns(pool.items, columns)
 
 
 __all__ = ["Catalogue", "Request", "RequestError", "SlateResult", "Snapshot", "compose", "prepare"]
