@@ -162,7 +162,7 @@ def compose(
             result, law = _alone(snapshot, request, rng)
             results[i] = result
             if snapshot.view.config.exploration.floor > 0:
-                floor = floor_for(snapshot, request, rng)
+                floor = floor_for(snapshot, request)
                 results[i] = mixed(snapshot.view, result, law, floor, rng)
     for members in shared.values():
         request = requests[members[0]]

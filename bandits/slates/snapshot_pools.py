@@ -79,14 +79,14 @@ def eligible_for(snapshot: Snapshot, request: Request) -> Items:
     return np.setdiff1d(eligible, request.exclude) if request.exclude.size else eligible
 
 
-def floor_for(snapshot: Snapshot, request: Request, rng: np.random.Generator) -> Floor:
+def floor_for(snapshot: Snapshot, request: Request) -> Floor:
     """Random slates of the request's eligible items, made at their first use in the snapshot."""
     whole = request.candidates is None and request.exclude.size == 0
     eligible = snapshot.available if whole else eligible_for(snapshot, request)
     key = (request.k, None if whole else _digest(eligible))
     floor = snapshot.floors.get(key)
     if floor is None:
-        floor = make_floor(snapshot.view.limits, eligible, request.k, rng)
+        floor = make_floor(snapshot.view.limits, eligible, request.k, snapshot.view.rng)
         if len(snapshot.floors) >= KEPT_POOLS:
             snapshot.floors.pop(min(snapshot.floors, key=lambda kept: kept[1] is None))
         snapshot.floors[key] = floor
