@@ -172,7 +172,7 @@ def compose(
         ):
             results[i] = result
             if snapshot.view.config.exploration.floor > 0:
-                floor = floor_for(snapshot, requests[i], rng)
+                floor = floor_for(snapshot, requests[i])
                 results[i] = mixed(snapshot.view, result, law_of(pool), floor, rng)
     return [result for result in results if result is not None]
 
