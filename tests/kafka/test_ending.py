@@ -9,7 +9,7 @@ import random
 import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from streams.worker.ending import EXIT_STATUS
 from tests.cluster import Cluster
 from tests.kafka import audit
 from tests.kafka.fleet import CALL_TIMEOUT_S, Fleet, wait_for
-from tests.kafka.history import CLICKS, IMPRESSIONS, WINDOWS, make
+from tests.kafka.history import CLICKS, IMPRESSIONS, SLATES, WINDOWS, make
 from tests.kafka.oracle import differences, recount
 from tests.kafka.play import assert_exact, signal_ready, start_feed, wait_read
 
@@ -95,17 +95,30 @@ def _recount(
     fleet: Fleet, until: dict[tuple[str, int], int]
 ) -> dict[tuple[str, str], tuple[int, int, int, float]]:
     """The oracle over the good events below these offsets."""
-    events: dict[str, list[dict[str, Any]]] = {IMPRESSIONS: [], CLICKS: []}
+    events: dict[str, list[dict[str, Any]]] = {SLATES: [], IMPRESSIONS: [], CLICKS: []}
     for source, kept in events.items():
         topic = fleet.names.prefix + source
         for record in audit.committed_records(fleet.bootstrap, topic, list(range(4))):
-            if (record.offset() or 0) < until.get(
-                (topic, record.partition() or 0), 0
-            ) and record.key():
-                event = _event(record.value())
-                if event is not None:
-                    kept.append(event)
-    return recount(events[IMPRESSIONS], events[CLICKS], WINDOWS, {})
+            below = (record.offset() or 0) < until.get((topic, record.partition() or 0), 0)
+            event = _event(record.value()) if below and record.key() else None
+            if event is not None:
+                kept.append(event)
+    slates = {slate["slate_id"]: slate for slate in events[SLATES]}
+    impressions = [each for event in events[IMPRESSIONS] for each in _one_by_one(event, slates)]
+    served = {name: slate["segment"] for name, slate in slates.items()}
+    return recount(impressions, events[CLICKS], WINDOWS, served)
+
+
+def _one_by_one(
+    event: dict[str, Any], slates: dict[str, dict[str, Any]]
+) -> Iterator[dict[str, Any]]:
+    """An impression for each item of a list, or of the whole slate."""
+    if "item_id" in event:
+        yield event
+        return
+    offered = slates.get(event["slate_id"], {"items": []})["items"]
+    for item in event.get("items", [each["item_id"] for each in offered]):
+        yield {**event, "item_id": item}
 
 
 def _event(value: bytes | None) -> dict[str, Any] | None:
@@ -115,7 +128,8 @@ def _event(value: bytes | None) -> dict[str, Any] | None:
         return None
     good = (
         isinstance(event, dict)
-        and isinstance(event.get("item_id"), str)
+        and "ts" in event
+        and isinstance(event.get("item_id", ""), str)
         and event.get("position", 0) >= 0
     )
     return event if good else None
