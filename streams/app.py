@@ -72,7 +72,7 @@ class App(faust.App):
         try:
             limit_complaints(self.engine.settings)
             if self.conf.web_enabled:
-                check_http_port(self.conf.web_port)
+                check_http_port(self.conf.web_port, "SLATESTREAM_WORKER_HTTP_PORT")
             self._lock = lock_data_dir(self.engine.settings)
             self.engine.start()
         except SettingsError as error:

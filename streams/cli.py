@@ -49,6 +49,8 @@ def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] | None = 
         raise
     except (SettingsError, UsageError) as error:
         return _complain(error, WRONG_USAGE)
+    except _policy_errors() as error:  # the policy file is a setting
+        return _complain(error, WRONG_USAGE)
     except BrokenPipeError:  # the reader of a pipe has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE
@@ -85,6 +87,12 @@ def parser(chosen: Command | None) -> argparse.ArgumentParser:
 
 def _module(command: Command) -> Any:
     return importlib.import_module(command.module)
+
+
+def _policy_errors() -> type[Exception]:
+    from bandits.slates.config import ConfigError
+
+    return ConfigError
 
 
 def _expected_errors() -> tuple[type[Exception], ...]:

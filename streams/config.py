@@ -234,8 +234,9 @@ def make_data_dir(settings: Settings) -> None:
         raise SettingsError(msg) from None
 
 
-def check_http_port(port: int) -> None:
-    """Make sure that nobody listens at the port that a web server is to have.
+def check_http_port(port: int, name: str, host: str = "") -> None:
+    """Make sure that nobody listens at the port that a web server is to have; `name` is that of its
+    setting.
 
     Raises
     ------
@@ -245,11 +246,11 @@ def check_http_port(port: int) -> None:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the server itself
         try:
-            probe.bind(("", port))
+            probe.bind((host, port))
             probe.listen()
         except OSError as error:
             msg = (
-                f"SLATESTREAM_HTTP_PORT: expected a port that is free, found {port}: "
+                f"{name}: expected a port that is free, found {port}: "
                 f"{error.strerror}; stop what listens there, or set another port"
             )
             raise SettingsError(msg) from None

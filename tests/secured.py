@@ -31,7 +31,7 @@ DOORS = {  # listener -> protocol
     "PLAINTLS": "SASL_SSL",
     "SCRAM": "SASL_PLAINTEXT",
 }
-USERS = ("worker", "operator", "producer", "caller", "reader", "encoder")
+USERS = ("worker", "serving", "operator", "producer", "caller", "reader", "encoder")
 
 
 class SecuredCluster(Cluster):

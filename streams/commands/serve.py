@@ -7,7 +7,7 @@ import sys
 
 from bandits.slates.config_file import load_config
 from streams.commands import Subparsers
-from streams.config import Settings
+from streams.config import Settings, check_http_port
 
 LOG_FORMAT = "[%(asctime)s] [%(process)d] [%(levelname)s] %(name)s: %(message)s"
 
@@ -29,12 +29,15 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
 
     Raises
     ------
-    ConfigError, TopicsError, BrokerUnreachable, OSError
-        If policy file, topics, brokers or the port cannot be used.
+    SettingsError, ConfigError, TopicsError, BrokerUnreachable
+        If the port, the policy file, topics or brokers cannot be used.
     """
+    from streams.kafka.outage import limit_complaints
     from streams.serving.process import ServingProcess
 
     logging.basicConfig(level=logging.INFO, format=LOG_FORMAT)
+    limit_complaints(settings)
+    check_http_port(settings.http_port, "SLATESTREAM_HTTP_PORT", settings.http_host)
     config = load_config(settings.policy_file)
 
     async def serve() -> None:

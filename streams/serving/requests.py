@@ -141,7 +141,6 @@ class Requests:
             "fetch.wait.max.ms": 10,
             "fetch.queue.backoff.ms": 5,
             "queued.min.messages": 1000,
-            "log_level": 3,
         }
         session_ms = int(settings.serving_session_timeout_s * 1000)
         if settings.serving_group_protocol == "consumer":

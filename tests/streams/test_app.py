@@ -290,8 +290,9 @@ def test_a_port_that_is_taken_is_one_line_and_status_2(system: System) -> None:
     environ = system.worker.environ | {"SLATESTREAM_DATA_DIR": str(system.worker.log) + ".data"}
     status, lines = faust_worker(environ)
     assert status == 2
-    (line,) = [line for line in lines if "SLATESTREAM_HTTP_PORT: expected a port that is" in line]
-    assert environ["SLATESTREAM_HTTP_PORT"] in line
+    name = "SLATESTREAM_WORKER_HTTP_PORT"
+    (line,) = [line for line in lines if f"{name}: expected a port that is free" in line]
+    assert environ[name] in line
 
 
 def test_after_sigterm_everything_is_flushed_and_the_next_start_goes_on(system: System) -> None:

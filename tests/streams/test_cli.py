@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -121,6 +123,22 @@ def test_a_reader_of_the_pipe_that_has_seen_enough_is_no_failure() -> None:
             writer.stdout.close()
             assert writer.stderr.read() == ""
         assert writer.returncode == 0
+
+
+def test_a_policy_file_that_cannot_be_used_and_a_taken_port_end_serving_with_2(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "policy.toml"
+    file.write_text("no_such_key = 1\n")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        assert run("serve", SLATESTREAM_HTTP_PORT=port) == 2
+        said = capsys.readouterr().err
+        assert f"SLATESTREAM_HTTP_PORT: expected a port that is free, found {port}" in said
+    assert run("serve", SLATESTREAM_POLICY_FILE=str(file), SLATESTREAM_HTTP_PORT=port) == 2
+    assert "no_such_key" in capsys.readouterr().err
 
 
 def test_the_version_is_said(capsys: pytest.CaptureFixture[str]) -> None:

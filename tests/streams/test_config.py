@@ -180,11 +180,11 @@ def test_a_port_that_is_taken_is_named() -> None:
         taken.listen()
         port = taken.getsockname()[1]
         with pytest.raises(SettingsError) as refused:
-            check_http_port(port)
+            check_http_port(port, "SLATESTREAM_HTTP_PORT")
         assert f"SLATESTREAM_HTTP_PORT: expected a port that is free, found {port}" in str(
             refused.value
         )
-    check_http_port(port)
+    check_http_port(port, "SLATESTREAM_HTTP_PORT")
 
 
 def test_a_workers_name_is_the_configured_one_or_the_same_after_a_restart(tmp_path: Path) -> None:
