@@ -4,13 +4,11 @@ them.
 An impression counts once per (slate_id, item_id), a click or conversion once per (slate_id,
 item_id, kind). A click earns when it comes within the attribution window of its impression, a
 conversion too, and up to the conversion window when its slate has a click. The segment is the
-impression's own, else made of its context by `segment_fields` (`age=25-34,gender=F`), else
-`default`. The worker can also take the segment from the slate that it served: exports that need
-this must carry `segment`.
+impression's own, else its slate's, else made of its context by `segment_fields`
+(`age=25-34,gender=F`), else `default`.
 """
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,6 +16,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bandits.ope.log import LoadedLog, Log, LogError, Shape, validate
+from bandits.ope.read_lines import read_events, text
+from bandits.ope.slates_file import one_by_one, read_slates
 from bandits.ope.support import check_positions
 
 DEFAULT_SEGMENT = "default"
@@ -75,9 +75,13 @@ DEFAULT_JOINING = Joining()
 
 
 def read_contract(
-    impressions: Path, clicks: Path | None, joining: Joining = DEFAULT_JOINING
+    impressions: Path,
+    clicks: Path | None,
+    joining: Joining = DEFAULT_JOINING,
+    slates: Path | None = None,
 ) -> LoadedLog:
-    """Read and join two files of JSON lines; without `clicks` nothing was clicked.
+    """Read and join files of JSON lines; without `clicks` nothing was clicked. `slates` are those
+    that slatestream made: impressions may leave segment, positions and propensities to them.
 
     Raises
     ------
@@ -86,10 +90,12 @@ def read_contract(
         log is invalid.
     """
     rows: dict[tuple[str, str], _Row] = {}
-    for where, event in read_events(impressions):
-        key = (_text(event, "slate_id", where), _text(event, "item_id", where))
-        if key not in rows:
-            rows[key] = _impression(event, key, where, joining)
+    offered = {} if slates is None else read_slates(slates)
+    for where, record in read_events(impressions):
+        for event in one_by_one(record, where, offered):
+            key = (text(event, "slate_id", where), text(event, "item_id", where))
+            if key not in rows:
+                rows[key] = _impression(event, key, where, joining)
     if clicks is not None:
         _join(rows, clicks, joining)
     kept = [
@@ -157,7 +163,7 @@ def _join(rows: dict[tuple[str, str], _Row], path: Path, joining: Joining) -> No
         if kind not in ("click", "conversion"):
             msg = f"expected kind click or conversion at {where}, found {kind!r}"
             raise LogError(msg)
-        credited = (str(kind), (_text(event, "slate_id", where), _text(event, "item_id", where)))
+        credited = (str(kind), (text(event, "slate_id", where), text(event, "item_id", where)))
         found = (
             _seconds(event.get("ts"), where),
             _number(event.get("value") or 0.0, "value", where),
@@ -205,46 +211,6 @@ def _arrays(rows: Sequence[_Row]) -> LoadedLog:
     return LoadedLog(
         log, items, segments, Shape(len(segments), int(log.position.max()) + 1, len(items))
     )
-
-
-def read_events(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Yield each line's place (`file:line`) and object; blank lines are passed over.
-
-    Raises
-    ------
-    LogError
-        There is no such file, or a line is no JSON object.
-    """
-    if not path.is_file():
-        msg = f"expected a file of JSON lines at {path}, found none"
-        raise LogError(msg)
-    with path.open(encoding="utf-8") as lines:
-        for number, line in enumerate(lines, 1):
-            if not line.strip():
-                continue
-            try:
-                event = json.loads(line)
-            except ValueError as error:
-                msg = (
-                    f"expected one JSON object per line in {path}, found broken JSON in line "
-                    f"{number}: {error}"
-                )
-                raise LogError(msg) from None
-            if not isinstance(event, dict):
-                msg = (
-                    f"expected one JSON object per line in {path}, found {type(event).__name__} in "
-                    f"line {number}"
-                )
-                raise LogError(msg)
-            yield f"{path}:{number}", event
-
-
-def _text(event: Mapping[str, Any], name: str, where: str) -> str:
-    found = event.get(name)
-    if not isinstance(found, str) or not found:
-        msg = f"expected text in {name} at {where}, found {found!r}"
-        raise LogError(msg)
-    return found
 
 
 def _number(found: Any, name: str, where: str) -> float:

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from bandits.ope.contract_log import read_events
 from bandits.ope.log import LoadedLog, Log, LogError
+from bandits.ope.read_lines import read_events
 from bandits.ope.served import logged_catalogue
 from bandits.slates.request import Catalogue
 

@@ -43,6 +43,12 @@ def add_parser(subparsers: Subparsers) -> None:
         help="JSON lines of clicks and conversions that belong to the impressions",
     )
     parser.add_argument(
+        "--slates",
+        type=Path,
+        help="JSON lines of the slates that slatestream made, for impressions that leave segment, "
+        "positions or propensities to them",
+    )
+    parser.add_argument(
         "--items",
         type=Path,
         help="JSON lines of items: categories and vectors, for the policies that need them",

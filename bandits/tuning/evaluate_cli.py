@@ -70,7 +70,7 @@ def _read(args: argparse.Namespace) -> LoadedLog:
         args.drop_unknown,
         args.first_position,
     )
-    return read_contract(path, args.clicks, joining)
+    return read_contract(path, args.clicks, joining, args.slates)
 
 
 def _question(args: argparse.Namespace) -> Question:

@@ -152,3 +152,49 @@ def test_bad_clicks_are_named(tmp_path):
 def test_files_that_are_not_there_are_named(tmp_path):
     with pytest.raises(LogError, match=r"a file of JSON lines at .*none\.jsonl"):
         read_contract(tmp_path / "none.jsonl", None)
+
+
+SLATE = {
+    "slate_id": "s1",
+    "segment": "eu",
+    "items": [
+        {"item_id": "a", "position": 0, "propensity": 0.5},
+        {"item_id": "b", "position": 1, "propensity": 0.25},
+    ],
+}
+WHOLE = {"slate_id": "s1", "user_id": "u", "ts": 100.0}
+
+
+def test_a_whole_slate_is_all_that_was_offered_where_and_how_probable(tmp_path):
+    slates = lines(tmp_path / "slates.jsonl", SLATE, SLATE | {"segment": "a second answer"})
+    unknown = WHOLE | {"slate_id": "older than the file"}
+    given = lines(tmp_path / "impressions.jsonl", WHOLE, WHOLE, unknown)
+    loaded = read_contract(given, None, Joining(), slates)
+    assert (loaded.items, loaded.segments) == (["a", "b"], ["eu"])
+    np.testing.assert_array_equal(loaded.log.position, [0, 1])
+    np.testing.assert_array_equal(loaded.log.propensity, [0.5, 0.25])
+
+
+def test_a_list_has_its_places_and_takes_propensity_and_segment_from_its_slate(tmp_path):
+    slates = lines(tmp_path / "slates.jsonl", SLATE)
+    items = ["b", {"item_id": "a", "position": 1}, {"item_id": "c", "propensity": 0.125}]
+    given = lines(tmp_path / "impressions.jsonl", WHOLE | {"items": items})
+    loaded = read_contract(given, None, Joining(), slates)
+    assert (loaded.items, loaded.segments) == (["a", "b", "c"], ["eu"])
+    rows = zip(loaded.log.item.tolist(), loaded.log.position, loaded.log.propensity, strict=True)
+    assert sorted(rows) == [(0, 1, 0.5), (1, 0, 0.25), (2, 2, 0.125)]
+
+
+def test_one_item_may_leave_its_propensity_to_its_slate(tmp_path):
+    slates = lines(tmp_path / "slates.jsonl", SLATE)
+    silent = {name: SHOWN[name] for name in SHOWN if name != "propensity"}
+    given = lines(tmp_path / "impressions.jsonl", silent | {"segment": "own"})
+    loaded = read_contract(given, None, Joining(), slates)
+    assert (loaded.segments, loaded.log.propensity.tolist()) == (["own"], [0.5])
+
+
+def test_whole_slates_without_their_slates_are_refused_with_the_remedy(tmp_path):
+    with pytest.raises(LogError, match="give --slates FILE"):
+        read(tmp_path, [WHOLE])
+    with pytest.raises(LogError, match="expected item ids or objects in items"):
+        read(tmp_path, [WHOLE | {"items": [7]}])
