@@ -78,6 +78,8 @@ class Policy(NamedTuple):
         `betas(arms) -> (alpha, beta)`, (n_items,) each, where a score is a draw from that Beta and
         items draw by themselves; None otherwise. Then draws can be had above a level only
         (`bandits.slates.exceedances`).
+    of_vectors
+        Whether it says little without item vectors.
 
     """
 
@@ -86,6 +88,7 @@ class Policy(NamedTuple):
     needs: Need
     draws: Callable[[ArmView, np.random.Generator, int], Floats]
     betas: Callable[[ArmView], tuple[Floats, Floats]] | None = None
+    of_vectors: bool = False
 
 
 def policy_of(

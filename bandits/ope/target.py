@@ -136,10 +136,17 @@ def from_policy(
     Raises
     ------
     LogError
-        There are more positions than items, or counts of another shape.
+        There are more positions than items, counts of another shape, or no vectors for a policy
+        that is judged by them.
 
     """
     check_room(shape.n_positions, shape.n_items)
+    if policy.of_vectors and vectors is None:
+        msg = (
+            f"expected item vectors for policy {policy.name}, found none; give --items with "
+            "vectors, or judge another policy"
+        )
+        raise LogError(msg)
     if counts.clicks.shape != (shape.n_segments, shape.n_items):
         msg = (
             f"expected counts of {shape.n_segments} segments and {shape.n_items} items, found "

@@ -50,4 +50,4 @@ def lin_thompson(*, scale: float = 1.0, spread: float = 1.0, residual: float = 0
             line.mean + scale * (moved + normal[:, d:] * line.residual_sd), dtype=np.float64
         )
 
-    return policy_of("lin_thompson", Need.JOINT_DRAW, draws)
+    return policy_of("lin_thompson", Need.JOINT_DRAW, draws)._replace(of_vectors=True)

@@ -45,4 +45,4 @@ def lin_ucb(*, c: float = 1.0, spread: float = 1.0, residual: float = 0.5) -> Po
         line = fit_line(arms, spread, residual)
         return np.asarray(line.mean + c * line.sd, dtype=np.float64)
 
-    return index_policy("lin_ucb", index)
+    return index_policy("lin_ucb", index)._replace(of_vectors=True)

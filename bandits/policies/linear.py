@@ -63,7 +63,7 @@ def fit_line(arms: ArmView, spread: float, residual: float) -> Line:
     Parameters
     ----------
     arms
-        The segment, with vectors.
+        The segment; without vectors the line is g alone, until there are some.
     spread
         Prior standard deviation of a unit vector's line, relative to g: lambda = 1 / (spread g)^2.
         Larger learns faster.
@@ -71,21 +71,12 @@ def fit_line(arms: ArmView, spread: float, residual: float) -> Line:
         Prior standard deviation of an arm's own part, relative to g: r = (residual g)^2. Larger
         trusts own counts sooner; 0 has none.
 
-    Raises
-    ------
-    ValueError
-        If the segment has no vectors.
-
     """
-    if arms.vectors is None:
-        message = (
-            "linear policies need item vectors, found none; publish an encoder release, or use "
-            "`thompson`"
-        )
-        raise ValueError(message)
-    x = np.asarray(arms.vectors, dtype=np.float64)  # (n_items, d)
+    # without vectors, as with zero rows, an arm has its residual alone
+    given = np.zeros((arms.clicks.size, 1)) if arms.vectors is None else arms.vectors
+    x = np.asarray(given, dtype=np.float64)  # (n_items, d)
     n, s = arms.impressions + arms.in_flight, arms.clicks  # (n_items,)
-    base = float(arms.prior_mean.mean())
+    base = float(arms.prior_mean.mean()) if arms.prior_mean.size else 0.5
     # one click's worth of the prior before any look
     g = float((s.sum() + 1) / (arms.impressions.sum() + 1 / base))
     s = s + arms.in_flight * g  # looks in flight shrink the spread and move no mean

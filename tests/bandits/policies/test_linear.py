@@ -87,8 +87,13 @@ def test_a_new_arm_starts_where_its_vector_says():
     assert mean[3] == pytest.approx(0.1, abs=0.01)
 
 
-def test_without_vectors_the_error_says_what_to_do():
-    with pytest.raises(
-        ValueError, match="need item vectors, found none; publish an encoder release"
-    ):
-        lin_ucb().score(arms_of([1], [0]), np.random.default_rng(0))
+def test_without_vectors_an_arm_has_its_residual_alone_as_with_zero_rows():
+    """An arm with counts is near its own rate, one without is at the segment's."""
+    given = [1e4, 1e4, 0], [3e3, 1e3, 0]
+    without = fit_line(arms_of(*given), 1.0, 0.5)
+    zero = fit_line(arms_of(*given, vectors=np.zeros((3, 4))), 1.0, 0.5)
+    np.testing.assert_allclose(without.mean, zero.mean)
+    np.testing.assert_allclose(without.sd, zero.sd)
+    np.testing.assert_allclose(without.mean[:2], [0.3, 0.1], atol=0.01)
+    assert without.mean[2] == without.level
+    assert np.isfinite(lin_ucb().score(arms_of([1], [0]), np.random.default_rng(0))).all()

@@ -310,7 +310,7 @@ def test_linear_policies_need_the_vectors_of_the_items(tmp_path, capsys):
     files = contract_files(tmp_path)
     linear = ["evaluate", *files, "--policy", "lin_ucb", "--estimators", "snips", "--json"]
     assert main(linear, {}) == 1
-    assert "need item vectors" in capsys.readouterr().err
+    assert "expected item vectors for policy lin_ucb" in capsys.readouterr().err
     items = tmp_path / "items.jsonl"
     items.write_text(
         "".join(
