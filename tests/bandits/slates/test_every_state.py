@@ -1,6 +1,5 @@
 """Every policy, objective, combiner and diversity method makes a slate in every state of a service:
 no items, few, no vectors, some, none eligible, no counts, counts of items that are gone.
-are gone.
 """
 
 import itertools
