@@ -91,6 +91,7 @@ class Click(Struct, frozen=True, gc=False):
     ts: Time
     kind: ClickKind = CLICK
     value: Value | None = None
+    event_id: Id | None = None  # a conversion counts once per event_id, and its value is summed
 
 
 class SlateRequest(Struct, frozen=True, gc=False):

@@ -94,6 +94,7 @@ class Feedback(Struct, array_like=True, gc=False):
     ts: float
     value: float = 1.0
     conversion: bool = False
+    event_id: str = ""
 
 
 class Refusal(NamedTuple):

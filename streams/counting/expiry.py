@@ -9,9 +9,9 @@ import asyncio
 import time
 from collections.abc import Callable, Iterable, Mapping
 
-from streams.counting.attribution import EXPIRED, ORPHAN
+from streams.counting.outcomes import EXPIRED, ORPHAN
 from streams.counting.partition import Partition
-from streams.counting.rows import WAITING, Seen, items_of
+from streams.counting.rows import Seen, items_of
 
 # slates per step, and those of the entry that reaches it: a few milliseconds of the event loop
 EXPIRE_AT_ONCE = 1000
@@ -53,7 +53,7 @@ def _expire(partition: Partition, slate_id: str, watermark_s: float) -> None:
     if row is None or row.expires_s >= watermark_s:
         return  # gone already, or it lives longer than this entry says
     for seen in items_of(row).values():
-        if isinstance(seen, Seen) and (orphans := (seen.bits & WAITING).bit_count()):
+        if isinstance(seen, Seen) and (orphans := seen.waiting()):
             partition.outcome_counts[ORPHAN, seen.segment or row.segment or ""] += orphans
     if row.whole is not None:  # its slate never came
         partition.outcome_counts[ORPHAN, row.segment or ""] += 1

@@ -7,17 +7,6 @@ from typing import Any
 
 import msgspec
 
-from streams.counting.attribution import (
-    DUPLICATE,
-    MAX_SLATE_ITEMS,
-    OVERFULL,
-    WAITED,
-    entry,
-    extend,
-    horizon,
-    open_row,
-    settle,
-)
 from streams.counting.chunk import (
     IMPRESSIONS,
     LIST,
@@ -27,9 +16,19 @@ from streams.counting.chunk import (
     Refusal,
 )
 from streams.counting.decay import weigh
+from streams.counting.feedback import settle
+from streams.counting.outcomes import DUPLICATE, WAITED
 from streams.counting.partition import COUNTED_IMPRESSION, Partition
 from streams.counting.rows import SEEN, WAITING, Seen, SlateRow, items_of, offered_of
 from streams.counting.rules import Rules
+from streams.counting.slate_log import (
+    MAX_SLATE_ITEMS,
+    OVERFULL,
+    entry,
+    extend,
+    horizon,
+    open_row,
+)
 
 _unpack_seen_items = msgspec.msgpack.Decoder(dict[str, float]).decode
 

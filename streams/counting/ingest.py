@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from streams.contract.dead_letters import Place, dead_letter
-from streams.counting.attribution import REJECTED, count_clicks
+from streams.counting.attribution import count_clicks
 from streams.counting.chunk import (
     CLICKS,
     IMPRESSIONS,
@@ -15,6 +15,7 @@ from streams.counting.chunk import (
     Refused,
 )
 from streams.counting.impressions import count_impressions
+from streams.counting.outcomes import REJECTED
 from streams.counting.partition import Partition
 from streams.counting.rules import Rules
 from streams.counting.served import note_slates

@@ -209,6 +209,7 @@ def feedback(clicks: Iterable[Click], rules: Rules) -> list[Feedback]:
             seconds(each.ts),
             each.value or 0.0,
             each.kind != CLICK,
+            each.event_id or "",
         )
         for each in clicks
     ]

@@ -23,8 +23,8 @@ POSITIONS_KEY = b"P"
 _SLATE_HEAD = struct.Struct("<Bd")
 
 # Bits of `Seen.bits`: what has been counted, or waits, for one item of one slate.
-SEEN, CLICKED, CONVERTED, WAITING_CLICK, WAITING_CONVERSION = 1, 2, 4, 8, 16
-WAITING = WAITING_CLICK | WAITING_CONVERSION
+SEEN, CLICKED, CONVERTED, WAITING_CLICK, WAITING_CONVERSION, WAITING_EVENTS = 1, 2, 4, 8, 16, 32
+WAITING = WAITING_CLICK | WAITING_CONVERSION | WAITING_EVENTS
 
 
 class Seen(Struct, array_like=True, gc=False):
@@ -41,6 +41,15 @@ class Seen(Struct, array_like=True, gc=False):
     segment: str | None = None
     waiting_click: tuple[float, float] | None = None
     waiting_conversion: tuple[float, float] | None = None
+    # of conversions that bring an event_id: hashes of those that were counted; time, value and hash
+    # of those that wait
+    events: list[bytes] | None = None
+    waiting_events: list[tuple[float, float, bytes]] | None = None
+
+    def waiting(self) -> int:
+        """How much feedback waits."""
+        plain = (self.bits & (WAITING_CLICK | WAITING_CONVERSION)).bit_count()
+        return plain + len(self.waiting_events or ())
 
 
 Items = dict[str, float | Seen]  # float: time of an impression without feedback

@@ -7,11 +7,12 @@ whole slate, which waits for the slate where it came before.
 
 from collections.abc import Iterable
 
-from streams.counting.attribution import DUPLICATE, extend, horizon, open_row
 from streams.counting.chunk import SLATES, Offered, Refusal
 from streams.counting.impressions import count_whole
+from streams.counting.outcomes import DUPLICATE
 from streams.counting.partition import Partition
 from streams.counting.rules import Rules
+from streams.counting.slate_log import extend, horizon, open_row
 
 
 def note_slates(

@@ -10,11 +10,11 @@ import pytest
 
 from streams.contract.count_rows import decode_count_key
 from streams.contract.events import Click, Impression, decode_click, decode_impression
-from streams.counting.attribution import MAX_SLATE_ITEMS, OVERFULL
 from streams.counting.chunk import SLATES, Refusal
 from streams.counting.partition import Partition
 from streams.counting.rows import WAITING, Seen, items_of
 from streams.counting.rules import Rules
+from streams.counting.slate_log import MAX_SLATE_ITEMS, OVERFULL
 from tests.streams.making import (
     CONVERSION_WINDOW_S,
     NOW_S,

@@ -20,11 +20,11 @@ from streams.contract.events import (
 )
 from streams.contract.items import read_item
 from streams.counting import ingest as ingest_module
-from streams.counting.attribution import MAX_SLATE_ITEMS
 from streams.counting.chunk import Chunk
 from streams.counting.ingest import count_chunk, counting_chunk
 from streams.counting.partition import Partition
 from streams.counting.rocksdb import Disk
+from streams.counting.slate_log import MAX_SLATE_ITEMS
 from tests.streams.making import (
     NOW_S,
     RULES,

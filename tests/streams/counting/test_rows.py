@@ -172,8 +172,8 @@ def test_the_layouts_are_those_of_the_docstring() -> None:
     )
     assert packed[:9] == b"\x01" + struct.pack("<d", 60.0)
     assert packed[9:].hex(" ") == (
-        "96 cb 40 4e 00 00 00 00 00 00 a1 78 c0 c3 81 a1 69 95 0b cb 40 14 00 00 00 00 00 00 c0 "
-        "92 cb 40 18 00 00 00 00 00 00 cb 3f f0 00 00 00 00 00 00 c0 c2"
+        "96 cb 40 4e 00 00 00 00 00 00 a1 78 c0 c3 81 a1 69 97 0b cb 40 14 00 00 00 00 00 00 c0 "
+        "92 cb 40 18 00 00 00 00 00 00 cb 3f f0 00 00 00 00 00 00 c0 c0 c0 c2"
     )
     assert (
         encode_positions(Positions({"clicks": 3}, {}, {})).hex(" ")

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from streams.contract.events import EventError, Impression, SeenItem, decode_impression
-from streams.counting.attribution import MAX_SLATE_ITEMS, OVERFULL
 from streams.counting.chunk import Refusal
 from streams.counting.parse import shown
 from streams.counting.partition import Partition
 from streams.counting.rows import decode_slate, encode_slate, items_of, offered_of
+from streams.counting.slate_log import MAX_SLATE_ITEMS, OVERFULL
 from tests.streams.making import (
     NOW_S,
     RULES,

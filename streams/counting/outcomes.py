@@ -1,0 +1,13 @@
+"""Outcomes: what becomes of an event, counted per segment ("" where none is known). The names are
+those of the metrics.
+"""
+
+COUNTED_CLICK, COUNTED_CONVERSION = "click", "conversion"
+DUPLICATE, WAITED, LATE, ORPHAN, REJECTED, EXPIRED = (
+    "duplicate",
+    "waiting",
+    "late",
+    "orphan",
+    "rejected",
+    "expired",
+)
