@@ -22,10 +22,11 @@ pytestmark = pytest.mark.kafka
 def test_one_killed_and_restarted_and_one_paused_leave_totals_equal(
     make_fleet: Callable[..., Fleet],
 ) -> None:
-    fleet = make_fleet(2)
+    fleet = make_fleet(2, serving=1)
     history = make(random.Random(1), time.time(), 12_000, requests=50)
     for worker in fleet.workers:
         fleet.start(worker)
+    fleet.serve(fleet.serving[0])
     wait_for("both workers to be ready", lambda: signal_ready(fleet))
     feed = start_feed(fleet, history, seconds=6.0)
     time.sleep(1.5)
