@@ -2,7 +2,7 @@
 is `streams.settings`.
 
 Names that start with `SLATESTREAM_` and are not in the table are an error, so that a misspelt name
-cannot pass for a default.
+cannot pass for a default. A secret may come from a file that `NAME_FILE` names (a mounted Secret).
 """
 
 import contextlib
@@ -20,6 +20,7 @@ from typing import Any
 from streams.settings import SETTINGS, Setting
 
 PREFIX = "SLATESTREAM_"
+FILE = "_FILE"  # the form of a secret's name whose value is the path of a file that holds it
 # with values of 512 characters a segment fits a row key's 65,535 bytes
 MAX_SEGMENT_FIELDS, MAX_FIELD_LENGTH = 16, 128
 
@@ -142,10 +143,10 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
     Raises
     ------
     SettingsError
-        For an unknown `SLATESTREAM_` name, a value of the wrong type or out of range, and settings
-        that contradict each other.
+        For an unknown `SLATESTREAM_` name, a value of the wrong type or out of range, a secret's
+        file that cannot be used, and settings that contradict each other.
     """
-    known = {setting.name for setting in SETTINGS}
+    known = known_names()
     for name in environ:
         if name.startswith(PREFIX) and name not in known:
             near = difflib.get_close_matches(name, known, n=1)
@@ -156,10 +157,8 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
             )
             msg = f"unknown setting {name}: {hint}"
             raise SettingsError(msg)
-    values = {
-        s.field: _parse(s, environ[s.name]) if environ.get(s.name) else _default(s)
-        for s in SETTINGS
-    }
+    texts = {s: _text(s, environ) for s in SETTINGS}
+    values = {s.field: _parse(s, text) if text else _default(s) for s, text in texts.items()}
     settings = Settings(**values)
     if settings.security_protocol.startswith("SASL") and not (
         settings.sasl_username and settings.sasl_password
@@ -187,6 +186,34 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
         )
         raise SettingsError(msg)
     return settings
+
+
+def known_names() -> set[str]:
+    """Every name that may be set: those of the table, and the `_FILE` form of each secret."""
+    return {s.name for s in SETTINGS} | {s.name + FILE for s in SETTINGS if s.secret}
+
+
+def _text(setting: Setting, environ: Mapping[str, str]) -> str:
+    """A setting as it is written; empty where it is not set."""
+    text, path = environ.get(setting.name, ""), environ.get(setting.name + FILE, "")
+    if not setting.secret or not path:
+        return text
+    name = setting.name + FILE
+    if text:
+        msg = f"expected {setting.name} or {name}, found both; unset one of them"
+        raise SettingsError(msg)
+    try:
+        text = pathlib.Path(path).read_text(encoding="utf-8").strip()
+    except OSError as error:
+        found = error.strerror or str(error)
+    except UnicodeDecodeError:
+        found = "none that is UTF-8"
+    else:
+        found = "nothing in it"
+    if not text:
+        msg = f"{name}: expected a file with the secret at {path}, found {found}; name one"
+        raise SettingsError(msg)
+    return text
 
 
 def _default(setting: Setting) -> Any:

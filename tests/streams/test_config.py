@@ -112,6 +112,49 @@ def test_secrets_do_not_show_in_the_text_of_settings() -> None:
     assert "t0ken" not in text
 
 
+SECRETS = [each.name for each in SETTINGS if each.secret]
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_a_secret_may_come_from_a_file(name: str, tmp_path: Path) -> None:
+    """As Kubernetes and compose mount it; the line feed that editors add is not part of it."""
+    (tmp_path / "secret").write_text(" s3cret\n")
+    field = next(each.field for each in SETTINGS if each.name == name)
+    found = load_settings({name + "_FILE": str(tmp_path / "secret"), name: ""})
+    assert getattr(found, field) == "s3cret"
+    assert "s3cret" not in repr(found)
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_a_secrets_file_that_cannot_be_used_is_named_without_its_content(
+    name: str, tmp_path: Path
+) -> None:
+    (tmp_path / "secret").write_text("s3cret")
+    (tmp_path / "empty").write_text("\n")
+    (tmp_path / "bytes").write_bytes(b"\xff")
+    file = name + "_FILE"
+    for environ, said in (
+        (
+            {name: "s3cret", file: str(tmp_path / "secret")},
+            f"expected {name} or {file}, found both; unset one of them",
+        ),
+        ({file: str(tmp_path / "missing")}, "found No such file or directory; name one"),
+        ({file: str(tmp_path)}, "found Is a directory; name one"),
+        ({file: str(tmp_path / "empty")}, "found nothing in it; name one"),
+        ({file: str(tmp_path / "bytes")}, "found none that is UTF-8; name one"),
+    ):
+        with pytest.raises(SettingsError) as refused:
+            load_settings(environ)
+        assert file in str(refused.value)
+        assert said in str(refused.value)
+        assert "s3cret" not in str(refused.value)
+
+
+def test_only_secrets_have_a_form_with_a_file() -> None:
+    with pytest.raises(SettingsError, match="unknown setting SLATESTREAM_GROUP_FILE"):
+        load_settings({"SLATESTREAM_GROUP_FILE": "x"})
+
+
 def test_clients_get_security_only_where_it_is_asked_for(tmp_path: Path) -> None:
     certificates(tmp_path, "an authority")
     ca = str(tmp_path / "ca.pem")
