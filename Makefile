@@ -7,7 +7,7 @@ ROUNDS ?= 20
 # torch: 2.13.0 from the default index unless a CPU wheel index is given, e.g. make test PIP_ARGS="--extra-index-url <CPU index of PyTorch>"
 PIP_ARGS ?=
 
-.PHONY: help demo test lint bench chaos clean
+.PHONY: help demo test lint bench chaos sbom clean
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*##/\t/'
 
@@ -40,6 +40,18 @@ bench: $(VENV)/.dev $(VENV)/.data  ## NAME=ingest|latency|recovery|soak|regret|p
 
 chaos: $(VENV)/.dev  ## ROUNDS=N rounds of kill -9, pauses and wiped disks on Apache Kafka (KAFKA_HOME)
 	$(BIN)/python -m tests.kafka.chaos --rounds $(ROUNDS)
+
+sbom: $(VENV)/.sbom  ## what the worker's image installs, as CycloneDX, in build/sbom.json
+	mkdir -p build
+	$(PYTHON) -m venv --clear build/worker
+	build/worker/bin/pip install -q --disable-pip-version-check $(PIP_ARGS) .
+	build/worker/bin/pip uninstall -q -y pip setuptools
+	$(VENV)/sbom/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible --of JSON -o build/sbom.json build/worker/bin/python
+
+$(VENV)/.sbom:
+	$(PYTHON) -m venv $(VENV)/sbom
+	$(VENV)/sbom/bin/pip install -q --disable-pip-version-check 'cyclonedx-bom>=7,<8'
+	touch $@
 
 clean:  ## remove what was built
 	rm -rf $(VENV) build *.egg-info
