@@ -23,6 +23,7 @@ import streams
 from bandits.policies.registry import POLICIES
 from streams import cli
 from streams.commands import COMMANDS
+from streams.config import known_names
 from streams.contract.topics import TOPICS
 from streams.settings import SETTINGS
 from tests.cluster import free_ports
@@ -115,7 +116,7 @@ def test_every_setting_stands_in_the_table_with_its_default(setting) -> None:
 
 def test_no_setting_of_the_docs_is_unknown() -> None:
     named = set(re.findall(r"\b(?:SLATESTREAM|KAFKA)_[A-Z_]+[A-Z]\b", ALL))
-    assert named <= {setting.name for setting in SETTINGS} | {"KAFKA_HOME", "KAFKA_STREAMS_PEER"}
+    assert named <= known_names() | {"KAFKA_HOME", "KAFKA_STREAMS_PEER"}
 
 
 @pytest.mark.parametrize("topic", TOPICS, ids=lambda topic: topic.name)
@@ -156,7 +157,10 @@ def test_the_version_is_the_same_everywhere() -> None:
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
     assert version == streams.__version__
     assert f"## {version}" in (ROOT / "CHANGELOG.md").read_text()
-    assert f"newTag: {version}" in (ROOT / "deploy" / "k8s" / "kustomization.yaml").read_text()
+    assert (
+        f"newTag: {version}"
+        in (ROOT / "deploy" / "k8s" / "base" / "kustomization.yaml").read_text()
+    )
     assert f"slatestream:{version}" in OPERATIONS
 
 

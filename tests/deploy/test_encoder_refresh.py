@@ -21,13 +21,14 @@ from encoder.training.train_config import TrainConfig
 from streams.config import load_settings
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
+BASE = DEPLOY / "k8s" / "base"
 
 
 @pytest.fixture(scope="module")
 def documents() -> dict[str, dict[str, Any]]:
     return {
         each["kind"]: each
-        for each in yaml.safe_load_all((DEPLOY / "k8s" / "encoder-refresh.yaml").read_text())
+        for each in yaml.safe_load_all((BASE / "encoder-refresh.yaml").read_text())
     }
 
 
@@ -69,10 +70,17 @@ def test_command_is_one_that_exists(documents: dict[str, dict[str, Any]]) -> Non
     assert str(args.plan.parent) in mounts
     settings = dict(
         line.split("=", 1)
-        for line in (DEPLOY / "k8s" / "settings.env").read_text().splitlines()
+        for line in (BASE / "settings.env").read_text().splitlines()
         if "=" in line
     )
     assert "readOnly" not in mounts[str(load_settings(settings).releases_dir)]
+
+
+def test_a_small_node_can_run_it(documents: dict[str, dict[str, Any]]) -> None:
+    """Two cores beside other pods; the processor is shared, so there is no limit of it."""
+    (container,) = pod(documents)["containers"]
+    assert container["resources"]["requests"]["cpu"] == "500m"
+    assert "cpu" not in container["resources"]["limits"]
 
 
 def test_one_refresh_at_a_time_and_a_wrong_plan_is_not_tried_again(

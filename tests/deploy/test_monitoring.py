@@ -1,0 +1,95 @@
+"""Alerts and dashboard: every metric and label value that they name exists, in both places."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from encoder.serving.verify import State
+from streams.counting import attribution, partition
+from streams.metrics import REJECTED, Metrics, ServingMetrics
+
+DEPLOY = Path(__file__).parents[2] / "deploy"
+ALERTS: dict[str, Any] = yaml.safe_load((DEPLOY / "prometheus" / "alerts.yaml").read_text())
+RULES = [rule for group in ALERTS["groups"] for rule in group["rules"]]
+DASHBOARD: dict[str, Any] = json.loads((DEPLOY / "grafana" / "slatestream.json").read_text())
+QUERIES = [target["expr"] for panel in DASHBOARD["panels"] for target in panel.get("targets", [])]
+GUIDE = (Path(__file__).parents[2] / "docs" / "deployment.md").read_text()
+SUFFIXES = {
+    "counter": ["_total"],
+    "gauge": [""],
+    "histogram": ["_bucket", "_sum", "_count"],
+}
+
+
+def series() -> set[str]:
+    """The names under which Prometheus keeps what workers and serving processes say."""
+    return {
+        family.name + suffix
+        for metrics in (Metrics(), ServingMetrics())
+        for family in metrics.registry.collect()
+        for suffix in SUFFIXES[family.type]
+    }
+
+
+def test_every_metric_of_the_alerts_exists() -> None:
+    named = {name for rule in RULES for name in re.findall(r"slatestream_\w+", rule["expr"])}
+    assert named
+    assert named <= series()
+
+
+def test_every_metric_of_the_dashboard_exists_and_every_metric_is_shown() -> None:
+    named = {name for query in QUERIES for name in re.findall(r"slatestream_\w+", query)}
+    assert named <= series()
+    families = {re.sub(r"_(bucket|sum|count)$", "", name) for name in named}
+    assert families == {re.sub(r"_(bucket|sum|count)$", "", name) for name in series()}
+
+
+def test_every_label_value_exists() -> None:
+    outcomes = {
+        value
+        for name, value in (vars(attribution) | vars(partition)).items()
+        if name.isupper() and isinstance(value, str)
+    } | {REJECTED}
+    text = "\n".join([*QUERIES, *(rule["expr"] for rule in RULES)])
+    for values in re.findall(r'outcome=~?"([^"]+)"', text):
+        assert set(values.split("|")) <= outcomes
+    for value in re.findall(r'decision="([^"]+)"', text):
+        assert value in State.__args__
+
+
+def test_the_operator_gets_the_same_alerts() -> None:
+    rule = yaml.safe_load(
+        (DEPLOY / "k8s" / "components" / "monitoring" / "prometheusrule.yaml").read_text()
+    )
+    assert (rule["apiVersion"], rule["kind"]) == ("monitoring.coreos.com/v1", "PrometheusRule")
+    assert rule["spec"] == ALERTS
+
+
+def test_every_alert_says_what_it_means_and_the_guide_says_what_to_do() -> None:
+    names = [rule["alert"] for rule in RULES]
+    assert len(set(names)) == len(names)
+    for rule in RULES:
+        assert rule["labels"]["severity"] in ("page", "ticket")
+        assert rule["annotations"]["summary"].endswith(".")
+        assert re.search(rf"^\| `{rule['alert']}` \| .+ \|$", GUIDE, re.MULTILINE), rule["alert"]
+
+
+def test_the_panels_have_their_own_places_and_numbers() -> None:
+    panels = DASHBOARD["panels"]
+    assert len({panel["id"] for panel in panels}) == len(panels)
+    taken: set[tuple[int, int]] = set()
+    for panel in panels:
+        grid = panel["gridPos"]
+        cells = {
+            (x, y)
+            for x in range(grid["x"], grid["x"] + grid["w"])
+            for y in range(grid["y"], grid["y"] + grid["h"])
+        }
+        assert not cells & taken
+        assert max(x for x, _ in cells) < 24
+        taken |= cells
