@@ -1,22 +1,21 @@
-"""Container file and compose file: what can be checked without a container engine."""
+"""Container files: what can be checked without a container engine."""
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import tomllib
 from pathlib import Path
-from typing import Any
+from types import ModuleType
 
-import yaml
+import pytest
 
-from streams.commands import COMMANDS
-from streams.settings import SETTINGS
+from streams.config import load_settings
 
 ROOT = Path(__file__).parents[2]
 DOCKERFILE = (ROOT / "deploy" / "Dockerfile").read_text()
-COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "deploy" / "compose.yaml").read_text())
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-KNOWN = {setting.name for setting in SETTINGS}
+ENCODER_FILE = (ROOT / "deploy" / "Dockerfile.encoder").read_text()
 
 
 def test_the_image_installs_no_extra_and_so_neither_torch_nor_transformers() -> None:
@@ -50,32 +49,58 @@ def test_everything_that_is_copied_exists_and_is_let_through() -> None:
     assert packages <= set(copied)
 
 
-def test_compose_knows_every_setting_it_gives_and_every_command_it_runs() -> None:
-    for name in ("topics", "worker"):
-        service = COMPOSE["services"][name]
-        assert set(service["environment"]) <= KNOWN
-        assert service["image"] == f"slatestream:{PROJECT['version']}"
-        assert (
-            (ROOT / "deploy" / service["build"]["context"] / service["build"]["dockerfile"])
-            .resolve()
-            .exists()
-        )
-    command = COMPOSE["services"]["topics"]["command"]
-    assert command == ["slatestream", "topics", "create"]
-    assert command[1] in {each.name for each in COMMANDS}
+def test_the_labels_are_those_of_the_open_container_initiative() -> None:
+    labels = dict(re.findall(r'org\.opencontainers\.image\.(\w+)="([^"]*)"', DOCKERFILE))
+    assert labels["title"] == PROJECT["name"]
+    assert labels["licenses"] == PROJECT["license"]
+    given = {"version": "VERSION", "revision": "REVISION", "created": "CREATED"}
+    for name, argument in given.items():
+        assert labels[name] == f"${{{argument}}}"
+        assert re.search(rf"^ARG {argument}=", DOCKERFILE, re.MULTILINE)
+    assert f"ARG VERSION={PROJECT['version']}\n" in DOCKERFILE
+    assert f"ARG WORKER=slatestream:{PROJECT['version']}\n" in ENCODER_FILE
+    assert 'org.opencontainers.image.title="slatestream-encoder"' in ENCODER_FILE
 
 
-def test_compose_starts_the_broker_then_the_topics_then_the_worker() -> None:
-    services = COMPOSE["services"]
-    assert services["topics"]["depends_on"] == {"kafka": {"condition": "service_healthy"}}
-    assert services["worker"]["depends_on"] == {
-        "topics": {"condition": "service_completed_successfully"}
-    }
-    listeners = services["kafka"]["environment"]["KAFKA_ADVERTISED_LISTENERS"]
-    assert services["worker"]["environment"]["KAFKA_BOOTSTRAP_SERVERS"] in listeners
+@pytest.fixture(scope="module")
+def healthcheck() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("healthcheck", ROOT / "deploy" / "healthcheck.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
-def test_one_broker_can_hold_the_transactions() -> None:
-    environment = COMPOSE["services"]["kafka"]["environment"]
-    assert environment["KAFKA_TRANSACTION_STATE_LOG_REPLICATION_FACTOR"] == 1
-    assert environment["KAFKA_TRANSACTION_STATE_LOG_MIN_ISR"] == 1
+@pytest.mark.parametrize(
+    ("command", "environ", "asked"),
+    [
+        ("faust -A streams.app worker -l info", {}, "http://127.0.0.1:6067/healthz"),
+        (
+            "faust -A streams.app worker -l info",
+            {"SLATESTREAM_WORKER_HTTP_PORT": "7001"},
+            "http://127.0.0.1:7001/healthz",
+        ),
+        ("slatestream serve", {"SLATESTREAM_HTTP_PORT": "7002"}, "http://127.0.0.1:7002/healthz"),
+        ("tini -- slatestream serve", {}, "http://127.0.0.1:6066/healthz"),
+        (
+            "slatestream serve",
+            {"SLATESTREAM_HTTP_HOST": "0.0.0.0"},
+            "http://127.0.0.1:6066/healthz",
+        ),
+        (
+            "slatestream serve",
+            {"SLATESTREAM_HTTP_HOST": "10.0.0.7"},
+            "http://10.0.0.7:6066/healthz",
+        ),
+        ("slatestream serve", {"SLATESTREAM_HTTP_HOST": "::1"}, "http://[::1]:6066/healthz"),
+        ("slatestream topics create", {}, None),
+    ],
+)
+def test_health_is_asked_at_the_port_of_what_runs(
+    healthcheck: ModuleType, command: str, environ: dict[str, str], asked: str | None
+) -> None:
+    assert healthcheck.address(command.split(), load_settings(environ)) == asked
+    assert re.search(r"^COPY deploy/healthcheck.py (\S+)/$", DOCKERFILE, re.MULTILINE)
+    assert 'CMD ["python", "/usr/local/lib/slatestream/healthcheck.py"]' in DOCKERFILE
+    assert "HEALTHCHECK NONE" in ENCODER_FILE
