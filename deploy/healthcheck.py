@@ -5,7 +5,6 @@ container that runs another command is healthy as long as it runs.
 """
 
 import os
-import sys
 import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
@@ -35,4 +34,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
