@@ -32,6 +32,7 @@ COMBINATIONS: tuple[tuple[str, ...], ...] = (
     ("ingress",),
     ("keda", "follow-settings"),
     ("keda", "mtls", "keda-mtls"),
+    ("keda", "mtls", "keda-mtls", "strimzi", "follow-settings"),
 )
 CUSTOM = ("keda.sh/", "monitoring.coreos.com/", "kafka.strimzi.io/")  # no schema of Kubernetes' own
 KNOWN = known_names()

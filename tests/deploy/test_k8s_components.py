@@ -82,8 +82,9 @@ def test_scram_logs_in_over_tls() -> None:
     assert (settings.security_protocol, settings.sasl_mechanism) == ("SASL_SSL", "SCRAM-SHA-512")
 
 
-def test_keda_shows_the_workers_certificate() -> None:
-    made = render("base", "keda", "mtls", "keda-mtls")
+@pytest.mark.parametrize("more", [(), ("strimzi",)], ids=["cert-manager", "strimzi"])
+def test_keda_shows_the_workers_certificate(more: tuple[str, ...]) -> None:
+    made = render("base", "keda", "mtls", "keda-mtls", *more)
     login = one(made, "TriggerAuthentication")
     worker = one(made, "StatefulSet")["spec"]["template"]["spec"]
     given = {

@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
+import re
+import shutil
+import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from streams.config import load_settings
 from streams.contract.topics import COPARTITIONED, TopicNames
 from streams.kafka.names import app_id
-from tests.deploy.rendering import Resources, needs_kubectl, of_kind, one, render, settings_data
+from tests.deploy.rendering import (
+    K8S,
+    Resources,
+    needs_kubectl,
+    of_kind,
+    one,
+    render,
+    settings_data,
+)
 
 pytestmark = needs_kubectl
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -111,6 +125,34 @@ def test_counting_is_slow_to_act(production: Resources) -> None:
     assert seconds_per_pod(up["policies"]) >= 300
     assert seconds_per_pod(down["policies"]) >= 900
     assert {each["type"] for each in up["policies"] + down["policies"]} == {"Pods"}
+
+
+def test_the_overlay_of_the_guide_renders(tmp_path: Path) -> None:
+    guide = (ROOT / "docs" / "deployment.md").read_text()
+    (block,) = re.findall(r"^```yaml\n(.*?)^```", guide, re.MULTILINE | re.DOTALL)
+    shutil.copytree(K8S, tmp_path / "k8s")
+    here = tmp_path / "k8s" / "overlays" / "shop"
+    here.mkdir()
+    (here / "kustomization.yaml").write_text(block)
+    done = subprocess.run(
+        ["kubectl", "kustomize", str(here)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    made = list(yaml.safe_load_all(done.stdout))
+    settings = load_settings(settings_data(made))
+    assert (settings.bootstrap_servers, settings.security_protocol) == (
+        "broker-1:9093,broker-2:9093",
+        "SSL",
+    )
+    assert {each["metadata"]["namespace"] for each in made} == {"slatestream"}
+    for trigger in one(made, "ScaledObject")["spec"]["triggers"]:
+        assert trigger["metadata"]["bootstrapServers"] == settings.bootstrap_servers
+
+
+def test_the_guide_has_every_component() -> None:
+    guide = (ROOT / "docs" / "deployment.md").read_text()
+    for component in (K8S / "components").iterdir():
+        assert f"\n| `{component.name}` |" in guide
 
 
 def test_keda_follows_the_settings_of_an_overlay_of_ones_own() -> None:
