@@ -10,7 +10,8 @@ from typing import Any
 import yaml
 
 from encoder.serving.verify import State
-from streams.counting import attribution, partition
+from streams.counting import outcomes as outcome_names
+from streams.counting import partition
 from streams.metrics import REJECTED, Metrics, ServingMetrics
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
@@ -52,7 +53,7 @@ def test_every_metric_of_the_dashboard_exists_and_every_metric_is_shown() -> Non
 def test_every_label_value_exists() -> None:
     outcomes = {
         value
-        for name, value in (vars(attribution) | vars(partition)).items()
+        for name, value in (vars(outcome_names) | vars(partition)).items()
         if name.isupper() and isinstance(value, str)
     } | {REJECTED}
     text = "\n".join([*QUERIES, *(rule["expr"] for rule in RULES)])
