@@ -70,6 +70,13 @@ class Settings:
     http_port: int
     worker_http_port: int
     http_token: str = dataclasses.field(repr=False)
+    http_public_token: str = dataclasses.field(repr=False)
+    http_cors_origins: tuple[str, ...]
+    http_max_request_bytes: int
+    http_rate_per_s: float
+    http_public_rate_per_s: float
+    http_proxies: int
+    recent_slates_bytes: int
 
     def kafka_client(self) -> dict[str, Any]:
         """What every confluent-kafka client of this project starts from: brokers, security, group.
@@ -174,6 +181,13 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
             "at least "
             f"SLATESTREAM_ATTRIBUTION_WINDOW_S ({settings.attribution_window_s:g}): a conversion "
             "follows its click"
+        )
+        raise SettingsError(msg)
+    if settings.http_public_token and settings.http_token in ("", settings.http_public_token):
+        found = "the same" if settings.http_token else "none"
+        msg = (
+            "SLATESTREAM_HTTP_PUBLIC_TOKEN: expected another SLATESTREAM_HTTP_TOKEN beside it, "
+            f"found {found}; the public one is for everybody's eyes"
         )
         raise SettingsError(msg)
     if len(settings.segment_fields) > MAX_SEGMENT_FIELDS or any(

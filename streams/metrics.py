@@ -122,3 +122,22 @@ class ServingMetrics:
         self.embedded = Counter(
             "slatestream_embedded_items", "Items embedded on arrival", registry=self.registry
         )
+        self.http_requests = Counter(
+            "slatestream_http_requests",
+            "Requests over HTTP by endpoint and status",
+            ["endpoint", "status"],
+            registry=self.registry,
+        )
+        self.http_s = Histogram(
+            "slatestream_http_request_seconds",
+            "From the head of a request over HTTP to its answer",
+            ["endpoint"],
+            buckets=SECONDS,
+            registry=self.registry,
+        )
+        self.http_events = Counter(
+            "slatestream_http_events",
+            "Events over HTTP by topic and outcome: accepted, rejected",
+            ["topic", "outcome"],
+            registry=self.registry,
+        )

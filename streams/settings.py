@@ -3,27 +3,12 @@
 """
 
 import pathlib
-from typing import Any, NamedTuple
+
+from streams.http_settings import HTTP_SETTINGS
+from streams.setting import Setting
 
 SECURITY_PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
 SASL_MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
-
-
-class Setting(NamedTuple):
-    """One environment variable: its name, its field in `Settings`, default, type,
-    bounds and help.
-    """
-
-    name: str
-    field: str
-    default: Any
-    kind: type
-    help: str
-    low: float | None = None
-    high: float | None = None
-    choices: tuple[str, ...] = ()
-    secret: bool = False
-
 
 SETTINGS = (
     Setting(
@@ -264,37 +249,7 @@ SETTINGS = (
         0,
         1_000,
     ),
-    Setting(
-        "SLATESTREAM_HTTP_HOST",
-        "http_host",
-        "127.0.0.1",
-        str,
-        "address that the serving process listens on",
-    ),
-    Setting(
-        "SLATESTREAM_HTTP_PORT",
-        "http_port",
-        6066,
-        int,
-        "port of the serving process",
-        1,
-        65_535,
-    ),
-    Setting(
-        "SLATESTREAM_WORKER_HTTP_PORT",
-        "worker_http_port",
-        6067,
-        int,
-        "port of the worker's /healthz, /readyz and /metrics",
-        1,
-        65_535,
-    ),
-    Setting(
-        "SLATESTREAM_HTTP_TOKEN",
-        "http_token",
-        "",
-        str,
-        "bearer token that /v1 and / ask for",
-        secret=True,
-    ),
+    *HTTP_SETTINGS,
 )
+
+__all__ = ["SETTINGS", "Setting"]

@@ -25,6 +25,8 @@ ROOT = Path(__file__).parents[1]
 PACKAGES = ("streams", "bandits", "encoder")
 ORDER = {  # from the lowest: a folder imports from itself and from those before it
     "streams": (
+        "setting",
+        "http_settings",
         "settings",
         "config",
         "metrics",

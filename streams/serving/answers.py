@@ -14,10 +14,12 @@ from streams.contract.events import Slate, encode
 from streams.contract.topics import TopicNames
 from streams.kafka.producer import EventSender
 from streams.metrics import REJECTED, ServingMetrics
+from streams.serving.recent_slates import RecentSlates
 from streams.serving.reply_headers import ReplyTo
 
 log = logging.getLogger(__name__)
 
+Headers = list[tuple[str, bytes]]  # of a record
 FLUSH_S = 4.0  # within a rebalance, which waits for 6 s (`max.poll.interval.ms`)
 # of a reply topic of the client's own: it is not there, or has no such partition, or is not ours to
 # write
@@ -32,18 +34,35 @@ _CLIENTS_FAULT = {
 
 
 class Answers:
-    """The producer of one serving process."""
+    """The producer of one thread of a serving process.
 
-    def __init__(self, sender: EventSender, names: TopicNames, metrics: ServingMetrics) -> None:
+    Parameters
+    ----------
+    sender, names, metrics
+        Where slates go.
+    recent
+        Where they are remembered.
+    """
+
+    def __init__(
+        self, sender: EventSender, names: TopicNames, metrics: ServingMetrics, recent: RecentSlates
+    ) -> None:
         self.under_way = 0
         self._sender = sender
         self._names = names
         self._metrics = metrics
+        self._recent = recent
 
     def send(
-        self, slate: Slate, reply: ReplyTo | None, sent_s: float, done: Callable[[], None]
-    ) -> None:
+        self,
+        slate: Slate,
+        reply: ReplyTo | None,
+        sent_s: float,
+        done: Callable[[], None],
+        headers: Headers | None = None,
+    ) -> bytes:
         """Send a slate to `slates` and, where the request asks for it, to a topic of the client's.
+        Returns its JSON.
 
         Parameters
         ----------
@@ -53,6 +72,8 @@ class Answers:
             Time of the request's record, for the metric.
         done
             Called when the broker has all of it.
+        headers
+            Of the record on `slates`.
         """
         value, left = encode(slate), 1 if reply is None else 2
 
@@ -65,12 +86,15 @@ class Answers:
                 done()
 
         user_id = slate.user_id or ""
-        self._put(self._names.slates, user_id.encode(), value, arrived)
+        self._recent.put(slate.slate_id, user_id, value)
+        own: dict[str, Any] = {"headers": headers} if headers else {}
+        self._put(self._names.slates, user_id.encode(), value, arrived, **own)
         if reply is not None:
             rest: dict[str, Any] = {"headers": reply.headers}
             if reply.partition is not None:
                 rest["partition"] = reply.partition
-            self._put(reply.topic, user_id.encode(), value, arrived, **rest)
+            self._put(reply.topic, user_id.encode(), value, arrived, clients=True, **rest)
+        return value
 
     def refuse(
         self,
@@ -96,25 +120,33 @@ class Answers:
             self._sender.poll(0.01)
 
     def _put(
-        self, topic: str, key: bytes | None, value: bytes, done: Callable[[], None], **rest: Any
+        self,
+        topic: str,
+        key: bytes | None,
+        value: bytes,
+        done: Callable[[], None],
+        clients: bool = False,
+        **rest: Any,
     ) -> None:
+        """Send for as long as it takes; to a topic of the client's only if that can be had."""
+
         def delivered(error: KafkaError | None, _message: Any) -> None:
             self.under_way -= 1
             if error is None:
                 done()
-            elif error.name() in _CLIENTS_FAULT and "headers" in rest:
+            elif error.name() in _CLIENTS_FAULT and clients:
                 log.warning("no reply to %s: %s", topic, error.str())
                 done()
             else:
                 log.error("an answer was not delivered and is sent again: %s", error.str())
-                self._put(topic, key, value, done, **rest)
+                self._put(topic, key, value, done, clients, **rest)
 
         self.under_way += 1
         try:
             self._sender.send(topic, key, value, delivered, **rest)
         except KafkaException as error:
             self.under_way -= 1
-            if "headers" not in rest:
+            if not clients:
                 raise
             log.warning("no reply to %s: %s", topic, error.args[0].str())
             done()

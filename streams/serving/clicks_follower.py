@@ -14,6 +14,7 @@ from confluent_kafka import KafkaException, Message
 from streams.contract.events import CLICK, Click, decode_click
 from streams.kafka.admin import TopicsError
 from streams.kafka.topic_reader import TopicReader
+from streams.serving.recent_slates import RecentSlates
 from streams.serving.user_profiles import UserProfiles
 
 log = logging.getLogger(__name__)
@@ -25,12 +26,19 @@ LOOK_EVERY = 50  # batches
 
 
 class ClicksFollower:
-    """The thread. `users` learn from it."""
+    """The thread. `users` learn from it, `recent` slates note it."""
 
-    def __init__(self, client: Mapping[str, Any], topic: str, users: UserProfiles) -> None:
+    def __init__(
+        self,
+        client: Mapping[str, Any],
+        topic: str,
+        users: UserProfiles,
+        recent: RecentSlates | None = None,
+    ) -> None:
         self._client = {**client, "queued.min.messages": 10_000}
         self._topic = topic
         self._users = users
+        self._recent = recent
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="clicks", daemon=True)
 
@@ -72,4 +80,7 @@ class ClicksFollower:
                 clicks.append(decode_click.quick(record.value() or b""))
             except decode_click.NOT_GOOD:
                 continue
-        self._users.clicked([click for click in clicks if click.kind == CLICK])
+        clicks = [click for click in clicks if click.kind == CLICK]
+        self._users.clicked(clicks)
+        if self._recent is not None:
+            self._recent.clicked(clicks)

@@ -7,7 +7,7 @@
     this (event loop)   HTTP
 
 Starts answering when the first state is made. At SIGTERM: not ready, answer what was read, leave
-the group, end.
+the group, answer what has come over HTTP, end.
 """
 
 import asyncio
@@ -19,8 +19,6 @@ import threading
 import time
 from typing import IO
 
-from aiohttp import web
-
 from bandits.slates.config import SlateConfig
 from streams.config import Settings
 from streams.contract.topics import TopicNames
@@ -31,10 +29,11 @@ from streams.kafka.producer import EventSender
 from streams.kafka.required_rights import check_rights, serving_rights
 from streams.metrics import ServingMetrics
 from streams.serving.answers import Answers
-from streams.serving.api import make_api
 from streams.serving.builder import Builder
 from streams.serving.clicks_follower import ClicksFollower
+from streams.serving.http.server import HttpServer
 from streams.serving.item_embedder import ItemEmbedder
+from streams.serving.recent_slates import RecentSlates
 from streams.serving.requests import Requests
 from streams.serving.responder import Responder
 from streams.serving.segment_slates import SegmentSlatesWriter
@@ -68,9 +67,19 @@ class ServingProcess:
             self.users,
             self.metrics,
         )
-        answers = Answers(EventSender(client, prompt=True), names, self.metrics)
+        recent = RecentSlates(settings.recent_slates_bytes)
+        answers = Answers(EventSender(client, prompt=True), names, self.metrics, recent)
         self.requests = Requests(settings, self.responder, answers, end_process)
-        self._clicks = ClicksFollower(client, names.clicks, self.users)
+        self._clicks = ClicksFollower(client, names.clicks, self.users, recent)
+        self.http = HttpServer(
+            settings,
+            self.metrics,
+            self.builder,
+            self.responder,
+            recent,
+            self.missing,
+            lambda: self.requests.assigned,
+        )
         self._in_bulk = EventSender(client)
         self._embedder = ItemEmbedder(
             self.builder.catalogue,
@@ -121,9 +130,7 @@ class ServingProcess:
             loop.add_signal_handler(number, self._stopping.set)
         if parent is not None:
             _when_ended(parent, lambda: loop.call_soon_threadsafe(self._stopping.set))
-        runner = web.AppRunner(make_api(self.missing, self.metrics), access_log=None)
-        await runner.setup()
-        await web.TCPSite(runner, self.settings.http_host, self.settings.http_port).start()
+        await self.http.start()
         sys.setswitchinterval(SWITCH_S)
         self._clicks.start()
         self._embedder.start()
@@ -133,14 +140,14 @@ class ServingProcess:
         if not self._stopping.is_set():
             self.requests.start()
         await self._stopping.wait()
-        self._leaving = True
+        self._leaving = self.http.closing = True
         began = time.monotonic()
         await loop.run_in_executor(None, self.requests.stop, self.settings.shutdown_timeout_s)
         log.info("left the group after %.2f s", time.monotonic() - began)
         self._embedder.stop()
         await loop.run_in_executor(None, self.builder.stop)
         self._clicks.stop()
-        await runner.cleanup()
+        await self.http.stop()
 
 
 def _when_ended(parent: IO[bytes], call: object) -> None:

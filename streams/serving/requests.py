@@ -16,18 +16,11 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from streams.config import Settings
 from streams.contract.dead_letters import Place
-from streams.contract.events import (
-    EventError,
-    SlateRequest,
-    check_size,
-    check_time,
-    decode_slate_request,
-    seconds,
-)
-from streams.contract.segments import context_segment
+from streams.contract.events import EventError, SlateRequest
 from streams.contract.topics import TopicNames
 from streams.kafka.client import consuming
 from streams.kafka.names import serving_group
+from streams.serving.accept import accept
 from streams.serving.answers import Answers
 from streams.serving.offsets import Offsets, Opened
 from streams.serving.reply_headers import ReplyTo, reply_to
@@ -186,14 +179,9 @@ class Requests:
         )
 
     def _parsed(self, record: Any, opened: Opened) -> Asked:
-        value = record.value()
-        check_size(value, self._settings.max_event_bytes)
         if not record.key():
             raise EventError(NO_KEY)
-        request = decode_slate_request(value)
-        check_time(seconds(request.ts), time.time() + self._settings.max_ahead_s)
-        if request.segment is None:
-            context_segment(request.context, self._settings.segment_fields)
+        request = accept(record.value(), self._settings)
         reply = reply_to(record.headers(), self._settings.reply_topics)
         return Asked(request, opened, record.timestamp()[1] / 1000.0, reply)
 

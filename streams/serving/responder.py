@@ -78,11 +78,16 @@ class Responder:
         self._version = config.version  # hashed once
         self._group = group
         self._segment_fields = segment_fields
-        self._source = source
+        self.source = source
         self._users = users
         self._metrics = metrics
         self._lock = threading.Lock()  # pools are made at their first use
         self._said_s = -SAY_EVERY_S
+
+    @property
+    def state(self) -> ServedState | None:
+        """What it answers from now."""
+        return self.source.state
 
     def answer(self, request: SlateRequest, now_s: float, wait: bool = False) -> Slate | None:
         """The slate; None where waiting would give a better one and the asker can wait.
@@ -98,12 +103,12 @@ class Responder:
             For a context that makes no segment.
         """
         began = time.perf_counter()
-        state = self._source.state
+        state = self.source.state
         if state is None:
             msg = "the counts and items are not read yet; try again in a moment"
             raise NotReady(msg)
         segment = request.segment or context_segment(request.context, self._segment_fields)
-        self._source.want(segment, request.k, now_s)
+        self.source.want(segment, request.k, now_s)
         snapshot = state.prepared.get(segment)
         candidates, newer = self._candidates(state, request)
         if wait and (newer or (snapshot is None and segment in state.segments)):
@@ -129,15 +134,15 @@ class Responder:
         if request.candidates is None:
             return None, False
         found, newer = [], False
-        undescribed = self._source.catalogue.undescribed
+        undescribed = self.source.catalogue.undescribed
         for name in request.candidates:
-            number = self._source.items.get(name)
+            number = self.source.items.get(name)
             if number is not None and number < state.world.n_items:
                 found.append(number)
             elif undescribed:
-                self._source.want_item(name)
+                self.source.want_item(name)
                 newer = True
-            elif self._source.catalogue.may_show(name):
+            elif self.source.catalogue.may_show(name):
                 newer = True
         return numbers(found), newer
 
@@ -147,11 +152,11 @@ class Responder:
         excluded = NO_ITEMS
         if request.exclude or state.hidden:
             excluded = numbers(
-                [*(self._source.items.get(name) for name in request.exclude or ()), *state.hidden]
+                [*(self.source.items.get(name) for name in request.exclude or ()), *state.hidden]
             )
             excluded = excluded[excluded < state.world.n_items]
         profile = self._users.vector(
-            request.user_id, state.world.catalogue.vectors, self._source.items
+            request.user_id, state.world.catalogue.vectors, self.source.items
         )
         return Request(request.k, candidates, excluded, profile)
 

@@ -1,0 +1,38 @@
+"""Access: what a bearer token allows (RFC 6750), compared in constant time."""
+
+import enum
+import hashlib
+import hmac
+
+
+class Access(enum.IntEnum):
+    """From the least to the most."""
+
+    NOTHING = 0
+    PUBLIC = 1  # slates, and events of users
+    FULL = 2
+
+
+class Tokens:
+    """The tokens of the settings; without any everybody may do everything."""
+
+    def __init__(self, token: str, public_token: str) -> None:
+        self._token = _digest(token) if token else None
+        self._public = _digest(public_token) if public_token else None
+
+    def access(self, authorization: str) -> Access:
+        """What a request with this `Authorization` header may do."""
+        if self._token is None:
+            return Access.FULL
+        scheme, _, given = authorization.partition(" ")
+        # subtle: digests have one length, and both are compared: time tells nothing about either
+        found = _digest(given.strip())
+        full = hmac.compare_digest(found, self._token)
+        public = self._public is not None and hmac.compare_digest(found, self._public)
+        if scheme.lower() != "bearer":
+            return Access.NOTHING
+        return Access.FULL if full else Access.PUBLIC if public else Access.NOTHING
+
+
+def _digest(token: str) -> bytes:
+    return hashlib.sha256(token.encode(errors="surrogateescape")).digest()

@@ -1,0 +1,173 @@
+"""Slates over HTTP: ask for one, for many, and look one up."""
+
+import asyncio
+import time
+import uuid
+from typing import Any
+
+import msgspec
+import orjson
+from aiohttp import web
+
+from streams.config import Settings
+from streams.contract.events import EventError, SlateRequest, decode_slate, encode
+from streams.contract.http import Batch, ExplainedSlate, ServedSlate
+from streams.serving.accept import accept
+from streams.serving.explain import explain
+from streams.serving.http.access import Access
+from streams.serving.http.desk import Answered, Desk
+from streams.serving.http.door import ACCESS, TRACE
+from streams.serving.http.endpoint import JSON, Endpoint, Parameter, Turns, answer, body_of, query
+from streams.serving.http.problems import ProblemError
+from streams.serving.recent_slates import RecentSlates
+from streams.serving.responder import Responder
+
+MOST_AT_ONCE = 100
+OPTIONAL = ("request_id", "ts")  # over HTTP
+EXPLAIN = Parameter("explain", bool, "also say what could not be shown, and why", default=False)
+SLATE_ID = Parameter("slate_id", str, "of the slate, its `request_id`", "path")
+
+
+class Slates:
+    """The handlers."""
+
+    def __init__(
+        self, settings: Settings, responder: Responder, desk: Desk, recent: RecentSlates
+    ) -> None:
+        self._settings = settings
+        self._responder = responder
+        self._desk = desk
+        self._recent = recent
+
+    def endpoints(self) -> list[Endpoint]:
+        """Rows of the table."""
+        return [
+            Endpoint(
+                "POST",
+                "/v1/slates",
+                self.one,
+                "Ask for a slate",
+                Access.PUBLIC,
+                answer=ExplainedSlate,
+                body={JSON: SlateRequest},
+                optional=OPTIONAL,
+                parameters=(EXPLAIN,),
+                problems=(503,),
+            ),
+            Endpoint(
+                "POST",
+                "/v1/slates:batch",
+                self.batch,
+                f"Ask for up to {MOST_AT_ONCE} slates",
+                Access.PUBLIC,
+                answer=Batch,
+                body={JSON: list[SlateRequest]},
+                optional=OPTIONAL,
+                parameters=(EXPLAIN,),
+                problems=(503,),
+            ),
+            Endpoint(
+                "GET",
+                "/v1/slates/{slate_id}",
+                self.look_up,
+                "A slate served lately by this process",
+                Access.FULL,
+                answer=ServedSlate,
+                parameters=(SLATE_ID,),
+                problems=(404,),
+            ),
+        ]
+
+    async def one(self, request: web.Request) -> web.Response:
+        """POST /v1/slates."""
+        explained = _explained(request)
+        try:
+            wanted = self._request(_loaded(await body_of(request)))
+        except EventError as error:
+            raise ProblemError(400, str(error)) from None
+        (found,) = await self._desk.answer([wanted], request[TRACE].of_record())
+        if found.slate is None:
+            raise ProblemError(400, found.error or "")
+        return answer(await self._explain(wanted, found.slate) if explained else found.slate)
+
+    async def batch(self, request: web.Request) -> web.Response:
+        """POST /v1/slates:batch."""
+        explained = _explained(request)
+        found = _loaded(await body_of(request))
+        if not isinstance(found, list) or not 1 <= len(found) <= MOST_AT_ONCE:
+            what = f"{len(found)} entries" if isinstance(found, list) else "something else"
+            msg = f"expected a JSON array of 1 to {MOST_AT_ONCE} slate requests, found {what}"
+            raise ProblemError(400, msg)
+        wanted: dict[int, SlateRequest] = {}
+        answered: dict[int, Answered] = {}
+        turns = Turns()
+        for at, each in enumerate(found):
+            try:
+                wanted[at] = self._request(each)
+            except EventError as error:
+                answered[at] = Answered(None, str(error))
+            await turns.breathe()
+        slates = await self._desk.answer(list(wanted.values()), request[TRACE].of_record())
+        answered |= zip(wanted, slates, strict=True)
+        parts = []
+        for at in range(len(found)):
+            slate, reason = answered[at]
+            if slate is not None and explained:
+                slate = await self._explain(wanted[at], slate)
+            parts.append(
+                b'{"slate":%b}' % slate if slate is not None else orjson.dumps({"error": reason})
+            )
+            await turns.breathe()
+        return answer(b'{"slates":[%b]}' % b",".join(parts))
+
+    async def look_up(self, request: web.Request) -> web.Response:
+        """GET /v1/slates/{slate_id}."""
+        slate_id = request.match_info["slate_id"]
+        kept = self._recent.get(slate_id)
+        if kept is None:
+            msg = (
+                f"no slate {slate_id[:100]!r} was served lately by this process; slates of other "
+                "processes and older ones stand in the topic `slates`"
+            )
+            raise ProblemError(404, msg)
+        return answer(ServedSlate(msgspec.Raw(kept.value), list(kept.clicked)))
+
+    def _request(self, found: Any) -> SlateRequest:
+        """A slate request; what may be left out over HTTP is filled in.
+
+        Raises
+        ------
+        EventError
+            For what a request over Kafka would be a dead letter for.
+        """
+        if not isinstance(found, dict):
+            msg = "expected a JSON object, found something else"
+            raise EventError(msg)
+        if found.get("request_id") is None:
+            found["request_id"] = str(uuid.uuid4())
+        if found.get("ts") is None:
+            found["ts"] = time.time()
+        return accept(orjson.dumps(found), self._settings)
+
+    async def _explain(self, wanted: SlateRequest, value: bytes) -> bytes:
+        state = self._responder.state
+        if state is None:
+            return value
+        eligible, filtered = await asyncio.to_thread(explain, state, self._responder.source, wanted)
+        slate = msgspec.structs.asdict(decode_slate(value))
+        return encode(ExplainedSlate(**slate, eligible=eligible, filtered=filtered))
+
+
+def _loaded(body: bytes) -> Any:
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise ProblemError(400, f"expected JSON, found broken JSON: {error}") from None
+
+
+def _explained(request: web.Request) -> bool:
+    explained: bool = query(request, EXPLAIN)
+    if explained and request[ACCESS] < Access.FULL:
+        msg = "expected SLATESTREAM_HTTP_TOKEN with `explain`, found the public token"
+        raise ProblemError(401, msg)
+    return explained
