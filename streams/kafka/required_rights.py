@@ -68,9 +68,16 @@ def serving_rights(settings: Settings) -> list[Right]:
         names.slate_requests,
         names.item_embeddings,
         names.encoder_releases,
+        names.dead_letters,
         changelog_topics(settings)[0],
     )
-    written = (names.slates, names.segment_slates, names.dead_letters, names.item_embeddings)
+    written = (
+        names.slates,
+        names.segment_slates,
+        names.dead_letters,
+        names.item_embeddings,
+        *(names.items, names.impressions, names.clicks),  # POST /v1/events
+    )
     return _rights(read, written, serving_group(settings))
 
 
