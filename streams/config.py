@@ -76,6 +76,7 @@ class Settings:
     http_rate_per_s: float
     http_public_rate_per_s: float
     http_proxies: int
+    http_drain_s: float
     recent_slates_bytes: int
 
     def kafka_client(self) -> dict[str, Any]:

@@ -96,4 +96,13 @@ HTTP_SETTINGS = (
         0,
         10_000_000_000,
     ),
+    Setting(
+        "SLATESTREAM_HTTP_DRAIN_S",
+        "http_drain_s",
+        0.0,
+        float,
+        "seconds that connections are taken after SIGTERM, while balancers hear of it",
+        0,
+        300,
+    ),
 )

@@ -144,6 +144,7 @@ class ServingProcess:
         began = time.monotonic()
         await loop.run_in_executor(None, self.requests.stop, self.settings.shutdown_timeout_s)
         log.info("left the group after %.2f s", time.monotonic() - began)
+        await asyncio.sleep(self.settings.http_drain_s - (time.monotonic() - began))
         self._embedder.stop()
         await loop.run_in_executor(None, self.builder.stop)
         self._clicks.stop()

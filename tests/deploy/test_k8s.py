@@ -154,7 +154,8 @@ def test_workers_count_and_serving_processes_answer(rendered: Resources) -> None
     assert env["SLATESTREAM_SERVING"] == "off"
     assert serving["command"] == ["slatestream", "serve"]
     assert {entry["name"]: entry["value"] for entry in serving["env"]} == {
-        "SLATESTREAM_HTTP_HOST": "0.0.0.0"
+        "SLATESTREAM_HTTP_HOST": "0.0.0.0",
+        "SLATESTREAM_HTTP_DRAIN_S": "5",
     }
     settings = load_settings(settings_data(rendered))
     assert worker["ports"][0]["containerPort"] == settings.worker_http_port
