@@ -43,6 +43,13 @@ class Catalogue(NamedTuple):
     vectors: NDArray[np.float32] | None
 
 
+class Pin(NamedTuple):
+    """An item that is wanted at a place, counted from 0."""
+
+    item: int
+    position: int
+
+
 class Request(NamedTuple):
     """One slate asked for.
 
@@ -58,6 +65,9 @@ class Request(NamedTuple):
         (d,) unit vector of the user's recent clicks, or None.
     objectives
         Weights by objective in place of the policy file's, or None.
+    pins
+        Items at places of their own (`bandits.slates.pins`), also such as are no candidates; no
+        item and no place twice.
 
     """
 
@@ -66,6 +76,7 @@ class Request(NamedTuple):
     exclude: Items
     user_vector: NDArray[np.float32] | None = None
     objectives: Mapping[str, float] | None = None
+    pins: tuple[Pin, ...] = ()
 
 
 class SlateResult(NamedTuple):
@@ -126,14 +137,26 @@ def check_request(request: Request, n_items: int, dimensions: int | None) -> Non
     Raises
     ------
     RequestError
-        On an item that does not exist, an unknown objective, a user vector of another length, or a
-        negative k.
+        On an item that does not exist, an unknown objective, a user vector of another length, a
+        negative k, or pins that are not apart or outside of the slate.
 
     """
     if request.k < 0:
         message = f"k must be at least 0, found {request.k}"
         raise RequestError(message)
-    for name, items in (("candidates", request.candidates), ("exclude", request.exclude)):
+    pinned = np.array([pin.item for pin in request.pins], dtype=np.int64)
+    places = {pin.position for pin in request.pins}
+    if len(places) < len(request.pins) or np.unique(pinned).size < len(request.pins):
+        message = f"pins must have an item and a place of their own each, found {request.pins}"
+        raise RequestError(message)
+    if places and not 0 <= min(places) <= max(places) < request.k:
+        message = f"pins must be at places from 0 to {request.k - 1}, found {sorted(places)}"
+        raise RequestError(message)
+    for name, items in (
+        ("candidates", request.candidates),
+        ("exclude", request.exclude),
+        ("pins", pinned),
+    ):
         if (
             items is not None
             and items.size

@@ -34,6 +34,7 @@ from bandits.slates.config import SlateConfig
 from bandits.slates.constraints import limits
 from bandits.slates.floor_mixture import Law, law_of, law_of_columns, mixed
 from bandits.slates.objectives import Facts, click_scale
+from bandits.slates.pins import effective, merged, without
 from bandits.slates.pool import make_pool
 from bandits.slates.propensity import of_filtered
 from bandits.slates.request import (
@@ -146,16 +147,25 @@ def compose(
     Raises
     ------
     RequestError
-        On an item that does not exist, an unknown objective, a user vector of another length, or a
-        negative k.
+        On what `check_request` refuses.
 
     """
     n_items, vectors = snapshot.view.mean.size, snapshot.view.vectors
     dimensions = None if vectors is None else vectors.shape[1]
+    for request in requests:
+        check_request(request, n_items, dimensions)
+    pins = [effective(snapshot.view, request) for request in requests]
+    rests = _compose(snapshot, list(map(without, requests, pins)), rng)
+    return [merged(snapshot.view, rest, own) for rest, own in zip(rests, pins, strict=True)]
+
+
+def _compose(
+    snapshot: Snapshot, requests: Sequence[Request], rng: np.random.Generator
+) -> list[SlateResult]:
+    """Slates for requests without pins that were checked."""
     results: list[SlateResult | None] = [None] * len(requests)
     shared: dict[tuple[object, ...], list[int]] = {}
     for i, request in enumerate(requests):
-        check_request(request, n_items, dimensions)
         if _shares_pool(snapshot, request):
             shared.setdefault((request.k, weights_key(request)), []).append(i)
         else:
