@@ -12,16 +12,17 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta, Struct
 
+from streams.contract.checks import FIRST_SECOND, LAST_SECOND
+from streams.contract.checks import check_size as check_size
+from streams.contract.checks import check_time as check_time
+from streams.contract.checks import seconds as seconds
 from streams.contract.decoding import Decode as Decode
 from streams.contract.decoding import EventError as EventError
 
 MAX_ID_LENGTH = 512  # characters; ids are parts of row keys, whose length prefix holds 65,535 bytes
-# the year 2000: what is before it is a clock that was never set, or another unit
-FIRST_SECOND = 946_684_800.0
-# the end of the year 9999; `check_time` holds events against the clock
-LAST_SECOND = 253_402_300_799.0
 MAX_POSITION = 9999
-MAX_LIST = 1000  # items of one impression
+MAX_LIST = 1000  # items of one impression, words of a filter
+MAX_K = 100
 
 Id = Annotated[str, Meta(min_length=1, max_length=MAX_ID_LENGTH)]
 Seconds = Annotated[float, Meta(ge=FIRST_SECOND, le=LAST_SECOND)]
@@ -94,20 +95,63 @@ class Click(Struct, frozen=True, gc=False):
     event_id: Id | None = None  # a conversion counts once per event_id, and its value is summed
 
 
+Words = Annotated[list[Id], Meta(max_length=MAX_LIST)]
+
+
+class TagFilter(Struct, frozen=True, gc=False):
+    """At least one of `any`, and none of `none`."""
+
+    any: Words | None = None
+    none: Words | None = None
+
+
+class PriceFilter(Struct, frozen=True, gc=False):
+    """From `min` to `max`; an item without a price is in no range."""
+
+    min: float | None = None
+    max: float | None = None
+
+
+class Filter(Struct, frozen=True, gc=False):
+    """Items that a slate may hold: those that fit every part that is said."""
+
+    category: Words | None = None
+    brand: Words | None = None
+    tags: TagFilter | None = None
+    price: PriceFilter | None = None
+
+
+class Pin(Struct, frozen=True, gc=False):
+    """An item that is wanted at a place, counted from 0."""
+
+    item_id: Id
+    position: Annotated[int, Meta(ge=0, lt=MAX_K)]
+
+
+Objective = Literal["click", "conversion", "value", "relevance", "freshness"]
+Field = Literal["title", "text", "category", "brand", "price", "tags"]  # of an item
+
+
 class SlateRequest(Struct, frozen=True, gc=False):
-    """A user asks for the best k items."""
+    """A user asks for the best k items. `objectives` are weights in place of the policy file's;
+    `fields` of the items come with the slate.
+    """
 
     request_id: Id
     user_id: Id
     ts: Time
-    k: Annotated[int, Meta(ge=1, le=100)] = 10
+    k: Annotated[int, Meta(ge=1, le=MAX_K)] = 10
     segment: Id | None = None
     context: Context | None = None
     candidates: list[Id] | None = None
     exclude: list[Id] | None = None
+    filter: Filter | None = None
+    pin: Annotated[list[Pin], Meta(max_length=MAX_K)] | None = None
+    objectives: dict[Objective, Annotated[float, Meta(ge=0, le=1e6)]] | None = None
+    fields: list[Field] | None = None
 
 
-class SlateItem(Struct, frozen=True, gc=False):
+class SlateItem(Struct, frozen=True, gc=False, omit_defaults=True):
     """One place of a slate; `why` holds the parts that the score was made of."""
 
     item_id: str
@@ -115,6 +159,7 @@ class SlateItem(Struct, frozen=True, gc=False):
     score: float
     propensity: float
     why: dict[str, float]
+    fields: dict[str, Any] | None = None
 
 
 class Slate(Struct, frozen=True, gc=False):
@@ -187,49 +232,12 @@ class DeadLetter(Struct, frozen=True, gc=False):
 MAX_QUOTED_BYTES = 65_536
 
 
-def check_size(value: bytes | None, max_bytes: int) -> None:
-    """Raise `EventError` for a value that is too long to be decoded."""
-    if value is not None and len(value) > max_bytes:
-        msg = (
-            f"expected at most {max_bytes} bytes, found {len(value)}; see "
-            "SLATESTREAM_MAX_EVENT_BYTES"
-        )
-        raise EventError(msg)
-
-
 _encoder = msgspec.json.Encoder()
 
 
 def encode(event: Struct) -> bytes:
     """The JSON of any event."""
     return _encoder.encode(event)
-
-
-def seconds(time: float | datetime.datetime) -> float:
-    """Seconds since the epoch, whichever way the event said it.
-
-    Raises
-    ------
-    EventError
-        For a date before the year 2000.
-    """
-    if type(time) is float:
-        return time
-    found_s: float = time.timestamp()  # type: ignore[union-attr]
-    if found_s < FIRST_SECOND:
-        msg = f"field `ts`: expected a time from 2000-01-01 on, found {time}"
-        raise EventError(msg)
-    return found_s
-
-
-def check_time(time_s: float, latest_s: float) -> None:
-    """Raise `EventError` for a time that the clock has not nearly reached."""
-    if time_s > latest_s:
-        msg = (
-            f"field `ts`: expected a time up to {latest_s:.0f} (see SLATESTREAM_MAX_AHEAD_S), "
-            f"found {time_s:.0f}; are these milliseconds, or is a clock wrong?"
-        )
-        raise EventError(msg)
 
 
 def check_shape(event: Impression) -> None:
@@ -251,10 +259,30 @@ def check_shape(event: Impression) -> None:
         raise EventError(msg)
 
 
+def check_wishes(request: SlateRequest) -> None:
+    """Raise `EventError` for pins that are not apart or outside of the slate, and weights that are
+    all 0.
+    """
+    pins = request.pin or []
+    if len({pin.item_id for pin in pins}) < len(pins):
+        msg = "field `pin`: expected every item once, found one twice"
+        raise EventError(msg)
+    if len({pin.position for pin in pins}) < len(pins):
+        msg = "field `pin`: expected every position once, found one twice"
+        raise EventError(msg)
+    last = max((pin.position for pin in pins), default=0)
+    if last >= request.k:
+        msg = f"field `pin`: expected positions below `k`, {request.k}, found {last}"
+        raise EventError(msg)
+    if request.objectives is not None and not any(request.objectives.values()):
+        msg = "field `objectives`: expected a weight above 0, found none"
+        raise EventError(msg)
+
+
 decode_item = Decode(Item)
 decode_impression = Decode(Impression, check_shape)
 decode_click = Decode(Click)
-decode_slate_request = Decode(SlateRequest)
+decode_slate_request = Decode(SlateRequest, check_wishes)
 decode_slate = Decode(Slate)
 decode_segment_slates = Decode(SegmentSlates)
 decode_offered_slate = Decode(OfferedSlate)

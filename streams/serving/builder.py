@@ -225,6 +225,7 @@ class Builder:
         world = make_world(
             self.counts.counts(now_s),
             self.catalogue.catalogue(self.embeddings.matrix()),
+            self.catalogue.facets.facets(len(self.items)),
             self.embeddings.encoder,
             min(now_s, self.heard_s),
             self.config,

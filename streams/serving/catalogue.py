@@ -15,6 +15,7 @@ from bandits.slates.serve import Catalogue
 from streams.contract.events import EventError, Item
 from streams.contract.items import read_item
 from streams.serving.counts_view import Index
+from streams.serving.facets import FacetColumns
 
 NO_GROUP = -1
 
@@ -37,6 +38,7 @@ class CatalogueView:
         self.version = 0
         self.groups = Index()
         self.described: dict[str, Item] = {}
+        self.facets = FacetColumns()
         self._max_bytes = max_bytes
         self._hidden = frozenset(hidden)
         self._withdrawn: set[str] = set()
@@ -78,6 +80,7 @@ class CatalogueView:
             self._group[number] = (
                 NO_GROUP if item.category is None else self.groups.number(item.category)
             )
+        self.facets.put(number, item)
         self._available[number] = item is not None and item.available and name not in self._hidden
         self.version += 1
         return name

@@ -5,8 +5,9 @@ Reasons are looked at in this order, and an item counts for the first that holds
     not available    withdrawn, `available` false, or excluded by the policy file
     excluded         by the request
     not a candidate  the request names others
+    filter ...       the part of its filter that the item does not fit
 
-besides candidates that nobody has described.
+besides candidates and pins that nobody has described.
 """
 
 from collections.abc import Iterable, Iterator
@@ -16,7 +17,8 @@ from numpy.typing import NDArray
 
 from streams.contract.events import SlateRequest
 from streams.contract.http import Filtered
-from streams.serving.responder import Source
+from streams.serving.asking import Source
+from streams.serving.facets import parts
 from streams.serving.served_state import ServedState, numbers
 
 SOME = 10  # names that stand for the others
@@ -38,7 +40,9 @@ def explain(
             filtered.append(Filtered(reason, int(gone.size), some))
     unknown = [
         name
-        for name in dict.fromkeys(request.candidates or ())
+        for name in dict.fromkeys(
+            [*(request.candidates or ()), *(pin.item_id for pin in request.pin or ())]
+        )
         if not _known(source.items.get(name), state)
     ]
     if unknown:
@@ -53,8 +57,13 @@ def _barred(
     yield "not available", ~state.world.catalogue.available | _mask(state.hidden, n)
     if request.exclude:
         yield "excluded", _mask(map(source.items.get, request.exclude), n)
+    pinned = _mask((source.items.get(pin.item_id) for pin in request.pin or ()), n)
     if request.candidates is not None:
-        yield "not a candidate", ~_mask(map(source.items.get, request.candidates), n)
+        named = _mask(map(source.items.get, request.candidates), n)
+        yield "not a candidate", ~(named | pinned)
+    if request.filter is not None:
+        for name, fits in parts(state.world.facets, request.filter).items():
+            yield f"filter {name}", ~(fits | pinned)
 
 
 def _mask(found: Iterable[int | None], n: int) -> Mask:

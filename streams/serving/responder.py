@@ -10,20 +10,20 @@ import logging
 import threading
 import time
 from collections.abc import Iterable, Sequence
-from typing import Any, Protocol
+from typing import Any
 
+import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
 from bandits.slates.config import SlateConfig
+from bandits.slates.pins import effective, merged, without
 from bandits.slates.serve import Request, SlateResult, compose
 from bandits.slates.snapshot_pools import Snapshot
 from streams.contract.events import Slate, SlateItem, SlateRequest
 from streams.contract.segments import context_segment
 from streams.metrics import ServingMetrics
-from streams.serving.catalogue import CatalogueView
-from streams.serving.counts_view import Index
-from streams.serving.served_state import NO_ITEMS, ServedState, numbers
+from streams.serving.asking import Filters, Source, asked, candidates, fields_of
+from streams.serving.served_state import ServedState
 from streams.serving.user_profiles import UserProfiles
 
 log = logging.getLogger(__name__)
@@ -35,20 +35,6 @@ BASE_VARIANT = "base"
 
 class NotReady(RuntimeError):
     """Nothing can be answered yet: there is no served state."""
-
-
-class Source(Protocol):
-    """What a responder asks of the builder."""
-
-    state: ServedState | None
-    items: Index
-    catalogue: CatalogueView
-
-    def want(self, segment: str, length: int, now_s: float) -> None:
-        """A segment is asked for, and a length of slates."""
-
-    def want_item(self, name: str) -> None:
-        """An item is named that nobody described."""
 
 
 class Responder:
@@ -81,6 +67,7 @@ class Responder:
         self.source = source
         self._users = users
         self._metrics = metrics
+        self._filters = Filters()
         self._lock = threading.Lock()  # pools are made at their first use
         self._said_s = -SAY_EVERY_S
 
@@ -110,55 +97,22 @@ class Responder:
         segment = request.segment or context_segment(request.context, self._segment_fields)
         self.source.want(segment, request.k, now_s)
         snapshot = state.prepared.get(segment)
-        candidates, newer = self._candidates(state, request)
+        among, newer = candidates(state, self.source, self._filters, request)
         if wait and (newer or (snapshot is None and segment in state.segments)):
             return None
         snapshot = state.unseen if snapshot is None else snapshot
         rng = np.random.default_rng(_seed(request.request_id, state.number))
-        asked = self._ask(state, request, candidates)
+        vectors = state.world.catalogue.vectors
+        profile = self._users.vector(request.user_id, vectors, self.source.items)
+        wanted = asked(state, self.source, request, among, profile)
         try:
             with self._lock:
-                result = compose(snapshot, [asked], rng)[0]
+                result = compose(snapshot, [wanted], rng)[0]
         except Exception as error:
             self._say(error, now_s)
-            result = fallback(snapshot, asked, rng)
+            result = fallback(snapshot, wanted, rng)
         self._metrics.compute_s.observe(time.perf_counter() - began)
         return self._slate(state, request, segment, result, now_s)
-
-    def _candidates(
-        self, state: ServedState, request: SlateRequest
-    ) -> tuple[NDArray[np.int64] | None, bool]:
-        """Numbers of the items that a request names, None if it names none; and whether it names
-        some that may be shown and that the state does not know.
-        """
-        if request.candidates is None:
-            return None, False
-        found, newer = [], False
-        undescribed = self.source.catalogue.undescribed
-        for name in request.candidates:
-            number = self.source.items.get(name)
-            if number is not None and number < state.world.n_items:
-                found.append(number)
-            elif undescribed:
-                self.source.want_item(name)
-                newer = True
-            elif self.source.catalogue.may_show(name):
-                newer = True
-        return numbers(found), newer
-
-    def _ask(
-        self, state: ServedState, request: SlateRequest, candidates: NDArray[np.int64] | None
-    ) -> Request:
-        excluded = NO_ITEMS
-        if request.exclude or state.hidden:
-            excluded = numbers(
-                [*(self.source.items.get(name) for name in request.exclude or ()), *state.hidden]
-            )
-            excluded = excluded[excluded < state.world.n_items]
-        profile = self._users.vector(
-            request.user_id, state.world.catalogue.vectors, self.source.items
-        )
-        return Request(request.k, candidates, excluded, profile)
 
     def _slate(
         self,
@@ -179,9 +133,21 @@ class Responder:
             policy_version=self._version,
             encoder=state.world.encoder,
             counts_ts=state.world.counts_ts,
-            items=slate_items(result, state.names),
+            items=self._items(state, request, result),
             ts=now_s,
         )
+
+    def _items(
+        self, state: ServedState, request: SlateRequest, result: SlateResult
+    ) -> list[SlateItem]:
+        items = slate_items(result, state.names)
+        if not request.fields:
+            return items
+        catalogue, fields = self.source.catalogue, request.fields
+        return [
+            msgspec.structs.replace(item, fields=fields_of(catalogue, item.item_id, fields))
+            for item in items
+        ]
 
     def _say(self, error: Exception, now_s: float) -> None:
         self._metrics.fallbacks.inc()
@@ -206,7 +172,12 @@ def slate_items(result: SlateResult, names: Sequence[str]) -> list[SlateItem]:
 
 
 def fallback(snapshot: Snapshot, asked: Request, rng: np.random.Generator) -> SlateResult:
-    """Eligible items in random order: each has the same chance of each place."""
+    """Eligible items in random order: each has the same chance of each place that no pin has."""
+    pins = effective(snapshot.view, asked)
+    return merged(snapshot.view, _random(snapshot, without(asked, pins), rng), pins)
+
+
+def _random(snapshot: Snapshot, asked: Request, rng: np.random.Generator) -> SlateResult:
     eligible = snapshot.available
     if asked.candidates is not None:
         eligible = np.intersect1d(eligible, asked.candidates)

@@ -18,18 +18,22 @@ from bandits.learning.priors import Beliefs, learn
 from bandits.slates.config import SlateConfig
 from bandits.slates.serve import Catalogue, Request, compose, prepare
 from bandits.slates.snapshot_pools import Snapshot
+from streams.serving.facets import Facets
 
 NO_ITEMS = np.zeros(0, dtype=np.int64)
 
 
 class World(NamedTuple):
-    """What all segments share, at one time; `counts_ts` is the time of the counts."""
+    """What all segments share, at one time; `counts_ts` is the time of the counts, `facets` are
+    what filters ask of items.
+    """
 
     counts: Counts  # copies: nothing changes them
     catalogue: Catalogue
     beliefs: Beliefs
     encoder: str | None
     counts_ts: float
+    facets: Facets
 
     @property
     def n_items(self) -> int:
@@ -66,13 +70,14 @@ class ServedState(NamedTuple):
 def make_world(
     counts: Counts,
     catalogue: Catalogue,
+    facets: Facets,
     encoder: str | None,
     counts_ts: float,
     config: SlateConfig,
 ) -> World:
     """Learn what all segments share."""
     beliefs = learn(counts, config.priors, cast("Floats | None", catalogue.vectors))
-    return World(counts, catalogue, beliefs, encoder, counts_ts)
+    return World(counts, catalogue, beliefs, encoder, counts_ts, facets)
 
 
 def prepare_segment(

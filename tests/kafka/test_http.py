@@ -19,6 +19,7 @@ import pytest
 from streams.serving.counts_view import read_counts
 from tests.kafka import audit
 from tests.kafka.fleet import Fleet, Serving, wait_for
+from tests.kafka.test_serving import Shop
 
 pytestmark = pytest.mark.kafka
 
@@ -134,14 +135,53 @@ def test_a_shop_that_speaks_http_only_is_learned_from(fleet: Fleet) -> None:
     wait_for("its click", lambda: call(serving, f"/v1/slates/{slate_id}")[1]["clicked"] == [first])
 
 
+def test_what_a_request_says_is_heard_over_kafka_and_http_alike(fleet: Fleet) -> None:
+    (serving,) = fleet.serving
+    items = [
+        {"item_id": item, "title": item.upper(), "category": "ab"[number % 2]}
+        for number, item in enumerate(ITEMS)
+    ]
+    call(serving, "/v1/events", lines("items", *items))
+    wait_for("items", lambda: call(serving, "/v1/health")[1]["items_available"] == 8)
+    wanted = {
+        "user_id": "u",
+        "k": 3,
+        "ts": time.time(),
+        "filter": {"category": ["a"]},
+        "pin": [{"item_id": ITEMS[7], "position": 1}],
+        "objectives": {"click": 1, "freshness": 0.5},
+        "fields": ["title"],
+    }
+    shop = Shop(fleet)
+    shop.send("slate-requests", "u", {**wanted, "request_id": "kafka"})
+    shop.send("slate-requests", "u", {**wanted, "request_id": "bad", "k": 1})
+    shop.flush()
+    status, over_http = call(serving, "/v1/slates", {**wanted, "request_id": "http"})
+    assert status == 200
+    shop.wait_answered(["kafka", "http"])
+    (over_kafka,) = (
+        found
+        for each in records(fleet, "slates")
+        if (found := json.loads(each.value()))["slate_id"] == "kafka"
+    )
+    for slate in (over_http, over_kafka):
+        assert [item["item_id"] == ITEMS[7] for item in slate["items"]] == [False, True, False]
+        assert slate["items"][1]["propensity"] == 1.0
+        assert {item["item_id"] for item in slate["items"]} - {ITEMS[7]} <= set(ITEMS[::2])
+        for item in slate["items"]:
+            assert item["fields"] == {"title": item["item_id"].upper()}
+            assert "freshness" in item["why"] or "pinned" in item["why"]
+    wait_for("the dead letter", lambda: len(records(fleet, "dead-letters", 1)) == 1)
+    (letter,) = records(fleet, "dead-letters", 1)
+    assert "below `k`" in json.loads(letter.value())["reason"]
+
+
 def test_dead_letters_are_read_and_what_may_not_be_done_is_not(fleet: Fleet) -> None:
     (serving,) = fleet.serving
     event = {"slate_id": "s", "user_id": "u", "item_id": "i", "ts": time.time()}
     assert call(serving, "/v1/events", lines("clicks", event), "wrong")[0] == 401
     assert call(serving, "/v1/health", token=PUBLIC)[0] == 401
     assert records(fleet, "clicks") == []
-    from tests.kafka.test_serving import Shop
-
     shop = Shop(fleet)
     shop.send("clicks", "u", b"{")
     shop.flush()

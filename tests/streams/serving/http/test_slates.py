@@ -198,6 +198,32 @@ def test_explain_says_what_could_not_be_shown_and_why(site: Site) -> None:
     site.run(visit)
 
 
+def test_explain_names_the_part_of_a_filter_that_an_item_does_not_fit(site: Site) -> None:
+    async def visit(client: Any) -> None:
+        for number, item in enumerate(ITEMS):
+            site.world.describe(item, category="ab"[number % 2], price=float(number))
+        site.world.turn(after_s=10)
+        wanted = {
+            **ASKED,
+            "filter": {"category": ["a"], "price": {"max": 5}},
+            "pin": [{"item_id": ITEMS[11], "position": 0}],
+            "fields": ["price"],
+        }
+        found = await (await client.post("/v1/slates?explain=true", json=wanted)).json()
+        assert [(each["reason"], each["items"]) for each in found["filtered"]] == [
+            ("filter category", 5),
+            ("filter price", 3),
+        ]
+        assert found["eligible"] == 4
+        assert found["items"][0]["item_id"] == ITEMS[11]
+        assert found["items"][0]["fields"] == {"price": 11.0}
+        wanted["pin"][0]["position"] = 3
+        wrong = await client.post("/v1/slates", json={**wanted, "request_id": "s"})
+        assert (wrong.status, "below `k`" in (await wrong.json())["error"]) == (400, True)
+
+    site.run(visit)
+
+
 def test_a_slate_served_lately_is_looked_up_with_its_clicks(site: Site) -> None:
     async def visit(client: Any) -> None:
         name = "r/1 ?%"
