@@ -38,7 +38,7 @@ class Api:
         endpoints: Sequence[Endpoint],
     ) -> None:
         self.endpoints = [*endpoints, self._openapi()]
-        self._document = orjson.dumps(document(self.endpoints))
+        self._document = orjson.dumps(document(self.endpoints, bool(settings.http_token)))
         table = {(each.method, each.path): each for each in self.endpoints}
         self.door = Door(settings, metrics, table)
 

@@ -24,16 +24,18 @@ SAID = {
 }
 
 
-def document(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
-    """The document as JSON's types."""
+def document(endpoints: Sequence[Endpoint], secured: bool) -> dict[str, Any]:
+    """The document as JSON's types; `secured`: the process asks for tokens."""
     types = list(dict.fromkeys(_types(endpoints)))
     schemas, components = msgspec.json.schema_components(types, ref_template=REF)
-    known = {id(type_): schema for type_, schema in zip(types, schemas, strict=True)}
     by_type = dict(zip(map(str, types), schemas, strict=True))
-    assert len(known) == len(by_type)
     paths: dict[str, Any] = {}
     for each in endpoints:
-        paths.setdefault(each.path, {})[each.method.lower()] = _operation(each, by_type, components)
+        paths.setdefault(each.path, {})[each.method.lower()] = operation = _operation(
+            each, by_type, components
+        )
+        if secured and each.access > Access.NOTHING:
+            operation["security"] = [{"bearer": []}]
     return {
         "openapi": "3.1.0",
         "info": {
@@ -75,7 +77,6 @@ def _operation(
         "operationId": _name(endpoint),
         "summary": endpoint.summary,
         "responses": responses,
-        "security": [{"bearer": []}] if endpoint.access > Access.NOTHING else [],
     }
     if endpoint.parameters:
         operation["parameters"] = [_parameter(each, by_type) for each in endpoint.parameters]
@@ -104,9 +105,19 @@ def _body(
     name = inner["$ref"].rpartition("/")[2]
     loose = dict(components[name])
     loose["required"] = [each for each in loose["required"] if each not in endpoint.optional]
+    loose["properties"] = {
+        field: found if field in loose["required"] else _or_null(found)
+        for field, found in loose["properties"].items()
+    }
     components[f"{name}OverHTTP"] = loose | {"title": f"{name}OverHTTP"}
     ref = {"$ref": REF.format(name=f"{name}OverHTTP")}
     return schema | {"items": ref, "minItems": 1, "maxItems": 100} if "items" in schema else ref
+
+
+def _or_null(schema: dict[str, Any]) -> dict[str, Any]:
+    """Null is as good as an absent field."""
+    choices = schema.get("anyOf", [schema])
+    return schema if {"type": "null"} in choices else {"anyOf": [*choices, {"type": "null"}]}
 
 
 def _parameter(parameter: Parameter, by_type: dict[str, Any]) -> dict[str, Any]:

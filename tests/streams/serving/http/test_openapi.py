@@ -76,10 +76,27 @@ def test_answers_are_as_the_document_says(tmp_path: Path) -> None:
     site.run(visit)
 
 
+def test_a_token_is_asked_for_in_the_document_where_there_is_one(tmp_path: Path) -> None:
+    for environ in ({}, {"SLATESTREAM_HTTP_TOKEN": "t"}):
+
+        async def visit(client: Any, secured: bool = bool(environ)) -> None:
+            headers = {"Authorization": "Bearer t"}
+            answer = await client.get("/v1/openapi.json", headers=headers)
+            for item in (await answer.json())["paths"].values():
+                assert all(("security" in each) == secured for each in item.values())
+
+        Site(tmp_path, **environ).run(visit)
+
+
 def test_what_may_be_left_out_over_http_is_not_required_there(tmp_path: Path) -> None:
     async def visit(client: Any) -> None:
         document = await (await client.get("/v1/openapi.json")).json()
         schemas = document["components"]["schemas"]
         assert schemas["SlateRequestOverHTTP"]["required"] == ["user_id"]
+        asked = {"$ref": "#/components/schemas/SlateRequestOverHTTP"}
+        check = Draft202012Validator({**asked, "components": document["components"]})
+        nothing = dict.fromkeys(schemas["SlateRequestOverHTTP"]["properties"])
+        check.validate({**nothing, "user_id": "u"})
+        assert (await client.post("/v1/slates", json={**nothing, "user_id": "u"})).status == 200
 
     Site(tmp_path).run(visit)
