@@ -37,6 +37,10 @@ class NotReady(RuntimeError):
     """Nothing can be answered yet: there is no served state."""
 
 
+class Busy(RuntimeError):
+    """Another thread makes a slate that takes long."""
+
+
 class Responder:
     """Answers from the builder's state.
 
@@ -62,6 +66,7 @@ class Responder:
         metrics: ServingMetrics,
     ) -> None:
         self._version = config.version  # hashed once
+        self._relevance = dict(config.objectives).get("relevance", 0.0) > 0
         self._group = group
         self._segment_fields = segment_fields
         self.source = source
@@ -76,7 +81,23 @@ class Responder:
         """What it answers from now."""
         return self.source.state
 
-    def answer(self, request: SlateRequest, now_s: float, wait: bool = False) -> Slate | None:
+    def is_quick(self, request: SlateRequest) -> bool:
+        """Whether its slate is one of the segment's own: no pool is to be made for it, which can
+        take a hundred milliseconds where there are many items.
+        """
+        said = (
+            request.filter,
+            request.candidates,
+            request.exclude,
+            request.pin,
+            request.objectives,
+        )
+        personal = self._relevance and self._users.knows(request.user_id)
+        return not personal and all(each is None for each in said)
+
+    def answer(
+        self, request: SlateRequest, now_s: float, wait: bool = False, block: bool = True
+    ) -> Slate | None:
         """The slate; None where waiting would give a better one and the asker can wait.
 
         Worth waiting for are a segment that has counts and was not asked for lately, and items that
@@ -88,6 +109,8 @@ class Responder:
             Before the first state.
         EventError
             For a context that makes no segment.
+        Busy
+            Where it may not block, and another thread makes a slate.
         """
         began = time.perf_counter()
         state = self.source.state
@@ -105,12 +128,15 @@ class Responder:
         vectors = state.world.catalogue.vectors
         profile = self._users.vector(request.user_id, vectors, self.source.items)
         wanted = asked(state, self.source, request, among, profile)
+        if not self._lock.acquire(blocking=block):
+            raise Busy
         try:
-            with self._lock:
-                result = compose(snapshot, [wanted], rng)[0]
+            result = compose(snapshot, [wanted], rng)[0]
         except Exception as error:
             self._say(error, now_s)
             result = fallback(snapshot, wanted, rng)
+        finally:
+            self._lock.release()
         self._metrics.compute_s.observe(time.perf_counter() - began)
         return self._slate(state, request, segment, result, now_s)
 

@@ -51,6 +51,10 @@ class UserProfiles:
         for user_id in list(itertools.islice(clicked, max(0, len(clicked) - self._users_kept))):
             del clicked[user_id]
 
+    def knows(self, user_id: str) -> bool:
+        """Whether the user has clicked anything."""
+        return user_id in self._clicked
+
     def vector(
         self, user_id: str, matrix: NDArray[np.float32] | None, items: Index
     ) -> NDArray[np.float32] | None:

@@ -126,7 +126,10 @@ def test_a_shop_that_speaks_http_only_is_learned_from(fleet: Fleet) -> None:
         segments = call(serving, "/v1/segments")[1]["segments"]
         return next((each for each in segments if each["segment"] == "default"), {})
 
-    wait_for("them to be served", lambda: segment().get("impressions") == 80)
+    wait_for(
+        "them to be served",
+        lambda: (segment().get("impressions"), segment().get("clicks")) == (80, 20),
+    )
     rows = call(serving, "/v1/segments/default/items")[1]["items"]
     assert sum(row["clicks"] for row in rows) == 20
     assert sum(row["exposure_share"] for row in rows) == pytest.approx(1)

@@ -1,8 +1,12 @@
-"""Access: what a bearer token allows (RFC 6750), compared in constant time."""
+"""Access: what a bearer token allows (RFC 6750), compared in constant time; and which hosts are
+this machine.
+"""
 
 import enum
 import hashlib
 import hmac
+import ipaddress
+import urllib.parse
 
 
 class Access(enum.IntEnum):
@@ -36,3 +40,16 @@ class Tokens:
 
 def _digest(token: str) -> bytes:
     return hashlib.sha256(token.encode(errors="surrogateescape")).digest()
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host, with or without a port, is this machine and nobody else.
+
+    >>> [is_loopback(host) for host in ("localhost:6066", "127.0.0.1", "[::1]:1", "shop.example")]
+    [True, True, True, False]
+    """
+    try:
+        name = urllib.parse.urlsplit(f"//{host}").hostname or host
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return host.partition(":")[0].lower() == "localhost"

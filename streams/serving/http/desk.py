@@ -1,26 +1,28 @@
-"""Desk: slate requests over HTTP, answered on the event loop.
+"""Desk: slate requests over HTTP.
 
-1. a request whose slate is remembered gets that one
-2. the responder is called directly; a slate goes to `slates` as those over Kafka
-3. one that would get a better slate in a moment (`Responder.answer`) waits for it, up to WAIT_S,
-   and holds nobody up
+1. a request whose slate is remembered gets that one; one that is being made is waited for
+2. a quick one (`Responder.is_quick`) is answered on the event loop, another in a thread beside
+   it; a slate goes to `slates` as those over Kafka
+3. one that would get a better slate in a moment waits for it, up to WAIT_S, and holds nobody up
 """
 
 import asyncio
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
-from streams.contract.events import EventError, SlateRequest
+from streams.contract.events import EventError, Slate, SlateRequest
 from streams.serving.answers import Headers
 from streams.serving.http.endpoint import Turns
 from streams.serving.http.outbox import Outbox
 from streams.serving.http.problems import ProblemError
 from streams.serving.recent_slates import RecentSlates
-from streams.serving.responder import NotReady, Responder
+from streams.serving.responder import Busy, NotReady, Responder
 
 WAIT_S = 0.1  # as over Kafka
 LOOK_S = 0.005
+THREADS = 2  # slates are made one at a time; the other one looks items up meanwhile
 
 
 class Answered(NamedTuple):
@@ -43,6 +45,8 @@ class Desk:
         self._responder = responder
         self._outbox = outbox
         self._recent = recent
+        self._threads = ThreadPoolExecutor(THREADS, "http-slates")
+        self._making: dict[str, asyncio.Future[Slate | None]] = {}
 
     async def answer(self, requests: Sequence[SlateRequest], headers: Headers) -> list[Answered]:
         """Their slates, in order; `headers` stand on the records.
@@ -53,34 +57,53 @@ class Desk:
             Where nothing can be answered now.
         """
         self._outbox.check_room()
-        sent_s, until_s = time.time(), time.monotonic() + WAIT_S
-        answered: dict[int, Answered] = {}
-        turns = Turns()
-        waiting = list(range(len(requests)))
-        while waiting:
-            can_wait = time.monotonic() < until_s
-            for at in waiting:
-                found = self._now(requests[at], can_wait, sent_s, headers)
-                if found is not None:
-                    answered[at] = found
-                await turns.breathe()
-            waiting = [at for at in waiting if at not in answered]
-            if waiting:
-                await asyncio.sleep(LOOK_S)
-        return [answered[at] for at in range(len(requests))]
+        call = _Call(headers, time.time(), time.monotonic() + WAIT_S, Turns())
+        if len(requests) == 1:
+            return [await self._one(requests[0], call)]
+        return await asyncio.gather(*(self._one(request, call) for request in requests))
 
-    def _now(
-        self, request: SlateRequest, can_wait: bool, sent_s: float, headers: Headers
-    ) -> Answered | None:
-        kept = self._recent.get(request.request_id)
-        if kept is not None:
-            if kept.user_id == request.user_id:
-                return Answered(kept.value)
-            return Answered(None, "`request_id` was another user's; expected a new one")
+    async def _one(self, request: SlateRequest, call: "_Call") -> Answered:
+        name = request.request_id
+        while True:
+            await call.turns.breathe()
+            kept = self._recent.get(name)
+            if kept is not None:
+                if kept.user_id == request.user_id:
+                    return Answered(kept.value)
+                return Answered(None, "`request_id` was another user's; expected a new one")
+            if name in self._making:
+                await asyncio.wait([self._making[name]])
+                continue
+            try:
+                slate = await self._made(request, time.monotonic() < call.until_s)
+            except NotReady as error:
+                raise ProblemError(503, str(error)) from None
+            except EventError as error:
+                return Answered(None, str(error))
+            if slate is not None:
+                return Answered(self._outbox.send(slate, call.sent_s, call.headers))
+            await asyncio.sleep(LOOK_S)
+
+    async def _made(self, request: SlateRequest, can_wait: bool) -> Slate | None:
+        if self._responder.is_quick(request):
+            try:
+                return self._responder.answer(request, time.time(), can_wait, block=False)
+            except Busy:
+                pass
+        made = asyncio.get_running_loop().run_in_executor(
+            self._threads, self._responder.answer, request, time.time(), can_wait
+        )
+        self._making[request.request_id] = made
         try:
-            slate = self._responder.answer(request, time.time(), can_wait)
-        except NotReady as error:
-            raise ProblemError(503, str(error)) from None
-        except EventError as error:
-            return Answered(None, str(error))
-        return None if slate is None else Answered(self._outbox.send(slate, sent_s, headers))
+            return await made
+        finally:
+            del self._making[request.request_id]
+
+
+class _Call(NamedTuple):
+    """What the requests of one call share."""
+
+    headers: Headers
+    sent_s: float
+    until_s: float  # of `time.monotonic`
+    turns: Turns

@@ -16,7 +16,7 @@ from aiohttp import web
 
 from streams.config import Settings
 from streams.metrics import ServingMetrics
-from streams.serving.http.access import Access, Tokens
+from streams.serving.http.access import Access, Tokens, is_loopback
 from streams.serving.http.cors import allows, headers_of
 from streams.serving.http.endpoint import Endpoint, Handler
 from streams.serving.http.problems import ProblemError, problem
@@ -53,6 +53,8 @@ class Door:
         self._metrics = metrics
         self._endpoints = endpoints
         self._tokens = Tokens(settings.http_token, settings.http_public_token)
+        # without a token a page could read by a name of its own that stands for 127.0.0.1
+        self._own_host_only = not settings.http_token and is_loopback(settings.http_host)
         self._rates = {
             Access.PUBLIC: RateLimit(settings.http_public_rate_per_s),
             Access.FULL: RateLimit(settings.http_rate_per_s),
@@ -106,10 +108,15 @@ class Door:
                 "add it there"
             )
             raise ProblemError(401, msg)
+        if self._own_host_only and not is_loopback(request.host):
+            msg = (
+                f"expected a call to localhost or an address, found one to {request.host[:200]!r}; "
+                "set SLATESTREAM_HTTP_TOKEN to be called by a name"
+            )
+            raise ProblemError(401, msg)
         access = request[ACCESS] = self._tokens.access(request.headers.get("Authorization", ""))
-        address = address_of(
-            request.remote, request.headers.get("X-Forwarded-For", ""), self._settings.http_proxies
-        )
+        forwarded = ",".join(request.headers.getall("X-Forwarded-For", []))
+        address = address_of(request.remote, forwarded, self._settings.http_proxies)
         wait_s = self._rates.get(access, self._refused).wait_s(address, time.monotonic())
         if wait_s > 0:
             msg = "expected fewer requests a second from this address; try again later"

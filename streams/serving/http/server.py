@@ -7,7 +7,6 @@ brokers get what is under way.
 
 import asyncio
 import contextlib
-import ipaddress
 import logging
 from collections.abc import Callable
 
@@ -20,6 +19,7 @@ from streams.metrics import ServingMetrics
 from streams.serving.answers import Answers
 from streams.serving.builder import Builder
 from streams.serving.dead_letter_reader import DeadLetterReader
+from streams.serving.http.access import is_loopback
 from streams.serving.http.app import Api
 from streams.serving.http.desk import Desk
 from streams.serving.http.event_sender import EventLineSender
@@ -95,7 +95,7 @@ class HttpServer:
             If the port cannot be had.
         """
         settings = self._settings
-        if not settings.http_token and not _is_loopback(settings.http_host):
+        if not settings.http_token and not is_loopback(settings.http_host):
             log.warning(
                 "everybody who reaches %s may read and write; set SLATESTREAM_HTTP_TOKEN",
                 settings.http_host,
@@ -115,10 +115,3 @@ class HttpServer:
                 await self._heard
         await self._outbox.flush()
         self._events.stop()
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -70,6 +70,7 @@ class Status:
                 "Encoder releases, and what is thought of them",
                 Access.FULL,
                 answer=Releases,
+                problems=(503,),
             ),
             Endpoint(
                 "GET",
@@ -116,9 +117,10 @@ class Status:
         """GET /v1/releases."""
         embeddings = self._builder.embeddings
         try:
-            found = embeddings.assembly.decisions()
-        except RuntimeError:  # a release came while they were gone through
-            found = embeddings.assembly.decisions()
+            found = await asyncio.to_thread(embeddings.assembly.decisions)
+        except RuntimeError:
+            msg = "a release came while they were gone through; try again in a moment"
+            raise ProblemError(503, msg) from None
         return answer(Releases([_row(*each, embeddings.encoder) for each in found]))
 
     async def dead_letters(self, request: web.Request) -> web.Response:

@@ -177,6 +177,21 @@ def test_a_fallback_slate_keeps_filter_and_pins(
     assert [item.propensity for item in slate.items] == [0.2, 1.0, 0.2]
 
 
+@pytest.mark.parametrize("said", SAID)
+def test_only_a_request_that_says_nothing_is_quick(world: World, said: str) -> None:
+    assert world.responder.is_quick(request())
+    assert world.responder.is_quick(request(fields=["title"], k=50, segment="y"))
+    assert world.responder.is_quick(request(**SAID[said])) == (said == "fields")
+
+
+def test_a_user_who_clicked_is_quick_unless_relevance_counts(tmp_path: Path) -> None:
+    for text, quick in (("", True), ("[objectives]\nclick = 1\nrelevance = 1", False)):
+        world = make(tmp_path, text)
+        world.users.clicked([Click("s", "known", ITEMS[1], world.now_s)])
+        assert world.responder.is_quick(request(user="known")) == quick
+        assert world.responder.is_quick(request(user="new"))
+
+
 def test_the_contract_names_the_objectives_that_there_are() -> None:
     assert set(get_args(Objective)) == set(OBJECTIVES)
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from pathlib import Path
 from typing import Any
 
 import pytest
+from multidict import CIMultiDict
 
 from streams.config import SettingsError
 from streams.serving.http.access import Access, Tokens
@@ -124,7 +126,7 @@ def test_a_fault_of_the_server_is_a_problem_without_its_words(
 ) -> None:
     site = Site(tmp_path)
 
-    def fail(*_arguments: Any) -> Any:
+    def fail(*_arguments: Any, **_named: Any) -> Any:
         raise ZeroDivisionError("a secret")
 
     monkeypatch.setattr(site.world.responder, "answer", fail)
@@ -149,7 +151,9 @@ def test_more_than_the_rate_is_429_with_retry_after_for_that_address_only(tmp_pa
 
     async def visit(client: Any) -> None:
         async def status(token: str, address: str) -> int:
-            headers = {**bearer(token), "X-Forwarded-For": f"9.9.9.9, {address}"}
+            headers = CIMultiDict(bearer(token))
+            headers.add("X-Forwarded-For", f"{random.random()}")  # invented by the client
+            headers.add("X-Forwarded-For", address)
             answer = await client.post("/v1/slates", json=ASKED, headers=headers)
             if answer.status == 429:
                 assert int(answer.headers["Retry-After"]) >= 1
@@ -192,6 +196,30 @@ def test_pages_of_other_origins_are_refused_unless_the_setting_names_them(tmp_pa
         assert (wrong.status, wrong.headers["Access-Control-Allow-Origin"]) == (401, shop)
 
     site.run(visit)
+
+
+def test_a_process_on_loopback_without_a_token_is_no_other_hosts(tmp_path: Path) -> None:
+    """A page whose name was bound to 127.0.0.1 afterwards calls under that name."""
+
+    async def visit(client: Any) -> None:
+        for host, status in (
+            ("127.0.0.1:6066", 200),
+            ("localhost", 200),
+            ("[::1]:6066", 200),
+            ("strange.example:6066", 401),
+        ):
+            answer = await client.get("/v1/health", headers={"Host": host})
+            assert answer.status == status, host
+            assert (await client.get("/healthz", headers={"Host": host})).status == 200
+
+    Site(tmp_path).run(visit)
+
+    async def open_visit(client: Any) -> None:
+        headers = {"Host": "slatestream:6066", **bearer(TOKEN)}
+        assert (await client.get("/v1/health", headers=headers)).status == 200
+
+    Site(tmp_path, **SECURED).run(open_visit)
+    Site(tmp_path, SLATESTREAM_HTTP_HOST="0.0.0.0").run(open_visit)
 
 
 def test_requests_are_counted_by_endpoint_and_status_and_not_by_path(tmp_path: Path) -> None:

@@ -173,6 +173,51 @@ def test_a_batch_of_100_holds_the_event_loop_for_a_few_milliseconds_at_a_time(si
     site.run(visit)
 
 
+def test_a_slate_that_takes_long_holds_nobody_up_and_is_made_once(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first of a filter, say: others are answered, and the same request waits for it."""
+    plain = site.world.responder.answer
+
+    def slow(request: Any, *arguments: Any, **named: Any) -> Any:
+        if request.filter is not None:
+            time.sleep(0.3)
+        return plain(request, *arguments, **named)
+
+    monkeypatch.setattr(site.world.responder, "answer", slow)
+
+    async def visit(client: Any) -> None:
+        await client.post("/v1/slates", json={"user_id": "u"})  # connections are open
+        wanted = {**ASKED, "filter": {"tags": {"none": ["a"]}}}
+        long = [asyncio.create_task(client.post("/v1/slates", json=wanted)) for _ in range(3)]
+        await asyncio.sleep(0.05)
+        for number in range(5):
+            answer = await client.post("/v1/slates", json={"user_id": f"v{number}"})
+            assert answer.status == 200
+        assert not any(each.done() for each in long)
+        slates = [await (await each).read() for each in long]
+        assert len(set(slates)) == 1
+        assert [b"v" in key for _, key, *_ in site.slates.sent] == [False, *[True] * 5, False]
+
+    site.run(visit)
+
+
+def test_a_quick_request_goes_beside_the_event_loop_while_another_thread_makes_a_slate(
+    site: Site,
+) -> None:
+    async def visit(client: Any) -> None:
+        responder = site.world.responder
+        responder._lock.acquire()
+        asked = asyncio.create_task(client.post("/v1/slates", json=ASKED))
+        await asyncio.sleep(0.05)
+        assert (await client.get("/healthz")).status == 200
+        assert not asked.done()
+        responder._lock.release()
+        assert (await asked).status == 200
+
+    site.run(visit)
+
+
 def test_explain_says_what_could_not_be_shown_and_why(site: Site) -> None:
     async def visit(client: Any) -> None:
         site.world.describe(ITEMS[1], available=False)
