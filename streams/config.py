@@ -17,16 +17,13 @@ import uuid
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from streams.settings import SETTINGS, Setting
+from streams.setting import SettingsError as SettingsError
+from streams.setting import known_names, read
+from streams.settings import SETTINGS
 
 PREFIX = "SLATESTREAM_"
-FILE = "_FILE"  # the form of a secret's name whose value is the path of a file that holds it
 # with values of 512 characters a segment fits a row key's 65,535 bytes
 MAX_SEGMENT_FIELDS, MAX_FIELD_LENGTH = 16, 128
-
-
-class SettingsError(ValueError):
-    """A setting that cannot be used: what was expected, what was found, what to do."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -154,7 +151,7 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
         For an unknown `SLATESTREAM_` name, a value of the wrong type or out of range, a secret's
         file that cannot be used, and settings that contradict each other.
     """
-    known = known_names()
+    known = known_names(SETTINGS)
     for name in environ:
         if name.startswith(PREFIX) and name not in known:
             near = difflib.get_close_matches(name, known, n=1)
@@ -165,8 +162,7 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
             )
             msg = f"unknown setting {name}: {hint}"
             raise SettingsError(msg)
-    texts = {s: _text(s, environ) for s in SETTINGS}
-    values = {s.field: _parse(s, text) if text else _default(s) for s, text in texts.items()}
+    values = {setting.field: read(setting, environ) for setting in SETTINGS}
     settings = Settings(**values)
     if settings.security_protocol.startswith("SASL") and not (
         settings.sasl_username and settings.sasl_password
@@ -201,58 +197,6 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
         )
         raise SettingsError(msg)
     return settings
-
-
-def known_names() -> set[str]:
-    """Every name that may be set: those of the table, and the `_FILE` form of each secret."""
-    return {s.name for s in SETTINGS} | {s.name + FILE for s in SETTINGS if s.secret}
-
-
-def _text(setting: Setting, environ: Mapping[str, str]) -> str:
-    """A setting as it is written; empty where it is not set."""
-    text, path = environ.get(setting.name, ""), environ.get(setting.name + FILE, "")
-    if not setting.secret or not path:
-        return text
-    name = setting.name + FILE
-    if text:
-        msg = f"expected {setting.name} or {name}, found both; unset one of them"
-        raise SettingsError(msg)
-    try:
-        text = pathlib.Path(path).read_text(encoding="utf-8").strip()
-    except OSError as error:
-        found = error.strerror or str(error)
-    except UnicodeDecodeError:
-        found = "none that is UTF-8"
-    else:
-        found = "nothing in it"
-    if not text:
-        msg = f"{name}: expected a file with the secret at {path}, found {found}; name one"
-        raise SettingsError(msg)
-    return text
-
-
-def _default(setting: Setting) -> Any:
-    return setting.kind(setting.default) if setting.default is not None else None
-
-
-def _parse(setting: Setting, text: str) -> Any:
-    if setting.kind is tuple:
-        return tuple(part.strip() for part in text.split(",") if part.strip())
-    try:
-        value = setting.kind(text)
-    except ValueError:
-        msg = f"{setting.name}: expected {setting.kind.__name__} ({setting.help}), found {text!r}"
-        raise SettingsError(msg) from None
-    if setting.choices and value not in setting.choices:
-        msg = f"{setting.name}: expected one of {', '.join(setting.choices)}, found {text!r}"
-        raise SettingsError(msg)
-    if setting.low is not None and not (setting.low <= value <= (setting.high or value)):
-        msg = (
-            f"{setting.name}: expected {setting.low:g} to {setting.high:g} ({setting.help}), found "
-            f"{text}"
-        )
-        raise SettingsError(msg)
-    return value
 
 
 def make_data_dir(settings: Settings) -> None:

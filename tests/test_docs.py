@@ -23,8 +23,8 @@ import streams
 from bandits.policies.registry import POLICIES
 from streams import cli
 from streams.commands import COMMANDS
-from streams.config import known_names
 from streams.contract.topics import TOPICS
+from streams.setting import known_names
 from streams.settings import SETTINGS
 from tests.cluster import free_ports
 
@@ -116,7 +116,7 @@ def test_every_setting_stands_in_the_table_with_its_default(setting) -> None:
 
 def test_no_setting_of_the_docs_is_unknown() -> None:
     named = set(re.findall(r"\b(?:SLATESTREAM|KAFKA)_[A-Z_]+[A-Z]\b", ALL))
-    assert named <= known_names() | {"KAFKA_HOME", "KAFKA_STREAMS_PEER"}
+    assert named <= known_names(SETTINGS) | {"KAFKA_HOME", "KAFKA_STREAMS_PEER"}
 
 
 @pytest.mark.parametrize("topic", TOPICS, ids=lambda topic: topic.name)

@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 import yaml
 
-from streams.config import known_names
+from streams.setting import known_names
+from streams.settings import SETTINGS
 
 K8S = Path(__file__).parents[2] / "deploy" / "k8s"
 BASE = K8S / "base"
@@ -35,7 +36,7 @@ COMBINATIONS: tuple[tuple[str, ...], ...] = (
     ("keda", "mtls", "keda-mtls", "strimzi", "follow-settings"),
 )
 CUSTOM = ("keda.sh/", "monitoring.coreos.com/", "kafka.strimzi.io/")  # no schema of Kubernetes' own
-KNOWN = known_names()
+KNOWN = known_names(SETTINGS)
 needs_kubectl = pytest.mark.skipif(
     shutil.which("kubectl") is None, reason="kubectl is not installed; it renders the manifests"
 )

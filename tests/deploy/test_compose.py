@@ -11,7 +11,9 @@ import pytest
 import yaml
 
 from streams.commands import COMMANDS
-from streams.config import known_names, load_settings
+from streams.config import load_settings
+from streams.setting import known_names
+from streams.settings import SETTINGS
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
@@ -31,7 +33,7 @@ def environment(name: str) -> dict[str, str]:
 @pytest.mark.parametrize("name", OURS)
 def test_every_setting_exists_and_every_image_can_be_built(name: str) -> None:
     service = SERVICES[name]
-    assert set(service["environment"]) <= known_names()
+    assert set(service["environment"]) <= known_names(SETTINGS)
     load_settings(environment(name))
     assert service["image"].removesuffix(f":{VERSION}") in ("slatestream", "slatestream-encoder")
     build = service["build"]
