@@ -197,6 +197,10 @@ class Round:
         if self.feed.low and self.fleet.workers[victim].trap.armed.exists():
             # a slow machine: there may not be as many flushes as planned
             self.fleet.workers[victim].trap.arm(point, "kill", 1)
+        if self.feed.low and self.plan.pause is not None and "armed" in self.resume_at:
+            number, at_point, _ = self.plan.pause
+            if at_point is not None and self.fleet.workers[number].trap.armed.exists():
+                self.fleet.workers[number].trap.arm(at_point, "stop", 1)
         # subtle: paused workers may resume after the feed is over, the last crash must come before
         # its end
         if self.done["crash"] and not self.pause_due and not self.broker_due:
