@@ -2,15 +2,23 @@
 of a worker reads them.
 """
 
+import logging
 import time
+from collections.abc import Sequence
 
 from confluent_kafka import KafkaError, KafkaException
-from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
+from confluent_kafka.admin import (  # type: ignore[attr-defined]
+    AdminClient,
+    NewPartitions,
+    NewTopic,
+)
 
 from streams.config import Settings
 from streams.contract.topics import LARGEST_EVENT_BYTES
 from streams.kafka.admin import REQUEST_TIMEOUT_S, TopicsError, partition_counts
 from streams.kafka.rights import named
+
+log = logging.getLogger(__name__)
 
 CONFIGS = {
     "cleanup.policy": "compact",
@@ -26,13 +34,14 @@ CONFIGS = {
 def ensure_changelogs(
     admin: AdminClient, names: tuple[str, str], partitions: int, settings: Settings
 ) -> None:
-    """Create what is missing: compacted, with as many partitions as the sources.
+    """Create what is missing: compacted, with as many partitions as the sources. Where the sources
+    have grown, the changelogs grow along: counts are sums over partitions, and new ones start
+    empty.
 
     Raises
     ------
     TopicsError
-        If the broker refuses, or a changelog has another number of partitions than the sources have
-        now.
+        If the broker refuses, or a changelog has more partitions than the sources have now.
     """
     replication = settings.topic_replication
     configs = {**CONFIGS, "min.insync.replicas": str(min(2, max(1, replication - 1)))}
@@ -64,11 +73,28 @@ def ensure_changelogs(
         time.sleep(0.1)
         found = partition_counts(admin)
     for name in names:
-        if found[name] != partitions:
+        if found[name] > partitions:
             msg = (
-                f"expected {partitions} partitions in {name}, as in the sources, found "
-                f"{found[name]}: counts cannot follow "
-                "sources that were repartitioned; start a new SLATESTREAM_GROUP, or restore the "
-                "number of partitions"
+                f"expected at most {partitions} partitions in {name}, as in the sources, found "
+                f"{found[name]}: sources were made again with fewer; give them as many as before, "
+                "or start a new SLATESTREAM_GROUP, which counts anew"
             )
             raise TopicsError(msg)
+    _grow(admin, [name for name in names if found[name] < partitions], partitions)
+
+
+def _grow(admin: AdminClient, names: Sequence[str], partitions: int) -> None:
+    new = [NewPartitions(name, partitions) for name in names]
+    for name, future in admin.create_partitions(new).items() if new else ():
+        try:
+            future.result(REQUEST_TIMEOUT_S)
+            log.warning("%s has %d partitions now, as the sources", name, partitions)
+        except KafkaException as failure:
+            error: KafkaError = failure.args[0]
+            if error.code() != KafkaError.INVALID_PARTITIONS:  # another worker was first
+                error = named(error, f"topic {name} (Alter)")
+                msg = (
+                    f"expected {partitions} partitions in {name}, as in the sources, found fewer, "
+                    f"which could not be mended: {error.str()}"
+                )
+                raise TopicsError(msg) from None

@@ -6,7 +6,7 @@ transactional changelog, which is a control record. Changelogs are therefore not
 no channels, no partitions, nothing for Faust to recover.
 """
 
-from confluent_kafka import KafkaException
+from confluent_kafka import KafkaError, KafkaException
 from faust.tables.manager import TableManager as FaustTableManager
 from faust.tables.recovery import RebalanceAgain, ServiceStopped
 from faust.tables.recovery import Recovery as FaustRecovery
@@ -15,6 +15,18 @@ from mode import Service
 
 from streams.counting.restore import Stuck
 from streams.kafka.transaction import FatalCommit
+
+_NO_PARTITION = (KafkaError._UNKNOWN_PARTITION, KafkaError.UNKNOWN_TOPIC_OR_PART)
+
+
+def _said(failure: KafkaException) -> str:
+    error: KafkaError = failure.args[0]
+    if error.code() in _NO_PARTITION:
+        return (
+            f"a partition of the sources has none in the changelogs ({error.str()}): partitions "
+            "were added; the next start lets the changelogs grow along"
+        )
+    return error.str()
 
 
 class Recovery(FaustRecovery):
@@ -55,8 +67,11 @@ class Recovery(FaustRecovery):
                 continue
             except ServiceStopped:
                 break
-            except (Stuck, FatalCommit, KafkaException) as failure:
+            except (Stuck, FatalCommit) as failure:
                 app.engine.end_process(str(failure))
+                break
+            except KafkaException as failure:
+                app.engine.end_process(_said(failure))
                 break
             except Exception as failure:  # rocksdict raises plain Exception: a full or broken disk
                 self.log.exception("restore of generation %d", generation)

@@ -32,12 +32,24 @@ def test_what_is_missing_is_made_with_as_many_partitions_as_the_sources(
     ensure_changelogs(admin, names, 3, settings(tmp_path, local_broker))
 
 
-def test_sources_that_were_repartitioned_are_refused(
+def test_sources_with_fewer_partitions_are_refused(
     local_broker: str, tmp_path: Path, names: tuple[str, str]
 ) -> None:
     admin = AdminClient({"bootstrap.servers": local_broker})
-    ensure_changelogs(admin, names, 2, settings(tmp_path, local_broker))
+    ensure_changelogs(admin, names, 4, settings(tmp_path, local_broker))
     with pytest.raises(
-        TopicsError, match=f"expected 4 partitions in {names[0]}, as in the sources, found 2"
+        TopicsError,
+        match=f"expected at most 2 partitions in {names[0]}, as in the sources, found 4",
     ):
-        ensure_changelogs(admin, names, 4, settings(tmp_path, local_broker))
+        ensure_changelogs(admin, names, 2, settings(tmp_path, local_broker))
+
+
+@pytest.mark.kafka
+def test_changelogs_grow_with_the_sources(
+    kafka: str, tmp_path: Path, names: tuple[str, str]
+) -> None:
+    admin = AdminClient({"bootstrap.servers": kafka})
+    ensure_changelogs(admin, names, 2, settings(tmp_path, kafka))
+    ensure_changelogs(admin, names, 4, settings(tmp_path, kafka))
+    found = partition_counts(admin)
+    assert [found[name] for name in names] == [4, 4]
