@@ -4,7 +4,6 @@ this module builds nothing.
 
 import asyncio
 import fcntl
-import gc
 import logging
 import os
 import sys
@@ -45,10 +44,6 @@ log = logging.getLogger(__name__)
 METADATA_MAX_AGE_MS = 10_000
 # Faust's default of 4096 would be chunks here; the transport holds back before this
 STREAM_BUFFER_CHUNKS = 64
-# A chunk is thousands of objects that reference counting frees, and slates in memory are a million
-# that stay: with Python's own thresholds (700, 10, 10) a third of the worker's time went into
-# looking for cycles among them. Nothing here makes cycles per event.
-GC_THRESHOLD = (100_000, 20, 100)
 FAILED, WRONG_USAGE = 1, 2  # exit statuses, as of the command line
 TABLES = {
     COUNTS_TABLE: "Counts per (segment, item) of each partition.",
@@ -83,8 +78,6 @@ class App(faust.App):
             end_process(error.args[0].str())
         if self.serving is not None:
             self._serves = asyncio.ensure_future(self.serving.run())
-        gc.freeze()
-        gc.set_threshold(*GC_THRESHOLD)
         await super().on_first_start()
 
     async def on_stop(self) -> None:

@@ -35,7 +35,7 @@ from streams.counting.chunk import Original
 from streams.counting.codec import ConsumerError, pack, unpack
 from streams.counting.consumer import ChunkConsumer, Consumed, ConsumerConfig
 
-GC_THRESHOLD = (100_000, 20, 100)  # as in `app`
+GC_THRESHOLD = (100_000, 20, 100)  # as in the worker (`streams.worker.garbage`)
 CLOSE_S = 10.0  # for a consumer to leave the brokers
 LAST_S = 1.0  # from the end of the socket to the end of the process
 _LENGTH = struct.Struct("<I")

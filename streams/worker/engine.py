@@ -25,6 +25,7 @@ from streams.kafka.names import changelog_topics
 from streams.kafka.transaction import TRANSACTION_TIMEOUT_S
 from streams.metrics import REJECTED
 from streams.worker.ending import end_process
+from streams.worker.garbage import Garbage
 from streams.worker.parts import Parts, source_topics
 from streams.worker.transport import Lane
 from streams.worker.turns import Turns
@@ -62,6 +63,7 @@ class Engine:
         self._item_letters = parts.item_letters
         self._flushes_left_out = 0
         self._turns = Turns()
+        self._garbage: Garbage | None = None
 
     def start(self) -> None:
         """Start the process that reads counts, and make sure of the changelogs before anything
@@ -73,6 +75,7 @@ class Engine:
             If they cannot be made, or have another number of partitions than the sources.
         """
         self._consumer.start()
+        self._garbage = Garbage()
         ensure_changelogs(
             AdminClient(self.settings.kafka_client()),
             changelog_topics(self.settings),
@@ -177,6 +180,8 @@ class Engine:
             return
         self._flushes_left_out = 0
         await self.store.flush()
+        if self._garbage is not None:
+            self._garbage.flushed()
 
     async def expire(self) -> None:
         """Drop what the windows have passed."""

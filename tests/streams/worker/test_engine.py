@@ -78,6 +78,7 @@ def test_three_of_four_flushes_are_left_out_while_an_old_log_is_read() -> None:
         SimpleNamespace(busy=True),
         0,
     )
+    engine._garbage = None
     for at in range(10):
         engine._tracker.busy = at < 8
         asyncio.run(engine.flush())
