@@ -119,7 +119,7 @@ def count_clicks(
         if reason is not None:
             refusals.append(Refusal(at, reason))
     for segment, number in clicks.items():
-        partition.outcome_counts[COUNTED_CLICK, segment] += number
+        partition.note(CLICKS, COUNTED_CLICK, segment, number)
     partition.stream_s[CLICKS] = max(partition.stream_s.get(CLICKS, 0.0), min(newest_s, now_s))
     return refusals
 
@@ -137,16 +137,16 @@ def _take(
         taken = take_event(partition, row, item_id, seen, event, rules, now_s)
         return None if taken else TOO_MANY_EVENTS
     if seen.bits & (CONVERTED if conversion else CLICKED):
-        partition.outcome_counts[DUPLICATE, segment] += 1
+        partition.note(CLICKS, DUPLICATE, segment)
         return None
     verdict = judge(seen, row, conversion, ts, rules)
     if verdict == WAITED:
         waits = seen.bits & (WAITING_CONVERSION if conversion else WAITING_CLICK)
-        partition.outcome_counts[DUPLICATE if waits else WAITED, segment] += 1
+        partition.note(CLICKS, DUPLICATE if waits else WAITED, segment)
         wait(row, seen, conversion, ts, event.value)
         extend(row, max(ts, horizon(partition)) + 2 * rules.attribution_window_s, rules)
     elif verdict == LATE:
-        partition.outcome_counts[LATE, segment] += 1
+        partition.note(CLICKS, LATE, segment)
     else:
         count_feedback(partition, row, item_id, seen, conversion, ts, event.value, rules, now_s)
     return None

@@ -9,6 +9,7 @@ import asyncio
 import time
 from collections.abc import Callable, Iterable, Mapping
 
+from streams.counting.chunk import CLICKS, IMPRESSIONS, SLATES
 from streams.counting.outcomes import EXPIRED, ORPHAN
 from streams.counting.partition import Partition
 from streams.counting.rows import Seen, items_of
@@ -54,10 +55,10 @@ def _expire(partition: Partition, slate_id: str, watermark_s: float) -> None:
         return  # gone already, or it lives longer than this entry says
     for seen in items_of(row).values():
         if isinstance(seen, Seen) and (orphans := seen.waiting()):
-            partition.outcome_counts[ORPHAN, seen.segment or row.segment or ""] += orphans
+            partition.note(CLICKS, ORPHAN, seen.segment or row.segment or "", orphans)
     if row.whole is not None:  # its slate never came
-        partition.outcome_counts[ORPHAN, row.segment or ""] += 1
-    partition.outcome_counts[EXPIRED, row.segment or ""] += 1
+        partition.note(IMPRESSIONS, ORPHAN, row.segment or "")
+    partition.note(SLATES, EXPIRED, row.segment or "")
     partition.put_slate(slate_id, None)
 
 

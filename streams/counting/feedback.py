@@ -8,13 +8,14 @@ its item of its slate, `value` sums all (three units, a refund with a negative v
 import hashlib
 
 from streams.contract.segments import DEFAULT_SEGMENT
-from streams.counting.chunk import Feedback
+from streams.counting.chunk import CLICKS, Feedback
 from streams.counting.decay import discount
 from streams.counting.outcomes import (
     COUNTED_CLICK,
     COUNTED_CONVERSION,
     DUPLICATE,
     LATE,
+    SETTLED,
     WAITED,
 )
 from streams.counting.partition import Partition
@@ -78,20 +79,20 @@ def take_event(
     segment = seen.segment or row.segment or ""
     waiting = seen.waiting_events or []
     if name in (seen.events or ()) or any(name == each[2] for each in waiting):
-        partition.outcome_counts[DUPLICATE, segment] += 1
+        partition.note(CLICKS, DUPLICATE, segment)
         return True
     if len(seen.events or ()) + len(waiting) >= MAX_EVENTS:
         return False
     verdict = judge(seen, row, True, event.ts, rules)
     if verdict == WAITED:
-        partition.outcome_counts[WAITED, segment] += 1
+        partition.note(CLICKS, WAITED, segment)
         seen.waiting_events = [*waiting, (event.ts, event.value, name)]
         seen.bits |= WAITING_EVENTS
         row.waits = True
         lives_s = 2 * rules.attribution_window_s
         extend(row, max(event.ts, horizon(partition)) + lives_s, rules)
     elif verdict == LATE:
-        partition.outcome_counts[LATE, segment] += 1
+        partition.note(CLICKS, LATE, segment)
     else:
         _count_event(partition, row, item_id, seen, event.ts, event.value, name, rules, now_s)
     return True
@@ -118,7 +119,7 @@ def _count_event(
     count.value += value
     if rules.half_life_s is not None:
         count.fresh_value += value * discount(count, min(ts, now_s), rules.half_life_s)
-    partition.outcome_counts[COUNTED_CONVERSION, segment] += 1
+    partition.note(CLICKS, COUNTED_CONVERSION, segment)
     extend(row, seen.seen_s + rules.conversion_window_s + rules.attribution_window_s, rules)
 
 
@@ -133,8 +134,10 @@ def _settle_events(
         verdict = judge(seen, row, True, ts, rules)
         if verdict == WAITED:
             left.append((ts, value, name))
-        elif verdict == LATE:
-            partition.outcome_counts[LATE, seen.segment or row.segment or ""] += 1
+            continue
+        partition.funnel[CLICKS, SETTLED] += 1
+        if verdict == LATE:
+            partition.note(CLICKS, LATE, seen.segment or row.segment or "")
         else:
             _count_event(partition, row, item_id, seen, ts, value, name, rules, now_s)
     if left:
@@ -155,12 +158,13 @@ def settle(
         if verdict == WAITED:
             continue
         seen.bits &= ~bit
+        partition.funnel[CLICKS, SETTLED] += 1
         if conversion:
             seen.waiting_conversion = None
         else:
             seen.waiting_click = None
         if verdict == LATE:
-            partition.outcome_counts[LATE, seen.segment or row.segment or ""] += 1
+            partition.note(CLICKS, LATE, seen.segment or row.segment or "")
         else:
             count_feedback(partition, row, item_id, seen, conversion, ts, value, rules, now_s)
     if seen.bits & WAITING_EVENTS:
@@ -187,6 +191,7 @@ def count_feedback(
     if conversion:
         # subtle: an earlier one may wait for a click still; it must not count beside this one when
         # the click comes
+        partition.funnel[CLICKS, SETTLED] += bool(seen.bits & WAITING_CONVERSION)
         seen.bits = (seen.bits | CONVERTED) & ~WAITING_CONVERSION
         seen.waiting_conversion = None
         count.conversions += 1.0
@@ -198,7 +203,7 @@ def count_feedback(
         partition.delays.append((max(0.0, ts - seen.seen_s), seen.seen_s))
     count.value += value
     count.fresh_value += share * value
-    partition.outcome_counts[COUNTED_CONVERSION if conversion else COUNTED_CLICK, segment] += 1
+    partition.note(CLICKS, COUNTED_CONVERSION if conversion else COUNTED_CLICK, segment)
     extend(row, seen.seen_s + rules.conversion_window_s + rules.attribution_window_s, rules)
     if not conversion and not row.clicked:
         row.clicked = True

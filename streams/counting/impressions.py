@@ -122,7 +122,7 @@ def _take_whole(
     if row.policy is not None:
         count_whole(partition, row, rules, now_s)
     else:
-        partition.outcome_counts[DUPLICATE if waited else WAITED, row.segment or ""] += 1
+        partition.note(IMPRESSIONS, DUPLICATE if waited else WAITED, row.segment or "")
 
 
 def count_whole(partition: Partition, row: SlateRow, rules: Rules, now_s: float) -> None:
@@ -168,7 +168,7 @@ def _count(
         items[item_id] = ts
     elif not isinstance(seen, Seen) or seen.bits & SEEN:
         known = (seen.segment if isinstance(seen, Seen) else None) or row.segment or ""
-        partition.outcome_counts[DUPLICATE, known] += 1
+        partition.note(IMPRESSIONS, DUPLICATE, known)
         return False
     else:
         seen.bits |= SEEN
@@ -184,7 +184,7 @@ def _count(
         count = partition.count((segment, item_id))
         count.impressions += 1.0
         weigh(count, position, min(ts, now_s), rules.examination, rules.half_life_s)
-        partition.outcome_counts[COUNTED_IMPRESSION, segment] += 1
+        partition.note(IMPRESSIONS, COUNTED_IMPRESSION, segment)
     if isinstance(seen, Seen) and seen.bits & WAITING:
         settle(partition, row, item_id, seen, rules, now_s)
     return True

@@ -45,7 +45,7 @@ def counting_chunk(
     for original, reason in refused:
         place = Place(chunk.topic, chunk.partition, original.offset)
         partition.rejected.append(dead_letter(place, original.key, original.value, reason, now_s))
-        partition.outcome_counts[REJECTED, ""] += 1
+        partition.note(chunk.source, REJECTED, "")
 
 
 def _slices(events: Any) -> Iterator[tuple[int, Any]]:

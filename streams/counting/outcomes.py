@@ -1,5 +1,5 @@
 """Outcomes: what becomes of an event, counted per segment ("" where none is known). The names are
-those of the metrics.
+those of the metrics, and one that only the funnel has (`streams.contract.funnel_rows`).
 """
 
 COUNTED_CLICK, COUNTED_CONVERSION = "click", "conversion"
@@ -11,3 +11,4 @@ DUPLICATE, WAITED, LATE, ORPHAN, REJECTED, EXPIRED = (
     "rejected",
     "expired",
 )
+SETTLED = "settled"  # it waited, and is counted or late now

@@ -21,6 +21,8 @@ from streams.contract.count_rows import (
     encode_delays,
 )
 from streams.contract.dead_letters import Rejected
+from streams.contract.funnel_rows import FUNNEL_KEY, decode_funnel, encode_funnel
+from streams.counting.chunk import IMPRESSIONS
 from streams.counting.rocksdb import SLATE_PREFIX, Disk
 from streams.counting.rows import (
     POSITIONS_KEY,
@@ -66,6 +68,19 @@ def stored_positions(disk: Disk) -> Positions:
     return decode_positions(stored) if stored is not None else Positions({}, {})
 
 
+def stored_funnel(disk: Disk) -> Counter[tuple[str, str]]:
+    """What became of the events whose counts are on a disk, by source and outcome."""
+    stored = disk.get(FUNNEL_KEY)
+    funnel = decode_funnel(stored) if stored is not None else {}
+    return Counter(
+        {
+            (source, outcome): events
+            for source, outcomes in funnel.items()
+            for outcome, events in outcomes.items()
+        }
+    )
+
+
 class Partition:
     """Counts, slates and positions of one partition number of all source topics."""
 
@@ -101,6 +116,7 @@ class Partition:
         self.expiries: list[bytes] = []
         self.rejected: list[Rejected] = []
         self.outcome_counts: Counter[tuple[str, str]] = Counter()
+        self.funnel = stored_funnel(disk)  # (source, outcome) -> events, since the beginning
         self.moved = False  # a position has changed since the last flush
 
     def count(self, key: CountKey) -> CountRow:
@@ -114,6 +130,11 @@ class Partition:
             self.counts[key] = row
         self.dirty_counts[key] = row
         return row
+
+    def note(self, source: str, outcome: str, segment: str, events: int = 1) -> None:
+        """Events of a source have come to an outcome."""
+        self.outcome_counts[outcome, segment] += events
+        self.funnel[source, outcome] += events
 
     def add_shown(self) -> None:
         """Bring impressions that were counted in `shown` into the rows: one step for all
@@ -134,7 +155,7 @@ class Partition:
                 row.impressions += shown
                 row.examined += shown
             if total := items.total():
-                self.outcome_counts[COUNTED_IMPRESSION, segment] += total
+                self.note(IMPRESSIONS, COUNTED_IMPRESSION, segment, total)
         self.shown.clear()
 
     def slate(self, slate_id: str) -> SlateRow | None:
@@ -186,6 +207,8 @@ class Partition:
             step = -(-len(self.delays) // MOST_DELAYS)
             counts.append((DELAYS_KEY, encode_delays(self.delays[::step])))
             self.delays = []
+        if self.outcome_counts:
+            counts.append((FUNNEL_KEY, encode_funnel(self.funnel)))
         counts.append(
             (
                 POSITIONS_KEY,

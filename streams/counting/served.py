@@ -7,9 +7,9 @@ whole slate, which waits for the slate where it came before.
 
 from collections.abc import Iterable
 
-from streams.counting.chunk import SLATES, Offered, Refusal
+from streams.counting.chunk import IMPRESSIONS, SLATES, Offered, Refusal
 from streams.counting.impressions import count_whole
-from streams.counting.outcomes import DUPLICATE
+from streams.counting.outcomes import DUPLICATE, SETTLED
 from streams.counting.partition import Partition
 from streams.counting.rules import Rules
 from streams.counting.slate_log import extend, horizon, open_row
@@ -28,7 +28,7 @@ def note_slates(
         expires_s = max(slate.ts, horizon(partition)) + lives_s
         row = open_row(partition, slate.slate_id, expires_s, rules)
         if row.policy is not None:
-            partition.outcome_counts[DUPLICATE, row.segment or ""] += 1
+            partition.note(SLATES, DUPLICATE, row.segment or "")
             continue
         # subtle: one string for each name; see `Partition.names`
         row.policy = names.setdefault(slate.policy, slate.policy)
@@ -38,6 +38,7 @@ def note_slates(
             row.segment = names.setdefault(slate.segment, slate.segment)
         extend(row, expires_s, rules)
         if row.whole is not None:
+            partition.funnel[IMPRESSIONS, SETTLED] += 1
             count_whole(partition, row, rules, now_s)
     partition.stream_s[SLATES] = max(partition.stream_s.get(SLATES, 0.0), min(newest_s, now_s))
     return []

@@ -143,7 +143,7 @@ def test_forgetting_leaves_a_tombstone_and_neither_row_nor_index_on_disk(
     assert len(changes.expiries) == 2
     write(partition, changes)
     partition.settled()
-    assert {key[:1] for key in partition.disk._db.keys()} == {b"C", b"P"}
+    assert {key[:1] for key in partition.disk._db.keys()} == {b"C", b"F", b"P"}
     assert totals(partition)["default", "i"] == (2, 1, 0, 1)
 
 

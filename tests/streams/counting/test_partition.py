@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from streams.contract.count_rows import decode_count, decode_count_key
+from streams.contract.funnel_rows import FUNNEL_KEY, decode_funnel
 from streams.counting.partition import Changes, Partition, Rejected
 from streams.counting.rocksdb import Disk
 from streams.counting.rows import POSITIONS_KEY, Seen, SlateRow, decode_positions, decode_slate
@@ -128,11 +129,12 @@ def test_changes_hold_each_row_once_and_the_positions_last(tmp_path: Path) -> No
     partition.put_slate("gone", None)
     partition.offsets["clicks"] = 12
     partition.rejected.append(Rejected(b"k", b"v"))
-    partition.outcome_counts["click", "x"] += 2
+    partition.note("clicks", "click", "x", 2)
     changes = partition.take_changes()
     assert changes is not None
-    (key, value), (last, positions) = changes.counts
+    (key, value), (funnel, outcomes), (last, positions) = changes.counts
     assert (decode_count_key(key), decode_count(value).impressions) == (("x", "a"), 3)
+    assert (funnel, decode_funnel(outcomes)) == (FUNNEL_KEY, {"clicks": {"click": 2}})
     assert last == POSITIONS_KEY
     assert decode_positions(positions).offsets == changes.offsets == {"clicks": 12}
     assert {name: slate and decode_slate(slate) for name, slate in changes.slates} == {

@@ -128,10 +128,10 @@ def test_a_flush_commits_rows_positions_dead_letters_and_offsets_under_the_owner
     assert offsets == {("p.impressions", 0): 5, ("p.clicks", 0): 0, ("p.slates", 0): 0}
     counts, slates, letters, *_others = changes
     assert [(each.topic, len(each.rows)) for each in (counts, slates)] == [
-        ("counts-log", 6),
+        ("counts-log", 7),
         ("slates-log", 1),
     ]
-    key, value = counts.rows[5]
+    key, value = counts.rows[6]
     assert key == POSITIONS_KEY
     assert decode_positions(value or b"").offsets == {
         "impressions": 5,
