@@ -12,12 +12,13 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from bandits.slates.refresh import NO_ITEMS
 from bandits.slates.request import Pin, Request
 from streams.contract.events import Filter, SlateRequest, encode
 from streams.serving.catalogue import CatalogueView
 from streams.serving.counts_view import Index
 from streams.serving.facets import fitting
-from streams.serving.served_state import NO_ITEMS, ServedState, numbers
+from streams.serving.served_state import ServedState, numbers
 
 Items = NDArray[np.int64]
 KEPT_FILTERS = 64  # of one state: a category page asks with the same filter again and again

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 from confluent_kafka import KafkaException
 
-from bandits.learning.change_detection import RECENT_HALF_LIVES
 from bandits.slates.config import SlateConfig
+from bandits.slates.refresh import REFRESH_S, evidence_of, segment_snapshot
 from bandits.slates.snapshot_pools import Snapshot
 from streams.config import Settings
 from streams.contract.segments import DEFAULT_SEGMENT
@@ -29,12 +29,10 @@ from streams.metrics import ServingMetrics
 from streams.serving.catalogue import CatalogueView
 from streams.serving.counts_view import CountsView, Index
 from streams.serving.embeddings import EmbeddingsView
-from streams.serving.pending_impressions import PendingImpressions
-from streams.serving.served_state import ServedState, World, make_world, prepare_segment
+from streams.serving.served_state import ServedState, World, make_world
 
 log = logging.getLogger(__name__)
 
-REFRESH_S = 0.5
 REFRESH_SHARE = 5.0
 READ_S = 0.01  # of a read that finds nothing: what is wanted waits so long
 AGAIN_S = 1.0  # until topics that are not there, or brokers that are away, are tried again
@@ -76,8 +74,7 @@ class Builder:
         self.counts = CountsView(
             self.items,
             config.half_life_s,
-            PendingImpressions(settings.attribution_window_s),
-            RECENT_HALF_LIVES,
+            evidence_of(config, settings.attribution_window_s),
         )
         self.catalogue = CatalogueView(self.items, settings.max_event_bytes, config.exclude)
         self.embeddings = EmbeddingsView(
@@ -276,8 +273,8 @@ class Builder:
                     return
 
     def _prepared(self, world: World, segment: int | None, now_s: float) -> Snapshot:
-        return prepare_segment(
-            self.config, world, segment, now_s, self._rng, sorted(self._lengths) or (10,)
+        return segment_snapshot(
+            self.config, world.learned, segment, now_s, self._rng, sorted(self._lengths) or (10,)
         )
 
     def _hide(self) -> None:

@@ -13,6 +13,8 @@ from confluent_kafka import Message
 from numpy.typing import NDArray
 
 from bandits.counts import Counts
+from bandits.learning.evidence import Evidence
+from bandits.learning.recent_counts import COLUMNS
 from streams.config import Settings
 from streams.contract.count_rows import (
     COUNTS_PREFIX,
@@ -26,8 +28,6 @@ from streams.contract.count_rows import (
 from streams.kafka.admin import TopicsError
 from streams.kafka.names import changelog_topics
 from streams.kafka.topic_reader import TopicReader
-from streams.serving.pending_impressions import PendingImpressions
-from streams.serving.recent_counts import COLUMNS, EXAMINED, RecentCounts
 
 Floats = NDArray[np.float64]
 # the common time moves on after this many: 2^16 is far from the ends of a float
@@ -64,8 +64,7 @@ class CountsView:
         self,
         items: Index,
         half_life_s: float | None = None,
-        pending: PendingImpressions | None = None,
-        memories: Sequence[float] = (),
+        evidence: Evidence | None = None,
     ) -> None:
         self.segments = Index()
         self.live = False  # whether what comes now is fresh: false while an old log is read
@@ -74,18 +73,14 @@ class CountsView:
         self.changed_at: dict[int, int] = {}  # segment -> version of its last change
         self.at_s = 0.0  # that the discounted counts are seen from
         self._half_life_s = half_life_s
-        self._pending = pending
+        self._evidence = Evidence(half_lives=()) if evidence is None else evidence
         # totals, then discounted
         self._columns = len(COLUMNS) if half_life_s is None else 2 * len(COLUMNS)
         self._slots: dict[tuple[int, bytes], int] = {}  # (partition, key) -> row of the next two
         self._cells: NDArray[np.int64] = np.zeros((256, 2), dtype=np.int64)  # (segment, item)
         self._last: Floats = np.zeros((256, self._columns))  # as added to the sums
         self._sums: Floats = np.zeros((self._columns, 16, 256))
-        # subtle: a half-life of the policy file is what its operator wants to forget by; else
-        # change is looked for
-        self._recent = (
-            RecentCounts(memories, (16, 256)) if memories and half_life_s is None else None
-        )
+        self._evidence.reserve((16, 256))
 
     def apply(self, records: Sequence[Message], now_s: float) -> None:
         """Records of the counts changelog that came now, in order (confluent-kafka messages)."""
@@ -104,9 +99,8 @@ class CountsView:
         }
         if rows:
             self._add(rows, now_s)
-        if self._pending is not None:
-            for value in map(Message.value, filter(_holds_delays, records)):
-                self._pending.clicked(decode_delays(value or b""))
+        for value in map(Message.value, filter(_holds_delays, records)):
+            self._evidence.clicked(decode_delays(value or b""))
 
     def put(self, partition: int, key: bytes, value: bytes, now_s: float = 0.0) -> None:
         """One row of one partition: replaces what that partition said before."""
@@ -124,12 +118,8 @@ class CountsView:
         self.version += 1
         for segment in np.unique(segments).tolist():
             self.changed_at[segment] = self.version
-        if not self.live:
-            return
-        if self._recent is not None:
-            self._recent.add(segments, items, increments)
-        if self._pending is not None:
-            self._pending.looked(segments, items, increments[:, EXAMINED], now_s)
+        if self.live:
+            self._evidence.add(segments, items, increments[:, : len(COLUMNS)], now_s)
 
     def _slot(self, place: tuple[int, bytes]) -> int:
         slot = self._slots.get(place)
@@ -158,13 +148,10 @@ class CountsView:
         self._reserve()
         shape = len(self.segments), len(self.items)
         sums = self._sums[:, : shape[0], : shape[1]]
-        unripe = np.zeros(shape) if self._pending is None else self._pending.unripe(shape, now_s)
-        recent = [] if self._recent is None else self._recent.turn(unripe, now_s)
+        discounted = None
         if self._half_life_s is not None:
-            recent = [sums[len(COLUMNS) :] * 2.0 ** ((self.at_s - now_s) / self._half_life_s)]
-        return _counts(sums, unripe)._replace(
-            recent=tuple(_counts(memory, unripe) for memory in recent)
-        )
+            discounted = sums[len(COLUMNS) :] * 2.0 ** ((self.at_s - now_s) / self._half_life_s)
+        return self._evidence.counts(sums[: len(COLUMNS)], now_s, discounted)
 
     def _reserve(self) -> None:
         _, rows, columns = self._sums.shape
@@ -179,8 +166,7 @@ class CountsView:
         grown = np.zeros(shape)
         grown[:, :rows, :columns] = self._sums
         self._sums = grown
-        if self._recent is not None:
-            self._recent.reserve(shape[1:])
+        self._evidence.reserve(shape[1:])
 
     def _rebase(self, reference_s: float) -> None:
         half_life_s = self._half_life_s
@@ -194,14 +180,6 @@ class CountsView:
 
 def _holds_delays(record: Message) -> bool:
     return record.key() == DELAYS_KEY and record.value() is not None
-
-
-def _counts(sums: Floats, unripe: Floats) -> Counts:
-    """Copies; differences of floats may leave -1e-17, and only values may be negative."""
-    impressions, clicks, conversions, examined = np.maximum(sums[[0, 1, 2, EXAMINED]], 0.0)
-    return Counts(
-        impressions, clicks, conversions, sums[3].copy(), examined, np.minimum(unripe, examined)
-    )
 
 
 def read_counts(settings: Settings, segment: str | None = None) -> Iterator[dict[str, Any]]:

@@ -13,6 +13,7 @@ from collections.abc import Callable
 import numpy as np
 
 from bandits.slates.config import SlateConfig
+from bandits.slates.refresh import NO_ITEMS, segment_snapshot
 from bandits.slates.serve import Request, compose
 from bandits.slates.snapshot_pools import Snapshot
 from streams.contract.events import SegmentSlates, SlateItem, encode
@@ -22,7 +23,7 @@ from streams.kafka.producer import EventSender
 from streams.metrics import ServingMetrics
 from streams.serving.builder import Builder
 from streams.serving.responder import slate_items
-from streams.serving.served_state import NO_ITEMS, ServedState, prepare_segment
+from streams.serving.served_state import ServedState
 
 log = logging.getLogger(__name__)
 
@@ -122,7 +123,9 @@ class SegmentSlatesWriter:
         if snapshot is None:
             snapshot = state.unseen
             if number is not None:
-                snapshot = prepare_segment(self._config, state.world, number, now_s, self._rng)
+                snapshot = segment_snapshot(
+                    self._config, state.world.learned, number, now_s, self._rng
+                )
         try:
             draws, policy = self._drawn(state, snapshot)
         except Exception:

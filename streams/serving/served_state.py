@@ -2,25 +2,23 @@
 its place by reference, so any thread may answer from it.
 
     world      counts, catalogue, vectors and beliefs: what all segments share
-    prepared   one segment of a world (`bandits.slates.serve.prepare`), with its pools of draws
+    prepared   one segment of a world (`bandits.slates.refresh`), with its pools of draws
     unseen     what a segment without counts gets
 """
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bandits.arms import Floats
 from bandits.counts import Counts
-from bandits.learning.priors import Beliefs, learn
+from bandits.learning.priors import Beliefs
 from bandits.slates.config import SlateConfig
-from bandits.slates.serve import Catalogue, Request, compose, prepare
+from bandits.slates.refresh import Learned, learned
+from bandits.slates.request import Catalogue
 from bandits.slates.snapshot_pools import Snapshot
 from streams.serving.facets import Facets
-
-NO_ITEMS = np.zeros(0, dtype=np.int64)
 
 
 class World(NamedTuple):
@@ -28,12 +26,25 @@ class World(NamedTuple):
     what filters ask of items.
     """
 
-    counts: Counts  # copies: nothing changes them
-    catalogue: Catalogue
-    beliefs: Beliefs
+    learned: Learned
     encoder: str | None
     counts_ts: float
     facets: Facets
+
+    @property
+    def counts(self) -> Counts:
+        """Copies: nothing changes them."""
+        return self.learned.counts
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """The items."""
+        return self.learned.catalogue
+
+    @property
+    def beliefs(self) -> Beliefs:
+        """What was learned of both."""
+        return self.learned.beliefs
 
     @property
     def n_items(self) -> int:
@@ -76,29 +87,7 @@ def make_world(
     config: SlateConfig,
 ) -> World:
     """Learn what all segments share."""
-    beliefs = learn(counts, config.priors, cast("Floats | None", catalogue.vectors))
-    return World(counts, catalogue, beliefs, encoder, counts_ts, facets)
-
-
-def prepare_segment(
-    config: SlateConfig,
-    world: World,
-    segment: int | None,
-    now_s: float,
-    rng: np.random.Generator,
-    lengths: Iterable[int] = (),
-) -> Snapshot:
-    """A segment's snapshot, with its pools for slates of these lengths; None is one without counts.
-
-    A pool that cannot be made is left to the request that needs it, which says so.
-    """
-    snapshot = prepare(config, world.counts, segment, world.catalogue, now_s, rng, world.beliefs)
-    for length in lengths:
-        try:
-            compose(snapshot, [Request(length, None, NO_ITEMS)], rng)
-        except Exception:  # a scorer that fails costs a fallback slate, not the state
-            break
-    return snapshot
+    return World(learned(config, counts, catalogue), encoder, counts_ts, facets)
 
 
 def numbers(found: Iterable[int | None]) -> NDArray[np.int64]:

@@ -9,8 +9,8 @@
     --seeds N         runs of each (3); intervals are 95% of the mean, by Student's t
     --learners L ...  default thompson kl_ucb, or the plain peer beta11
 
-The shipped default and other policy files are served as a worker serves them: counts with memories,
-refreshed every 500 requests, `learn`, `prepare`, `compose`. beta11 is Thompson sampling with
+The shipped default and other policy files are served as a worker serves them, with a refresh every
+500 requests. beta11 is Thompson sampling with
 Beta(1, 1) per item, a draw for every request.
 """
 

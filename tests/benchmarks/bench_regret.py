@@ -5,7 +5,7 @@
                       by Student's t
     --peer-seeds N    runs of each peer (5)
     --worlds W ...    plain tenth delay_1000 delay_10000 drift
-    --learners L ...  ours and peers by name; ours_* are ours with something left out
+    --learners L ...  ours and peers by name; ours_* are other policy files
     --visits N        visits of a run (200000); slow peers get 50000, and are compared with ours at
                       as many
     --jobs N          runs side by side (1)
@@ -39,21 +39,13 @@ from rich.console import Console
 from rich.table import Table
 
 from bandits.simulation.movielens import movielens
-from tests.benchmarks.regret_run import write_world
+from tests.benchmarks.regret_run import FILES, write_world
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "build" / "bench" / "regret"
 PEER_PYTHON = ROOT / "build" / "peers" / "bin" / "python"
 WORLDS = ("plain", "tenth", "delay_1000", "delay_10000", "drift")
-OURS = (
-    "ours",
-    "ours_place_ignored",
-    "ours_per_batch",
-    "ours_apart",
-    "ours_thompson",
-    "ours_kl_ucb",
-    "ours_no_memory",
-)
+OURS = tuple(FILES)
 LIBRARY = {
     "mabwiser": "mabwiser",
     "obp": "obp",

@@ -5,7 +5,7 @@ ever clicked.
     refresh    counts are read anew every `refresh` requests, for ours and peers alike
     newcomers  at `arrive`, items of 1.3 times the rate of the k-th best join the catalogue
 
-Ours is what a worker computes: counts with memories, `learn`, `prepare`, `compose`.
+Ours is what a worker computes (`bandits.simulation.worker`).
 """
 
 from __future__ import annotations
@@ -14,17 +14,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bandits.learning.priors import learn
-from bandits.policies.mixture import default_policy
-from bandits.simulation.learner import CountsLearner
 from bandits.simulation.simulate import Feedback, Shown
+from bandits.simulation.worker import Worker
 from bandits.slates.config_file import parse_config
-from bandits.slates.request import Catalogue, Request
-from bandits.slates.serve import compose, prepare
 
 HIGHEST = 0.95  # a gamma tail passes 1 now and then
 LIFT = 1.3  # newcomers' rate over that of the k-th best
-NOBODY = np.zeros(0, dtype=np.int64)
+VISITS_PER_S = 1000.0  # a refresh every 500 requests is then one every half second
 
 
 class CatalogueWorld(NamedTuple):
@@ -90,32 +86,17 @@ class FileLearner:
     """A policy file, served as a worker serves it."""
 
     def __init__(self, text: str, world: CatalogueWorld, k: int) -> None:
-        self.config, self.k = parse_config(text), k
-        self.keeper = CountsLearner("file", default_policy(), examination=self.config.examination)
-        self.state = self.keeper.start(*world.rates.shape, k)
-        self.vectors = world.vectors
+        shape = (*world.rates.shape, k)
+        self.worker = Worker(parse_config(text), shape, VISITS_PER_S, vectors=world.vectors)
 
     def choose(self, segments: np.ndarray, shown: np.ndarray, rng: np.random.Generator):
         """Slates (n, k)."""
-        n_items = shown.size
-        catalogue = Catalogue(
-            shown, np.full(n_items, np.nan), np.full(n_items, -1, np.int32), self.vectors
-        )
-        counts = self.state.counts
-        beliefs = learn(counts, self.config.priors, self.vectors)
-        out = np.empty((segments.size, self.k), dtype=np.int64)
-        for segment in np.unique(segments):
-            here = np.flatnonzero(segments == segment)
-            view = prepare(self.config, counts, int(segment), catalogue, 0.0, rng, beliefs)
-            slates = compose(view, [Request(self.k, None, NOBODY)] * here.size, rng)
-            out[here] = [slate.items for slate in slates]
-        return out
+        return np.stack([slate.items for slate in self.worker.serve(segments, shown, rng)])
 
     def learn(self, segments: np.ndarray, items: np.ndarray, clicked: np.ndarray) -> None:
-        """Outcomes come in; strengths are learned at the next choice."""
-        state = self.state._replace(learned_at=np.inf)
-        state = self.keeper.note(state, Shown(segments, items))
-        self.state = self.keeper.learn(state, Feedback(segments, items, clicked))
+        """Outcomes come in; they are read at the next refresh."""
+        self.worker.shown(Shown(segments, items))
+        self.worker.heard(Feedback(segments, items, clicked))
 
 
 class PlainThompson:

@@ -15,52 +15,35 @@ from pathlib import Path
 
 import numpy as np
 
-from bandits.arms import policy_of
 from bandits.learning.position import logarithmic
-from bandits.learning.priors import PriorConfig
-from bandits.policies.mixture import default_policy
-from bandits.policies.registry import make_policy
-from bandits.simulation.learner import CountsLearner, default_learner
 from bandits.simulation.simulate import simulate
+from bandits.simulation.worker import WorkerLearner
 from bandits.simulation.world import World
+from bandits.slates.config_file import parse_config
 
 LARGEST = 256  # visits of the largest batch, the same for all
 
 
-def once_per_batch():
-    """Make the default policy draw once for all visits of a batch and segment, as slow peers do."""
-    policy = default_policy()
-    return policy_of(
-        policy.name,
-        policy.needs,
-        lambda arms, rng, n: np.repeat(policy.draws(arms, rng, 1), n, axis=0),
-    )
+# Ours are policy files, served as a worker serves them. 25 visits a second are few enough for every
+# memory to fade by its clicks; the largest batch is then 10 s, so that counts are staler here than
+# in a worker, which refreshes twice a second.
+VISITS_PER_S = 25.0
+FILES = {
+    "ours": "",
+    "ours_place_ignored": "",
+    "ours_floor_off": "[exploration]\nfloor = 0",
+    "ours_apart": "[priors]\nsegment_clicks = 0",
+    "ours_thompson": "[policies.thompson]",
+    "ours_kl_ucb": "[policies.kl_ucb]",
+}
+PLACES_IGNORED = ("ours_place_ignored",)
 
 
 def learner_of(name: str, places: tuple[float, ...]):
     """Make ours by name; every other name is a peer."""
-    apart = PriorConfig(segment_clicks=0.0)
-    own = {
-        "ours": lambda: default_learner("ours", examination=places),
-        "ours_place_ignored": lambda: default_learner("ours, place ignored"),
-        "ours_per_batch": lambda: CountsLearner(
-            "ours, one draw a batch", once_per_batch(), examination=places
-        ),
-        "ours_apart": lambda: CountsLearner(
-            "ours, segments apart", default_policy(), apart, places
-        ),
-        "ours_thompson": lambda: CountsLearner(
-            "ours, Thompson alone", make_policy("thompson"), examination=places
-        ),
-        "ours_kl_ucb": lambda: CountsLearner(
-            "ours, KL-UCB+ alone", make_policy("kl_ucb"), examination=places
-        ),
-        "ours_no_memory": lambda: CountsLearner(
-            "ours, no memories", default_policy(), examination=places, memories=()
-        ),
-    }
-    if name in own:
-        return own[name]()
+    if name in FILES:
+        known = "" if name in PLACES_IGNORED else f"examination = {list(places)}\n"
+        return WorkerLearner(name, parse_config(known + FILES[name]), VISITS_PER_S)
     from tests.benchmarks.regret_peers import PEERS
 
     return PEERS[name]()
@@ -99,7 +82,7 @@ def main(arguments: list[str]) -> None:
     start = time.perf_counter()
     curve = simulate(
         read_world(Path(world_path)),
-        learner_of(name, tuple(logarithmic(5))),
+        learner_of(name, tuple(logarithmic(5).tolist())),
         int(visits),
         int(seed),
         largest=LARGEST,

@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bandits.slates.refresh import REFRESH_S
 from encoder.serving.wire import ItemEmbedding, Release, encode_record, encode_vector
 from streams.contract.count_rows import DELAYS_KEY, encode_delays
 from streams.serving import builder as builder_module
-from streams.serving.builder import ASKED_S, HEARD_EVERY_S, REFRESH_S
+from streams.serving.builder import ASKED_S, HEARD_EVERY_S
 from streams.serving.served_state import ServedState
 from tests.streams.making import record
 from tests.streams.serving.world import COUNTS, ITEMS, World, request

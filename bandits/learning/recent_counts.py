@@ -4,13 +4,13 @@ changed (`bandits.learning.change_detection`).
     memory <- memory * 2 ** (- clicks since / half-life) + what has come since
 
 Half-lives are in clicks of the whole site (`bandits.learning.change_detection.RECENT_HALF_LIVES`).
-A look fades from when it is ripe, as in `bandits.simulation.learner`: its click, if one comes,
-comes with it and not after it. Clicks and looks reach a worker by different topics, so a memory
-that is shorter than the lag between them would see changes that are none: the shortest does not
-halve faster than in `SHORTEST_S`, however many clicks come.
+A look fades from when it is ripe: its click, if one comes, comes with it and not after it. Clicks
+and looks reach a worker by different topics, so a memory that is shorter than the lag between them
+would see changes that are none: the shortest does not halve faster than in `SHORTEST_S`, however
+many clicks come.
 
-Kept in memory, from the increments that reach this worker's view: a worker that starts has empty
-ones, which say nothing, and forgets as soon as it has seen a change itself.
+Kept in memory, from the increments that come: a process that starts has empty ones, which say
+nothing, and forgets as soon as it has seen a change itself.
 """
 
 from collections.abc import Sequence

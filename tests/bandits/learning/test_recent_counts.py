@@ -1,12 +1,9 @@
-"""RecentCounts: what fades by clicks, and what the view makes of it."""
+"""RecentCounts: what fades by clicks."""
 
 import numpy as np
 import pytest
 
-from bandits.learning.priors import learn
-from streams.contract.count_rows import CountRow, encode_count, encode_count_key
-from streams.serving.counts_view import CountsView, Index
-from streams.serving.recent_counts import (
+from bandits.learning.recent_counts import (
     CLICKS,
     EXAMINED,
     IMPRESSIONS,
@@ -68,54 +65,3 @@ def test_too_many_cells_are_not_remembered():
     memories.reserve((2, MAX_CELLS))
     memories.add(*CELL, increment(2, 1))
     assert memories.turn(np.zeros((1, 1)), HOUR_S) == []
-
-
-def row(impressions: float, clicks: float) -> bytes:
-    made = CountRow()
-    made.impressions = made.examined = impressions
-    made.clicks = clicks
-    return encode_count(made, False)
-
-
-def test_view_remembers_what_comes_live_and_grows_with_it():
-    view = CountsView(Index(), memories=(2.0,))
-    view.put(0, encode_count_key("s", "a"), row(100, 10))
-    view.live = True
-    view.put(0, encode_count_key("s", "a"), row(108, 10))
-    view.counts(HOUR_S)
-    view.put(1, encode_count_key("s", "a"), row(4, 4))
-    for number in range(300):  # more items than the first arrays hold
-        view.put(0, encode_count_key("t", f"i{number}"), row(1, 0))
-    counts = view.counts(2 * HOUR_S)
-    assert (counts.impressions[0, 0], counts.clicks[0, 0]) == (112, 14)
-    assert (counts.recent[0].impressions[0, 0], counts.recent[0].clicks[0, 0]) == (8 / 4 + 4, 4)
-    assert counts.recent[0].impressions[1, 1:].tolist() == [1.0] * 300
-
-
-def test_a_view_without_counts_has_empty_memories():
-    view = CountsView(Index(), memories=(2.0,))
-    assert view.counts(HOUR_S).recent[0].clicks.shape == (0, 0)
-    view.items.number("a")
-    assert view.counts(2 * HOUR_S).recent[0].clicks.shape == (0, 1)
-
-
-def test_a_change_that_the_memory_saw_turns_the_belief():
-    """Items click at 20%; then one falls to 2%: with the memory its rate is believed low, without
-    it stays near the middle.
-    """
-    view = CountsView(Index(), memories=(250.0,))
-    names = [f"i{number}" for number in range(20)]
-    view.live = True
-    for name in names:
-        view.put(0, encode_count_key("s", name), row(1000, 200))
-    view.counts(HOUR_S)
-    for step in range(1, 4):
-        for name in names:
-            clicks = 2 if name == "i0" else 20
-            view.put(0, encode_count_key("s", name), row(1000 + 100 * step, 200 + clicks * step))
-        counts = view.counts(HOUR_S * (step + 1))
-    whole = learn(counts._replace(recent=()))
-    remembered = learn(counts)
-    assert whole.odds is None
-    assert remembered.odds is not None
-    assert remembered.odds[0, 0] > 0.5 > 0.05 > remembered.odds[0, 1]

@@ -2,9 +2,7 @@
 
 import numpy as np
 
-from streams.contract.count_rows import CountRow, encode_count, encode_count_key
-from streams.serving.counts_view import CountsView, Index
-from streams.serving.pending_impressions import CLICKS_KEPT, MAX_ENTRIES, PendingImpressions
+from bandits.learning.pending_impressions import CLICKS_KEPT, MAX_ENTRIES, PendingImpressions
 
 WINDOW_S = 3600.0
 SHAPE = (1, 2)
@@ -70,17 +68,3 @@ def test_memory_is_bounded():
     pending.clicked([(1.0, 0.0)] * (2 * CLICKS_KEPT))
     assert pending._entries <= MAX_ENTRIES
     assert 0.9 * CLICKS_KEPT < len(pending._clicks) <= CLICKS_KEPT
-
-
-def test_a_worker_that_reads_an_old_log_takes_its_looks_for_ripe():
-    view = CountsView(Index(), None, PendingImpressions(WINDOW_S))
-    key, row = encode_count_key("s", "a"), CountRow()
-    row.impressions = row.examined = 5.0
-    view.put(0, key, encode_count(row, False), 100.0)
-    assert view.counts(100.0).unripe.sum() == 0.0
-    view.live = True
-    row.impressions = row.examined = 7.0
-    view.put(0, key, encode_count(row, False), 100.0)
-    unripe = view.counts(100.1).unripe
-    assert 1.5 < unripe[0, 0] <= 2.0
-    assert np.all(unripe <= view.counts(100.1).examined)

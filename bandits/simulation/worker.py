@@ -1,0 +1,177 @@
+"""The worker as a learner of the simulator: a policy file, served as a worker and its serving
+process serve it (`bandits.slates.refresh`).
+
+    a slate goes out    its looks are counted at once; whether a click comes is not known yet
+    feedback comes      clicks are counted, with their delays; no click is no event
+    every `refresh_s`   counts -> beliefs -> one snapshot per segment, from whose draws all requests
+                        until the next are served
+
+Time is visits / `visits_per_s`. What is left out: topics and flushes, about half a second from an
+event to the counts; so a refresh here is as fresh as one of `refresh_s` + 0.5 s there.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bandits.arms import Floats
+from bandits.learning.position import examination_of
+from bandits.learning.recent_counts import CLICKS, COLUMNS, EXAMINED, IMPRESSIONS, VALUE
+from bandits.simulation.simulate import Feedback, Shown
+from bandits.simulation.world import Ints
+from bandits.slates.config import SlateConfig
+from bandits.slates.refresh import (
+    NO_ITEMS,
+    REFRESH_S,
+    Learned,
+    evidence_of,
+    learned,
+    segment_snapshot,
+)
+from bandits.slates.request import Catalogue, Request, SlateResult
+from bandits.slates.serve import compose
+from bandits.slates.snapshot_pools import Snapshot
+
+WINDOW_S = 3600.0  # attribution window, as shipped
+START_S = 1e9  # of the clock: a time that has a past
+
+
+class Worker:
+    """What is counted and served so far.
+
+    Parameters
+    ----------
+    config
+        The policy file.
+    shape
+        Segments, items and places of a slate.
+    visits_per_s
+        Requests a second; more are more clicks within the shortest time in which a memory fades.
+    refresh_s
+        Least time between two refreshes; larger learns later.
+    vectors
+        (n_items, d), or None.
+
+    """
+
+    def __init__(
+        self,
+        config: SlateConfig,
+        shape: tuple[int, int, int],
+        visits_per_s: float,
+        refresh_s: float = REFRESH_S,
+        vectors: NDArray[np.float32] | None = None,
+    ) -> None:
+        self.config, self.shape, self.vectors = config, shape, vectors
+        self.visits, self.visits_per_s, self.refresh_s = 0, visits_per_s, refresh_s
+        self.looks = examination_of(np.arange(shape[2]), config.examination)  # (n_places,)
+        self.evidence = evidence_of(config, WINDOW_S)
+        self.evidence.reserve(shape[:2])
+        self.sums = np.zeros((len(COLUMNS), *shape[:2]))
+        self.shown_at_s: deque[float] = deque()  # of the batches whose feedback is on its way
+        self.known: Learned | None = None
+        self.snapshots: dict[int, Snapshot] = {}
+        self.next_s = START_S
+        self.can_show: NDArray[np.bool_] = np.zeros(0, dtype=np.bool_)
+
+    @property
+    def now_s(self) -> float:
+        """The clock."""
+        return START_S + self.visits / self.visits_per_s
+
+    def serve(
+        self, segments: Ints, can_show: NDArray[np.bool_], rng: np.random.Generator
+    ) -> list[SlateResult]:
+        """One slate for each visit of a batch, by the snapshots in force."""
+        if self.known is None or self.now_s >= self.next_s or (can_show != self.can_show).any():
+            self._refresh(can_show)
+        results: list[SlateResult | None] = [None] * segments.size
+        for segment in np.unique(segments).tolist():
+            here = np.flatnonzero(segments == segment)
+            requests = [Request(self.shape[2], None, NO_ITEMS)] * here.size
+            slates = compose(self._snapshot(segment, rng), requests, rng)
+            for at, result in zip(here, slates, strict=True):
+                results[at] = result
+        return [result for result in results if result is not None]
+
+    def shown(self, shown: Shown) -> None:
+        """Slates went out."""
+        increments = np.zeros((shown.items.size, len(COLUMNS)))
+        increments[:, IMPRESSIONS] = 1.0
+        increments[:, EXAMINED] = np.tile(self.looks, shown.segments.size)
+        self._add(shown.segments, shown.items, increments)
+        self.shown_at_s.append(self.now_s)
+        self.visits += shown.segments.size
+
+    def heard(self, feedback: Feedback) -> None:
+        """Clicks came in, batch by batch in the order of the slates."""
+        shown_at_s, clicked = self.shown_at_s.popleft(), feedback.clicked.ravel()
+        increments = np.zeros((clicked.size, len(COLUMNS)))
+        increments[:, CLICKS] = increments[:, VALUE] = clicked
+        self._add(feedback.segments, feedback.items, increments)
+        delay_s = self.now_s - shown_at_s
+        self.evidence.clicked([(delay_s, shown_at_s)] * int(clicked.sum()))
+
+    def _add(self, segments: Ints, items: Ints, increments: Floats) -> None:
+        cells = np.repeat(segments, items.shape[1]), items.ravel()
+        for column in COLUMNS:
+            np.add.at(self.sums[column], cells, increments[:, column])
+        self.evidence.add(*cells, increments, self.now_s)
+
+    def _refresh(self, can_show: NDArray[np.bool_]) -> None:
+        n_items = self.shape[1]
+        nothing, alone = np.full(n_items, np.nan), np.full(n_items, -1, dtype=np.int32)
+        catalogue = Catalogue(can_show.copy(), nothing, alone, self.vectors)
+        counts = self.evidence.counts(self.sums, self.now_s)
+        self.known, self.snapshots = learned(self.config, counts, catalogue), {}
+        self.can_show, self.next_s = can_show.copy(), self.now_s + self.refresh_s
+
+    def _snapshot(self, segment: int, rng: np.random.Generator) -> Snapshot:
+        if self.known is None:
+            msg = "expected a refresh before a snapshot"
+            raise RuntimeError(msg)
+        if segment not in self.snapshots:
+            self.snapshots[segment] = segment_snapshot(
+                self.config, self.known, segment, self.now_s, rng
+            )
+        return self.snapshots[segment]
+
+
+class WorkerLearner:
+    """`Learner` of the simulator around a `Worker`; the state is the worker, which changes."""
+
+    def __init__(
+        self,
+        name: str,
+        config: SlateConfig,
+        visits_per_s: float,
+        refresh_s: float = REFRESH_S,
+        vectors: NDArray[np.float32] | None = None,
+    ) -> None:
+        self.name, self.config, self.vectors = name, config, vectors
+        self.visits_per_s, self.refresh_s = visits_per_s, refresh_s
+
+    def start(self, n_segments: int, n_items: int, n_places: int) -> Worker:
+        """A worker without counts."""
+        shape = n_segments, n_items, n_places
+        return Worker(self.config, shape, self.visits_per_s, self.refresh_s, self.vectors)
+
+    def choose(
+        self, state: Any, segments: Ints, can_show: NDArray[np.bool_], rng: np.random.Generator
+    ) -> Ints:
+        """Items (b, n_places)."""
+        return np.stack([result.items for result in state.serve(segments, can_show, rng)])
+
+    def note(self, state: Any, shown: Shown) -> Any:
+        """Looks are counted."""
+        state.shown(shown)
+        return state
+
+    def learn(self, state: Any, feedback: Feedback) -> Any:
+        """Clicks are counted."""
+        state.heard(feedback)
+        return state

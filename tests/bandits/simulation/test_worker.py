@@ -1,0 +1,78 @@
+"""The worker of the simulator computes what the serving process computes."""
+
+import numpy as np
+import pytest
+
+from bandits.learning.priors import learn
+from bandits.simulation.simulate import Feedback, Shown, simulate
+from bandits.simulation.worker import WINDOW_S, Worker, WorkerLearner
+from bandits.simulation.world import World, uniform_regret
+from bandits.slates.config_file import parse_config
+
+SEGMENTS = np.array([0, 1])
+ITEMS = np.array([[3, 1], [0, 3]])
+EVERYTHING = np.ones(4, dtype=np.bool_)
+
+
+def worker(text: str = "examination = [1.0, 0.5]") -> Worker:
+    return Worker(parse_config(text), (2, 4, 2), visits_per_s=10.0, refresh_s=1.0)
+
+
+def test_looks_count_at_once_and_wait_for_their_clicks():
+    """Place 0 is a look, place 1 half of one; nothing is evidence before time has passed."""
+    made = worker()
+    made.shown(Shown(SEGMENTS, ITEMS))
+    counts = made.evidence.counts(made.sums, made.now_s)
+    assert counts.impressions[0].tolist() == [0, 1, 0, 1]
+    assert counts.examined.tolist() == [[0, 0.5, 0, 1], [1, 0, 0, 0.5]]
+    assert counts.unripe.sum() > 0.9 * counts.examined.sum()
+    late = made.evidence.counts(made.sums, made.now_s + 2 * WINDOW_S)
+    assert late.unripe.sum() == 0
+
+
+def test_feedback_brings_clicks_with_the_delay_since_their_slate():
+    """100 slates at 10 a second, then clicks on the first: 10 s late, so after 11 s all is ripe."""
+    made = worker()
+    for _ in range(50):
+        made.shown(Shown(SEGMENTS, ITEMS))
+    clicked = np.array([[True, False], [False, False]])
+    for _ in range(50):
+        made.heard(Feedback(SEGMENTS, ITEMS, clicked))
+    counts = made.evidence.counts(made.sums, made.now_s)
+    assert counts.clicks[0].tolist() == [0, 0, 0, 50]
+    assert counts.recent[0].clicks[0, 3] == pytest.approx(50)
+
+
+def test_a_snapshot_serves_until_it_is_refreshed_or_the_catalogue_changes():
+    made, rng = worker(), np.random.default_rng(0)
+    made.serve(SEGMENTS, EVERYTHING, rng)
+    first = made.known
+    made.shown(Shown(SEGMENTS, ITEMS))  # 0.2 s
+    made.serve(SEGMENTS, EVERYTHING, rng)
+    assert made.known is first
+    made.serve(SEGMENTS, np.arange(4) != 3, rng)
+    assert made.known is not first
+    second = made.known
+    made.shown(Shown(np.tile(SEGMENTS, 6), np.tile(ITEMS, (6, 1))))  # 1.2 s more
+    made.serve(SEGMENTS, np.arange(4) != 3, rng)
+    assert made.known is not second
+
+
+def test_beliefs_are_those_of_the_counts_and_propensities_of_the_draws():
+    made, rng = worker(), np.random.default_rng(1)
+    for result in made.serve(SEGMENTS, EVERYTHING, rng):
+        assert (result.propensities > 0).all()
+    expected = learn(made.known.counts, made.config.priors)
+    np.testing.assert_array_equal(made.known.beliefs.pools[-1].looks, expected.pools[-1].looks)
+
+
+def test_a_worker_learns_a_world_from_its_own_slates():
+    """20 items, 2 segments, refreshed every 50 visits: after 2,000 a third of what random slates
+    lose, at most.
+    """
+    rates = np.random.default_rng(2).beta(1.5, 10, (2, 20))
+    world = World("small", rates, np.array([0.5, 0.5]), np.array([1.0, 0.6]))
+    file = parse_config(f"examination = {world.examination.tolist()}")
+    learner = WorkerLearner("worker", file, visits_per_s=100.0)
+    lost = simulate(world, learner, 2000, 0, largest=50).regret[-1]
+    assert lost < uniform_regret(world, 2000) / 3

@@ -1,0 +1,75 @@
+"""The view's evidence: memories of what came live, and looks that wait for their clicks."""
+
+import numpy as np
+
+from bandits.learning.evidence import Evidence
+from bandits.learning.priors import learn
+from streams.contract.count_rows import CountRow, encode_count, encode_count_key
+from streams.serving.counts_view import CountsView, Index
+
+HOUR_S = 3600.0  # from one turn to the next: longer than any clock of clicks here runs
+
+
+def row(impressions: float, clicks: float) -> bytes:
+    made = CountRow()
+    made.impressions = made.examined = impressions
+    made.clicks = clicks
+    return encode_count(made, False)
+
+
+def test_view_remembers_what_comes_live_and_grows_with_it():
+    view = CountsView(Index(), evidence=Evidence(half_lives=(2.0,)))
+    view.put(0, encode_count_key("s", "a"), row(100, 10))
+    view.live = True
+    view.put(0, encode_count_key("s", "a"), row(108, 10))
+    view.counts(HOUR_S)
+    view.put(1, encode_count_key("s", "a"), row(4, 4))
+    for number in range(300):  # more items than the first arrays hold
+        view.put(0, encode_count_key("t", f"i{number}"), row(1, 0))
+    counts = view.counts(2 * HOUR_S)
+    assert (counts.impressions[0, 0], counts.clicks[0, 0]) == (112, 14)
+    assert (counts.recent[0].impressions[0, 0], counts.recent[0].clicks[0, 0]) == (8 / 4 + 4, 4)
+    assert counts.recent[0].impressions[1, 1:].tolist() == [1.0] * 300
+
+
+def test_a_view_without_counts_has_empty_memories():
+    view = CountsView(Index(), evidence=Evidence(half_lives=(2.0,)))
+    assert view.counts(HOUR_S).recent[0].clicks.shape == (0, 0)
+    view.items.number("a")
+    assert view.counts(2 * HOUR_S).recent[0].clicks.shape == (0, 1)
+
+
+def test_a_change_that_the_memory_saw_turns_the_belief():
+    """Items click at 20%; then one falls to 2%: with the memory its rate is believed low, without
+    it stays near the middle.
+    """
+    view = CountsView(Index(), evidence=Evidence(half_lives=(250.0,)))
+    names = [f"i{number}" for number in range(20)]
+    view.live = True
+    for name in names:
+        view.put(0, encode_count_key("s", name), row(1000, 200))
+    view.counts(HOUR_S)
+    for step in range(1, 4):
+        for name in names:
+            clicks = 2 if name == "i0" else 20
+            view.put(0, encode_count_key("s", name), row(1000 + 100 * step, 200 + clicks * step))
+        counts = view.counts(HOUR_S * (step + 1))
+    whole = learn(counts._replace(recent=()))
+    remembered = learn(counts)
+    assert whole.odds is None
+    assert remembered.odds is not None
+    assert remembered.odds[0, 0] > 0.5 > 0.05 > remembered.odds[0, 1]
+
+
+def test_a_worker_that_reads_an_old_log_takes_its_looks_for_ripe():
+    view = CountsView(Index(), evidence=Evidence(HOUR_S, ()))
+    key, row = encode_count_key("s", "a"), CountRow()
+    row.impressions = row.examined = 5.0
+    view.put(0, key, encode_count(row, False), 100.0)
+    assert view.counts(100.0).unripe.sum() == 0.0
+    view.live = True
+    row.impressions = row.examined = 7.0
+    view.put(0, key, encode_count(row, False), 100.0)
+    unripe = view.counts(100.1).unripe
+    assert 1.5 < unripe[0, 0] <= 2.0
+    assert np.all(unripe <= view.counts(100.1).examined)
