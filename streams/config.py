@@ -53,6 +53,8 @@ class Settings:
     flush_interval_ms: int
     chunk_records: int
     rows_in_memory: int
+    max_segments: int
+    max_unknown_items: int
     max_event_bytes: int
     recovery_timeout_s: float
     shutdown_timeout_s: float

@@ -17,7 +17,8 @@ def _events(registry: CollectorRegistry) -> Counter:
         "slatestream_events",
         "Events by outcome: impression, click, conversion (counted), duplicate, waiting "
         "(came before its impression), "
-        "late, orphan (never matched), rejected (dead letters), expired (slates)",
+        "late, orphan (never matched), rejected (dead letters), expired (slates), "
+        "other_segment, unknown_item (beyond a limit)",
         ["outcome", "segment"],
         registry=registry,
     )

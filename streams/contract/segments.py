@@ -12,6 +12,7 @@ from typing import Any
 from streams.contract.events import Context, EventError
 
 DEFAULT_SEGMENT = "default"
+OTHER_SEGMENT = "other"  # of events whose own is beyond SLATESTREAM_MAX_SEGMENTS
 _ESCAPES = str.maketrans({"%": "%25", ",": "%2C", "=": "%3D"})
 
 

@@ -35,7 +35,7 @@ from streams.counting.feedback import (
     take_event,
     wait,
 )
-from streams.counting.outcomes import COUNTED_CLICK, DUPLICATE, LATE, WAITED
+from streams.counting.outcomes import COUNTED_CLICK, DUPLICATE, LATE, UNKNOWN_ITEM, WAITED
 from streams.counting.partition import Partition
 from streams.counting.rows import (
     CLICKED,
@@ -106,8 +106,11 @@ def count_clicks(
             count = counts.get(key) or partition.count(key)
             count.clicks += 1.0
             count.value += event.value
-            clicks[key[0]] += 1
-            delays.append((ts - shown_s if ts > shown_s else 0.0, shown_s))
+            if count is partition.uncounted:
+                partition.note(CLICKS, UNKNOWN_ITEM, key[0])
+            else:
+                clicks[key[0]] += 1
+                delays.append((ts - shown_s if ts > shown_s else 0.0, shown_s))
             expires_s = shown_s + counted_s
             # as `extend` does it; nearly all expiries of a chunk are rounded up to the same
             if expires_s > row.expires_s:

@@ -16,6 +16,7 @@ from streams.counting.outcomes import (
     DUPLICATE,
     LATE,
     SETTLED,
+    UNKNOWN_ITEM,
     WAITED,
 )
 from streams.counting.partition import Partition
@@ -119,7 +120,8 @@ def _count_event(
     count.value += value
     if rules.half_life_s is not None:
         count.fresh_value += value * discount(count, min(ts, now_s), rules.half_life_s)
-    partition.note(CLICKS, COUNTED_CONVERSION, segment)
+    outcome = UNKNOWN_ITEM if count is partition.uncounted else COUNTED_CONVERSION
+    partition.note(CLICKS, outcome, segment)
     extend(row, seen.seen_s + rules.conversion_window_s + rules.attribution_window_s, rules)
 
 
@@ -200,10 +202,14 @@ def count_feedback(
         seen.bits |= CLICKED
         count.clicks += 1.0
         count.fresh_clicks += share
-        partition.delays.append((max(0.0, ts - seen.seen_s), seen.seen_s))
+        if count is not partition.uncounted:
+            partition.delays.append((max(0.0, ts - seen.seen_s), seen.seen_s))
     count.value += value
     count.fresh_value += share * value
-    partition.note(CLICKS, COUNTED_CONVERSION if conversion else COUNTED_CLICK, segment)
+    outcome = COUNTED_CONVERSION if conversion else COUNTED_CLICK
+    if count is partition.uncounted:
+        outcome = UNKNOWN_ITEM
+    partition.note(CLICKS, outcome, segment)
     extend(row, seen.seen_s + rules.conversion_window_s + rules.attribution_window_s, rules)
     if not conversion and not row.clicked:
         row.clicked = True

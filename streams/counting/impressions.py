@@ -17,7 +17,7 @@ from streams.counting.chunk import (
 )
 from streams.counting.decay import weigh
 from streams.counting.feedback import settle
-from streams.counting.outcomes import DUPLICATE, WAITED
+from streams.counting.outcomes import BEYOND_SEGMENTS, DUPLICATE, UNKNOWN_ITEM, WAITED
 from streams.counting.partition import COUNTED_IMPRESSION, Partition
 from streams.counting.rows import SEEN, WAITING, Seen, SlateRow, items_of, offered_of
 from streams.counting.rules import Rules
@@ -44,10 +44,10 @@ def count_impressions(
     plain = rules.plain
     horizon_s = horizon(partition)
     lives_s = 2 * rules.attribution_window_s
-    names, rows = partition.names, partition.dirty_slates
+    admitted, rows = partition.admission.segment, partition.dirty_slates
     if plain:  # what turns out to be no first look is taken back below
         for name, totals in impressions.totals.items():
-            partition.shown[name].update(totals)
+            partition.shown[admitted(name)].update(totals)
     newest_s, at = 0.0, 0
     refusals: list[Refusal] = []
     for run in impressions.runs:
@@ -64,8 +64,11 @@ def count_impressions(
         segment = run.segment
         if segment is None:  # the slate's if this project made it, else what the context makes
             segment = row.segment if row.policy is not None and row.segment else run.made
+        named, segment = segment, admitted(segment)
+        if segment != named:
+            partition.outcome_counts[BEYOND_SEGMENTS, ""] += run.size
         if plain and (row.segment is None or row.segment == segment) and _add(row, run):
-            row.segment = names.setdefault(segment, segment)
+            row.segment = segment
             if run.segment is None:
                 partition.shown[segment].update(list(_unpack_seen_items(run.seen_items)))
             if expires_s > row.expires_s:
@@ -94,7 +97,7 @@ def _count_each(
     seen_items = _unpack_seen_items(run.seen_items)
     if plain and run.segment is not None:
         partition.shown[segment].subtract(list(seen_items))
-    known, segment = items_of(row), partition.names.setdefault(segment, segment)
+    known = items_of(row)
     for place, (item_id, ts) in enumerate(seen_items.items()):
         if len(known) >= MAX_SLATE_ITEMS and item_id not in known:
             yield Refusal(run.record(place), OVERFULL)
@@ -130,9 +133,11 @@ def count_whole(partition: Partition, row: SlateRow, rules: Rules, now_s: float)
     if row.whole is None:
         return
     (ts, named, made), row.whole = row.whole, None
-    segment = named or row.segment or made
-    segment = partition.names.setdefault(segment, segment)
-    for item_id, position, _propensity in offered_of(row):
+    named = named or row.segment or made
+    segment, offered = partition.admission.segment(named), offered_of(row)
+    if segment != named:
+        partition.outcome_counts[BEYOND_SEGMENTS, ""] += len(offered)
+    for item_id, position, _propensity in offered:
         _count(partition, row, segment, item_id, ts, position, rules.plain, rules, now_s)
 
 
@@ -184,7 +189,8 @@ def _count(
         count = partition.count((segment, item_id))
         count.impressions += 1.0
         weigh(count, position, min(ts, now_s), rules.examination, rules.half_life_s)
-        partition.note(IMPRESSIONS, COUNTED_IMPRESSION, segment)
+        outcome = UNKNOWN_ITEM if count is partition.uncounted else COUNTED_IMPRESSION
+        partition.note(IMPRESSIONS, outcome, segment)
     if isinstance(seen, Seen) and seen.bits & WAITING:
         settle(partition, row, item_id, seen, rules, now_s)
     return True

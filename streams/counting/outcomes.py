@@ -3,6 +3,7 @@ those of the metrics, and one that only the funnel has (`streams.contract.funnel
 """
 
 COUNTED_CLICK, COUNTED_CONVERSION = "click", "conversion"
+BEYOND_SEGMENTS, UNKNOWN_ITEM = "other_segment", "unknown_item"  # see `limits`
 DUPLICATE, WAITED, LATE, ORPHAN, REJECTED, EXPIRED = (
     "duplicate",
     "waiting",

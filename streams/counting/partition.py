@@ -23,9 +23,13 @@ from streams.contract.count_rows import (
 from streams.contract.dead_letters import Rejected
 from streams.contract.funnel_rows import FUNNEL_KEY, decode_funnel, encode_funnel
 from streams.counting.chunk import IMPRESSIONS
+from streams.counting.limits import Admission, DescribedItems, Limits
+from streams.counting.outcomes import UNKNOWN_ITEM
 from streams.counting.rocksdb import SLATE_PREFIX, Disk
 from streams.counting.rows import (
     POSITIONS_KEY,
+    UNKNOWN_PREFIX,
+    UNKNOWN_VALUE,
     Positions,
     SlateRow,
     decode_positions,
@@ -85,11 +89,18 @@ class Partition:
     """Counts, slates and positions of one partition number of all source topics."""
 
     def __init__(
-        self, number: int, disk: Disk, rows_in_memory: int, discounted: bool = False
+        self,
+        number: int,
+        disk: Disk,
+        rows_in_memory: int,
+        discounted: bool = False,
+        admission: Admission | None = None,
     ) -> None:
         self.number = number
         self.disk = disk
         self.discounted = discounted
+        self.admission = admission or Admission(Limits(), DescribedItems(), disk)
+        self.uncounted = CountRow()  # what events of items that are not admitted are added to
         self.rows_in_memory = rows_in_memory
         positions = stored_positions(disk)
         self.offsets = positions.offsets
@@ -120,12 +131,16 @@ class Partition:
         self.moved = False  # a position has changed since the last flush
 
     def count(self, key: CountKey) -> CountRow:
-        """The row of (segment, item), marked as changed."""
+        """The row of (segment, item), marked as changed; `uncounted` for an item that is not
+        admitted.
+        """
         row = self.counts.get(key)
         if row is None:
             row = self._older_counts.pop(key, None)
             if row is None:
                 stored = self.disk.get(encode_count_key(*key))
+                if stored is None and not self.admission.item(key[1]):
+                    return self.uncounted
                 row = decode_count(stored) if stored is not None else CountRow()
             self.counts[key] = row
         self.dirty_counts[key] = row
@@ -146,6 +161,7 @@ class Partition:
     def _adding_shown(self) -> Iterator[None]:
         """The same in slices."""
         for segment, items in self.shown.items():
+            total = items.total()
             for at, (item_id, shown) in enumerate(items.items(), 1):
                 if at % ROWS_AT_ONCE == 0:
                     yield
@@ -154,7 +170,10 @@ class Partition:
                 row = self.count((segment, item_id))
                 row.impressions += shown
                 row.examined += shown
-            if total := items.total():
+                if row is self.uncounted:
+                    self.note(IMPRESSIONS, UNKNOWN_ITEM, segment, shown)
+                    total -= shown
+            if total:
                 self.note(IMPRESSIONS, COUNTED_IMPRESSION, segment, total)
         self.shown.clear()
 
@@ -203,6 +222,8 @@ class Partition:
                 (encode_count_key(*key), encode_count(row, discounted)) for key, row in count_rows
             ]
             yield
+        unknown, self.admission.new_unknown = self.admission.new_unknown, []
+        counts += [(UNKNOWN_PREFIX + name.encode(), UNKNOWN_VALUE) for name in unknown]
         if self.delays:
             step = -(-len(self.delays) // MOST_DELAYS)
             counts.append((DELAYS_KEY, encode_delays(self.delays[::step])))

@@ -1,7 +1,7 @@
 """Disk: the rows of one partition in RocksDB, a cache of the changelogs that can be wiped at any
 time.
 
-    b"C..." counts, b"F" funnel, b"P" positions     as in the counts changelog
+    b"C..." counts, b"F" funnel, b"P" positions, b"U..." unknown items: as in the counts changelog
     b"S" | slate_id                    as in the slates changelog
     b"E" | expires_s f64 big-endian | batch u64 big-endian | u16     msgpack of slate_ids that this
                                                                      batch wrote with this expiry
@@ -26,8 +26,13 @@ from collections.abc import Iterator
 import msgspec
 from rocksdict import BlockBasedOptions, Cache, Options, Rdict, WriteBatch
 
-from streams.contract.count_rows import DELAYS_KEY
-from streams.counting.rows import slate_expiry_s, slate_head
+from streams.contract.count_rows import (
+    COUNTS_PREFIX,
+    DELAYS_KEY,
+    decode_count_key,
+    encode_count_key,
+)
+from streams.counting.rows import UNKNOWN_PREFIX, slate_expiry_s, slate_head
 
 SLATE_PREFIX, EXPIRY_PREFIX, OFFSET_PREFIX = b"S", b"E", b"O"
 # for all partitions together; Faust's default is 2 GiB for each table and partition
@@ -51,6 +56,7 @@ NOT_BROKEN = (
 _OFFSET = struct.Struct("<qd")
 _EXPIRY = struct.Struct(">d")
 _ENTRY = struct.Struct(">QH")
+BEHIND_TEXT = b"\xff"  # no byte of UTF-8
 SLATES_PER_ENTRY = 250  # names; forgetting looks at whole entries
 _pack_names = msgspec.msgpack.Encoder().encode
 _unpack_names = msgspec.msgpack.Decoder(list[bytes]).decode
@@ -140,6 +146,24 @@ class Disk:
     def slates(self) -> int:
         """How many slate rows there are, roughly (RocksDB's estimate of all keys)."""
         return int(self._db.property_int_value("rocksdb.estimate-num-keys") or 0)
+
+    def segments(self) -> list[str]:
+        """Segments that have counts, each found by one look past the rows of the one before."""
+        found = []
+        rows = self._db.iter()
+        rows.seek(COUNTS_PREFIX)
+        while rows.valid() and (key := rows.key())[:1] == COUNTS_PREFIX:
+            segment, _item_id = decode_count_key(key)
+            found.append(segment)
+            rows.seek(encode_count_key(segment, "") + BEHIND_TEXT)
+        return found
+
+    def unknown_items(self) -> Iterator[str]:
+        """Items that have counts and were not described when they came."""
+        for key in self._db.keys(from_key=UNKNOWN_PREFIX):
+            if key[:1] != UNKNOWN_PREFIX:
+                return
+            yield key[1:].decode()
 
     def is_empty(self) -> bool:
         """Whether there is no row at all."""

@@ -2,6 +2,7 @@
 
     counts changelog   rows of counts, see `streams.contract.count_rows`
                        key b"P"       value version u8 = 1 | msgpack of `Positions`
+                       key b"U" | item_id   value version u8 = 1: an unknown item, see `limits`
     slates changelog   key slate_id   value version u8 = 1 | expires_s f64 | msgpack of `SlateRow`;
                                       no value: forgotten
 
@@ -19,6 +20,8 @@ from streams.contract.count_rows import RowError, unreadable
 
 VERSION = 1
 POSITIONS_KEY = b"P"
+UNKNOWN_PREFIX = b"U"
+UNKNOWN_VALUE = bytes([VERSION])
 
 _SLATE_HEAD = struct.Struct("<Bd")
 

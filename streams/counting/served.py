@@ -35,7 +35,8 @@ def note_slates(
         row.variant = names.setdefault(slate.variant, slate.variant)
         row.offered = slate.items
         if row.segment is None:
-            row.segment = names.setdefault(slate.segment, slate.segment)
+            segment = partition.admission.look_up(slate.segment)
+            row.segment = names.setdefault(segment, segment)
         extend(row, expires_s, rules)
         if row.whole is not None:
             partition.funnel[IMPRESSIONS, SETTLED] += 1

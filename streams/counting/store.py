@@ -13,6 +13,7 @@ from typing import Any
 from streams.config import Settings
 from streams.counting.chunk import Chunk
 from streams.counting.flush import FlushTopics, commit, take_changes
+from streams.counting.limits import Admission, DescribedItems, Limits
 from streams.counting.partition import Changes, Partition, stored_positions
 from streams.counting.restore import Changelogs, Stopped, restore
 from streams.counting.rocksdb import Disk
@@ -49,6 +50,7 @@ class Store:
         self.rules = rules
         self.metrics = metrics
         self.partitions: dict[int, Partition] = {}
+        self.described = DescribedItems()  # filled by another thread
         self.ready_generation: int | None = None  # None: nothing may be read or flushed
         self.session = 0
         self.restore_in_place: Callable[[], None] = lambda: None  # set by the recovery
@@ -220,7 +222,7 @@ class Store:
                 self._drop_all()
                 return False
             for number in new:
-                self.partitions[number] = self._open_partition(number)
+                self.partitions[number] = await self._in_thread(self._open_partition, number)
             for partition in self.partitions.values():
                 partition.rows_in_memory = self.settings.rows_in_memory // len(self.partitions)
             if not wanted():
@@ -269,7 +271,10 @@ class Store:
 
     def _open_partition(self, number: int) -> Partition:
         discounted = self.rules.half_life_s is not None
-        partition = Partition(number, self._disks[number], self.settings.rows_in_memory, discounted)
+        limits = Limits(self.settings.max_segments, self.settings.max_unknown_items)
+        disk = self._disks[number]
+        admission = Admission(limits, self.described, disk)
+        partition = Partition(number, disk, self.settings.rows_in_memory, discounted, admission)
         for note in self.sources.reconcile(partition):
             log.error("%s", note)
             self.metrics.source_gap()

@@ -117,8 +117,12 @@ class Builder:
         self._thread.join(AGAIN_S * 5)
 
     def want(self, segment: str, length: int, now_s: float) -> None:
-        """A segment is asked for, and a length of slates."""
-        self._asked[segment] = now_s
+        """A segment is asked for, and a length of slates. Names that anybody may invent find room
+        while there is some; those with counts always.
+        """
+        state = self.state
+        if len(self._asked) < MAX_SEGMENTS or (state is not None and segment in state.segments):
+            self._asked[segment] = now_s
         self._lengths[length] = now_s
 
     def want_item(self, name: str) -> None:

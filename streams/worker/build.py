@@ -5,6 +5,7 @@ from streams.config import Settings, worker_name
 from streams.contract.topics import TopicNames
 from streams.counting.consumer import ConsumerConfig
 from streams.counting.consumer_process import ConsumerProcess
+from streams.counting.items_follower import ItemsFollower
 from streams.counting.position_tracker import PositionTracker
 from streams.counting.rules import Rules
 from streams.counting.sources import Sources
@@ -66,5 +67,6 @@ def build_engine(settings: Settings, config: SlateConfig) -> Engine:
         client, settings.chunk_records, PREFETCHED, settings.max_event_bytes, rules
     )
     consumer = ConsumerProcess(reading, end_process)
-    parts = Parts(store, consumer, PositionTracker(consumer), EventSender(client), metrics)
+    items = ItemsFollower(client, names.items, store.described)
+    parts = Parts(store, consumer, PositionTracker(consumer), items, EventSender(client), metrics)
     return Engine(settings, partitions, parts)

@@ -60,6 +60,7 @@ class Engine:
         self._follows = {names.clicks: names.impressions, names.impressions: names.slates}
         self._consumer = parts.consumer
         self._tracker = parts.tracker
+        self._items = parts.items
         self._item_letters = parts.item_letters
         self._flushes_left_out = 0
         self._turns = Turns()
@@ -75,6 +76,7 @@ class Engine:
             If they cannot be made, or have another number of partitions than the sources.
         """
         self._consumer.start()
+        self._items.start()
         self._garbage = Garbage()
         ensure_changelogs(
             AdminClient(self.settings.kafka_client()),
@@ -117,6 +119,7 @@ class Engine:
     async def close(self) -> None:
         """Last flush; then release everything."""
         await self.before_revocation()
+        self._items.stop()
         await self.store.close()
         await self._tracker.close()
 

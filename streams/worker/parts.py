@@ -5,6 +5,7 @@ from typing import NamedTuple
 from streams.contract.topics import TopicNames
 from streams.counting.chunk import CLICKS, IMPRESSIONS, SLATES
 from streams.counting.consumer_process import ConsumerProcess
+from streams.counting.items_follower import ItemsFollower
 from streams.counting.position_tracker import PositionTracker
 from streams.counting.store import Store
 from streams.kafka.producer import EventSender
@@ -17,6 +18,7 @@ class Parts(NamedTuple):
     store: Store
     consumer: ConsumerProcess
     tracker: PositionTracker
+    items: ItemsFollower
     item_letters: EventSender
     metrics: Metrics
 

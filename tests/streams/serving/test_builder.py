@@ -126,3 +126,15 @@ def test_before_everything_is_read_it_says_what_is_missing(tmp_path: Path) -> No
     (reason,) = World(tmp_path).builder.missing()
     assert "items" in reason
     assert reason.endswith("not read to the end yet")
+
+
+def test_segments_that_requests_invent_are_not_remembered_without_end(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(builder_module, "MAX_SEGMENTS", 5)
+    for number in range(50):
+        world.ask(request(segment=f"invented-{number}"))
+    world.ask(request(segment="x"))
+    assert len(world.builder._asked) == 5 + 1
+    world.turn()
+    assert "x" in state(world).prepared
