@@ -6,17 +6,15 @@ from __future__ import annotations
 
 import functools
 import os
-import shutil
-import subprocess
 import tempfile
 from pathlib import Path
 from typing import Any
 
-import pytest
 import yaml
 
 from streams.setting import known_names
 from streams.settings import SETTINGS
+from tests.deploy.binaries import run
 
 K8S = Path(__file__).parents[2] / "deploy" / "k8s"
 BASE = K8S / "base"
@@ -31,20 +29,24 @@ COMBINATIONS: tuple[tuple[str, ...], ...] = (
     ("network-policy",),
     ("monitoring",),
     ("ingress",),
+    ("gateway",),
     ("keda", "follow-settings"),
     ("keda", "mtls", "keda-mtls"),
     ("keda", "mtls", "keda-mtls", "strimzi", "follow-settings"),
 )
-CUSTOM = ("keda.sh/", "monitoring.coreos.com/", "kafka.strimzi.io/")  # no schema of Kubernetes' own
-KNOWN = known_names(SETTINGS)
-needs_kubectl = pytest.mark.skipif(
-    shutil.which("kubectl") is None, reason="kubectl is not installed; it renders the manifests"
+CUSTOM = (  # no schema of Kubernetes' own
+    "keda.sh/",
+    "monitoring.coreos.com/",
+    "kafka.strimzi.io/",
+    "gateway.networking.k8s.io/",
 )
+KNOWN = known_names(SETTINGS)
 Resources = list[dict[str, Any]]
 
 
 @functools.cache
-def _text(layer: str, components: tuple[str, ...], literals: tuple[str, ...]) -> str:
+def text(layer: str, *components: str, literals: tuple[str, ...] = ()) -> str:
+    """The manifests as Kustomize prints them."""
     with tempfile.TemporaryDirectory() as directory:
         here = Path(directory).resolve()
         overlay = {
@@ -58,9 +60,7 @@ def _text(layer: str, components: tuple[str, ...], literals: tuple[str, ...]) ->
                 {"name": "slatestream-settings", "behavior": "merge", "literals": list(literals)}
             ]
         (here / "kustomization.yaml").write_text(yaml.safe_dump(overlay))
-        done = subprocess.run(
-            ["kubectl", "kustomize", str(here)], capture_output=True, text=True, check=False
-        )
+        done = run("kubectl", "kustomize", str(here))
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     return done.stdout
@@ -68,7 +68,7 @@ def _text(layer: str, components: tuple[str, ...], literals: tuple[str, ...]) ->
 
 def render(layer: str = "base", *components: str, literals: tuple[str, ...] = ()) -> Resources:
     """An overlay of one's own: upon `layer`, with settings, then components in this order."""
-    return list(yaml.safe_load_all(_text(layer, components, literals)))
+    return list(yaml.safe_load_all(text(layer, *components, literals=literals)))
 
 
 def of_kind(rendered: Resources, kind: str) -> Resources:

@@ -14,6 +14,7 @@ from bandits.slates.config import DEFAULT
 from bandits.slates.config_file import parse_config
 from streams.config import load_settings
 from streams.settings import SETTINGS
+from tests.deploy.binaries import needs_kubectl
 from tests.deploy.rendering import (
     BASE,
     COMBINATIONS,
@@ -22,7 +23,6 @@ from tests.deploy.rendering import (
     KNOWN,
     LAYERS,
     Resources,
-    needs_kubectl,
     of_kind,
     one,
     pods,

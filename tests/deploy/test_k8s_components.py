@@ -12,9 +12,9 @@ import pytest
 from streams.config import load_settings
 from streams.contract.topics import TOPICS, declared_configs, declared_partitions
 from tests.deploy.acl_table import roles, rules
+from tests.deploy.binaries import needs_kubectl
 from tests.deploy.rendering import (
     Resources,
-    needs_kubectl,
     of_kind,
     one,
     pods,

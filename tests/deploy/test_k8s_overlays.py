@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +13,10 @@ import yaml
 from streams.config import load_settings
 from streams.contract.topics import COPARTITIONED, TopicNames
 from streams.kafka.names import app_id
+from tests.deploy.binaries import needs_kubectl, run
 from tests.deploy.rendering import (
     K8S,
     Resources,
-    needs_kubectl,
     of_kind,
     one,
     render,
@@ -134,9 +133,7 @@ def test_the_overlay_of_the_guide_renders(tmp_path: Path) -> None:
     here = tmp_path / "k8s" / "overlays" / "shop"
     here.mkdir()
     (here / "kustomization.yaml").write_text(block)
-    done = subprocess.run(
-        ["kubectl", "kustomize", str(here)], capture_output=True, text=True, check=False
-    )
+    done = run("kubectl", "kustomize", str(here))
     assert done.returncode == 0, done.stderr
     made = list(yaml.safe_load_all(done.stdout))
     settings = load_settings(settings_data(made))

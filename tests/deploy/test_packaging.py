@@ -1,0 +1,52 @@
+"""The source distribution and the metadata: whole, and true."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tarfile
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+BUILD = "import setuptools.build_meta as backend; print(backend.build_sdist('dist'))"
+
+
+def tracked() -> set[str]:
+    done = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        pytest.skip("not a checkout: what is tracked is not known")
+    return set(done.stdout.splitlines())
+
+
+def test_the_source_distribution_has_every_tracked_file(tmp_path: Path) -> None:
+    copy = tmp_path / "source"
+    names = tracked()
+    for name in names:
+        if (ROOT / name).exists():  # one may be removed and not yet committed
+            (copy / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(ROOT / name, copy / name)
+    done = subprocess.run(
+        [sys.executable, "-c", BUILD], cwd=copy, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    archive = copy / "dist" / done.stdout.splitlines()[-1]
+    with tarfile.open(archive) as opened:
+        packed = {member.name.partition("/")[2] for member in opened.getmembers()}
+    of_git = {".gitignore", ".git-blame-ignore-revs"}
+    assert {name for name in names if (ROOT / name).exists()} - packed == of_git
+
+
+def test_the_classifiers_name_the_pythons_that_are_tested() -> None:
+    versions = {
+        each.rpartition(" ")[2]
+        for each in PROJECT["classifiers"]
+        if each.startswith("Programming Language :: Python :: 3.")
+    }
+    assert PROJECT["requires-python"] == f">={min(versions, key=lambda v: int(v.split('.')[1]))}"
