@@ -7,6 +7,7 @@ counts.
 They are written in the flush that makes the counts durable, so they are as exact as those. The
 outcomes are those of the metric `slatestream_events_total`, and
 
+    slate     of `slates`: noted, to be joined with its impressions
     settled   waited, and was decided since: counted or late
     waiting   events that had to wait, since the beginning; now wait  waiting - settled - orphan
 """

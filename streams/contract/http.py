@@ -2,7 +2,6 @@
 
 from typing import Annotated, Any, Literal
 
-import msgspec
 from msgspec import Meta, Struct
 
 from streams.contract.events import DeadLetter, Slate
@@ -71,10 +70,21 @@ class Accepted(Struct, frozen=True):
 
 
 class ServedSlate(Struct, frozen=True):
-    """A slate that was served lately, and what this process has seen clicked of it."""
+    """A slate that was served lately, and what Kafka says of it since: items that were seen,
+    clicked, converted. `complete` is false where more came since than is looked through.
+    """
 
-    slate: msgspec.Raw
+    slate: Slate
+    seen: list[str]
     clicked: list[str]
+    converted: list[str]
+    complete: bool
+
+
+class LastSlates(Struct, frozen=True):
+    """Slates as they were served, the newest first."""
+
+    slates: list[Slate]
 
 
 class SegmentRow(Struct, frozen=True):
@@ -99,7 +109,8 @@ class SegmentsPage(Struct, frozen=True):
 
 class ItemRow(Struct, frozen=True):
     """Counts of one item in one segment, and what they say: `mean`, and `low` to `high` with 95%.
-    `exposure_share` is its share of the segment's impressions.
+    `exposure_share` is its share of the segment's impressions, `best` the probability that its
+    rate is the highest of all items that may be shown.
     """
 
     item_id: str
@@ -113,6 +124,7 @@ class ItemRow(Struct, frozen=True):
     low: float
     high: float
     exposure_share: float
+    best: float
 
 
 class ItemsPage(Struct, frozen=True):
@@ -125,27 +137,34 @@ class ItemsPage(Struct, frozen=True):
     next: int | None
 
 
-class Health(Struct, frozen=True):
-    """What a serving process knows of itself; `missing` says in words why it is not ready."""
+class ItemInSegment(Struct, frozen=True):
+    """Counts of an item in one segment, and what they say, as in `ItemRow`."""
 
-    status: Literal["ready", "not ready"]
-    missing: list[str]
-    version: str
-    policy: str
-    policy_version: str
-    encoder: str | None
-    counts_ts: float | None
-    counts_age_s: float | None
-    segments: int
-    segments_prepared: int
-    items: int
-    items_available: int
-    view_lag_records: int
-    partitions: list[int]
-    requests_answered: int
-    requests_rejected: int
-    fallback_slates: int
-    under_way: int
+    segment: str
+    impressions: float
+    clicks: float
+    conversions: float
+    value: float
+    mean: float
+    low: float
+    high: float
+
+
+class ItemPage(Struct, frozen=True):
+    """One item; `described`: it stands in `items`; `embedded`: it has a vector. Segments that
+    showed it most stand first.
+    """
+
+    item_id: str
+    title: str | None
+    category: str | None
+    brand: str | None
+    price: float | None
+    described: bool
+    available: bool
+    embedded: bool
+    counts_ts: float
+    segments: list[ItemInSegment]
 
 
 class ReleaseRow(Struct, frozen=True):
@@ -168,6 +187,37 @@ class Releases(Struct, frozen=True):
     """Releases, the newest first."""
 
     releases: list[ReleaseRow]
+
+
+class SettingRow(Struct, frozen=True):
+    """A setting in force; `changed`: it is not as shipped. A secret's value is never told."""
+
+    name: str
+    value: str
+    changed: bool
+    help: str
+
+
+class SettingsPage(Struct, frozen=True):
+    """Settings of this process, and the versions that it runs."""
+
+    settings: list[SettingRow]
+    versions: dict[str, str]
+
+
+class Change(Struct, frozen=True):
+    """Something that changed what is shown: `what` is release, policy or start."""
+
+    ts: float
+    what: Literal["release", "policy", "start"]
+    name: str
+    text: str
+
+
+class Changes(Struct, frozen=True):
+    """Changes, the newest first."""
+
+    changes: list[Change]
 
 
 class DeadLetters(Struct, frozen=True):

@@ -1,5 +1,5 @@
 """Outcomes: what becomes of an event, counted per segment ("" where none is known). The names are
-those of the metrics, and one that only the funnel has (`streams.contract.funnel_rows`).
+those of the metrics, and two that only the funnel has (`streams.contract.funnel_rows`).
 """
 
 COUNTED_CLICK, COUNTED_CONVERSION = "click", "conversion"
@@ -12,4 +12,5 @@ DUPLICATE, WAITED, LATE, ORPHAN, REJECTED, EXPIRED = (
     "rejected",
     "expired",
 )
+NOTED = "slate"  # a slate of this project
 SETTLED = "settled"  # it waited, and is counted or late now

@@ -128,6 +128,7 @@ class Partition:
         self.rejected: list[Rejected] = []
         self.outcome_counts: Counter[tuple[str, str]] = Counter()
         self.funnel = stored_funnel(disk)  # (source, outcome) -> events, since the beginning
+        self._told = self.funnel.copy()  # as the changelog has it
         self.moved = False  # a position has changed since the last flush
 
     def count(self, key: CountKey) -> CountRow:
@@ -228,7 +229,8 @@ class Partition:
             step = -(-len(self.delays) // MOST_DELAYS)
             counts.append((DELAYS_KEY, encode_delays(self.delays[::step])))
             self.delays = []
-        if self.outcome_counts:
+        if self.funnel != self._told:
+            self._told = self.funnel.copy()
             counts.append((FUNNEL_KEY, encode_funnel(self.funnel)))
         counts.append(
             (

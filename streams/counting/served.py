@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from streams.counting.chunk import IMPRESSIONS, SLATES, Offered, Refusal
 from streams.counting.impressions import count_whole
-from streams.counting.outcomes import DUPLICATE, SETTLED
+from streams.counting.outcomes import DUPLICATE, NOTED, SETTLED
 from streams.counting.partition import Partition
 from streams.counting.rules import Rules
 from streams.counting.slate_log import extend, horizon, open_row
@@ -34,6 +34,7 @@ def note_slates(
         row.policy = names.setdefault(slate.policy, slate.policy)
         row.variant = names.setdefault(slate.variant, slate.variant)
         row.offered = slate.items
+        partition.funnel[SLATES, NOTED] += 1
         if row.segment is None:
             segment = partition.admission.look_up(slate.segment)
             row.segment = names.setdefault(segment, segment)

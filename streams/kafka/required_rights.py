@@ -64,6 +64,7 @@ def serving_rights(settings: Settings) -> list[Right]:
     names = TopicNames(settings.topic_prefix)
     read = (
         names.items,
+        names.impressions,  # what was seen of a slate, and samples for findings
         names.clicks,
         names.slate_requests,
         names.item_embeddings,

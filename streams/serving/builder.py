@@ -30,6 +30,7 @@ from streams.serving.catalogue import CatalogueView
 from streams.serving.counts_view import CountsView, Index
 from streams.serving.embeddings import EmbeddingsView
 from streams.serving.served_state import ServedState, World, make_world
+from streams.serving.watch.funnel_view import FunnelView
 
 log = logging.getLogger(__name__)
 
@@ -76,6 +77,7 @@ class Builder:
             config.half_life_s,
             evidence_of(config, settings.attribution_window_s),
         )
+        self.funnel = FunnelView()
         self.catalogue = CatalogueView(self.items, settings.max_event_bytes, config.exclude)
         self.embeddings = EmbeddingsView(
             self.catalogue,
@@ -88,11 +90,11 @@ class Builder:
         self._metrics = metrics
         self._fault = fault
         self._client = settings.kafka_client()
-        self._apply: Mapping[str, Callable[[list[Any], float], None]] = {
-            changelog_topics(settings)[0]: self.counts.apply,
-            names.items: self._apply_items,
-            names.item_embeddings: self._apply_embeddings,
-            names.encoder_releases: self._apply_embeddings,
+        self._apply: Mapping[str, tuple[Callable[[list[Any], float], None], ...]] = {
+            changelog_topics(settings)[0]: (self.counts.apply, self.funnel.apply),
+            names.items: (self._apply_items,),
+            names.item_embeddings: (self._apply_embeddings,),
+            names.encoder_releases: (self._apply_embeddings,),
         }
         self._rng = np.random.default_rng()
         self._reader: TopicReader | None = None
@@ -177,7 +179,8 @@ class Builder:
         for record in records:
             by_topic.setdefault(record.topic() or "", []).append(record)
         for topic, own in by_topic.items():
-            self._apply[topic](own, now_s)
+            for apply in self._apply[topic]:
+                apply(own, now_s)
         if records or now_s - self.heard_s > HEARD_EVERY_S:
             self._heard(reader, bool(records), now_s)
         self.counts.live = reader.at_end()

@@ -14,7 +14,6 @@ from confluent_kafka import KafkaException, Message
 from streams.contract.events import CLICK, Click, decode_click
 from streams.kafka.admin import TopicsError
 from streams.kafka.topic_reader import TopicReader
-from streams.serving.recent_slates import RecentSlates
 from streams.serving.user_profiles import UserProfiles
 
 log = logging.getLogger(__name__)
@@ -26,19 +25,17 @@ LOOK_EVERY = 50  # batches
 
 
 class ClicksFollower:
-    """The thread. `users` learn from it, `recent` slates note it."""
+    """The thread. `users` learn from it."""
 
     def __init__(
         self,
         client: Mapping[str, Any],
         topic: str,
         users: UserProfiles,
-        recent: RecentSlates | None = None,
     ) -> None:
         self._client = {**client, "queued.min.messages": 10_000}
         self._topic = topic
         self._users = users
-        self._recent = recent
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="clicks", daemon=True)
 
@@ -80,7 +77,4 @@ class ClicksFollower:
                 clicks.append(decode_click.quick(record.value() or b""))
             except decode_click.NOT_GOOD:
                 continue
-        clicks = [click for click in clicks if click.kind == CLICK]
-        self._users.clicked(clicks)
-        if self._recent is not None:
-            self._recent.clicked(clicks)
+        self._users.clicked(click for click in clicks if click.kind == CLICK)

@@ -70,7 +70,7 @@ class ServingProcess:
         recent = RecentSlates(settings.recent_slates_bytes)
         answers = Answers(EventSender(client, prompt=True), names, self.metrics, recent)
         self.requests = Requests(settings, self.responder, answers, end_process)
-        self._clicks = ClicksFollower(client, names.clicks, self.users, recent)
+        self._clicks = ClicksFollower(client, names.clicks, self.users)
         self.http = HttpServer(
             settings,
             self.metrics,

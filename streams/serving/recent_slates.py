@@ -1,36 +1,23 @@
-"""RecentSlates: slates served lately, as they were written, in a bounded memory; what was clicked
-of them since. Any thread may ask.
+"""RecentSlates: slates served lately, as they were written, in a bounded memory. Any
+thread may ask.
 
 A request that is sent again over HTTP gets its slate from here. Not promised: after a restart, from
 another replica, or once newer slates have taken the room, it is a new request.
 """
 
+import itertools
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 OVERHEAD_BYTES = 400  # of the dict's entry, the ids and the object, besides the slate's own bytes
 
 
-class SlateClick(Protocol):
-    """What was clicked of which slate."""
-
-    @property
-    def slate_id(self) -> str:
-        """Of which slate."""
-
-    @property
-    def item_id(self) -> str:
-        """What."""
-
-
 class Kept(NamedTuple):
-    """One slate: whose, its JSON, and items that were clicked, in order."""
+    """One slate: whose, and its JSON."""
 
     user_id: str
     value: bytes
-    clicked: list[str]
 
 
 class RecentSlates:
@@ -53,7 +40,7 @@ class RecentSlates:
         with self._lock:
             if slate_id in self._kept:
                 return
-            self._kept[slate_id] = Kept(user_id, value, [])
+            self._kept[slate_id] = Kept(user_id, value)
             self._bytes += len(value) + OVERHEAD_BYTES
             while self._bytes > self._max_bytes:
                 _oldest, gone = self._kept.popitem(last=False)
@@ -63,12 +50,10 @@ class RecentSlates:
         """A slate, None if it is not kept (any more)."""
         return self._kept.get(slate_id)
 
-    def clicked(self, clicks: Iterable[SlateClick]) -> None:
-        """Note clicks on slates that are kept."""
-        for click in clicks:
-            kept = self._kept.get(click.slate_id)
-            if kept is not None and click.item_id not in kept.clicked and len(kept.clicked) < 100:
-                kept.clicked.append(click.item_id)
+    def last(self, limit: int) -> list[Kept]:
+        """The last ones, the newest first."""
+        with self._lock:
+            return list(itertools.islice(reversed(self._kept.values()), limit))
 
     def __len__(self) -> int:
         return len(self._kept)

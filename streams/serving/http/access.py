@@ -24,10 +24,16 @@ class Tokens:
         self._token = _digest(token) if token else None
         self._public = _digest(public_token) if public_token else None
 
-    def access(self, authorization: str) -> Access:
-        """What a request with this `Authorization` header may do."""
+    def access(self, authorization: str, beacon: str | None = None) -> Access:
+        """What a request with this `Authorization` header may do, or with this token in its query,
+        where a beacon of a page could not bring a header: of the public token that is taken, since
+        it is no secret; the other one would stand in logs.
+        """
         if self._token is None:
             return Access.FULL
+        if beacon is not None and not authorization:
+            public = self._public is not None and hmac.compare_digest(_digest(beacon), self._public)
+            return Access.PUBLIC if public else Access.NOTHING
         scheme, _, given = authorization.partition(" ")
         # subtle: digests have one length, and both are compared: time tells nothing about either
         found = _digest(given.strip())

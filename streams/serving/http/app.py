@@ -14,6 +14,7 @@ from streams.serving.http.access import Access
 from streams.serving.http.door import Door
 from streams.serving.http.endpoint import Endpoint, Handler, answer
 from streams.serving.http.openapi import document
+from streams.serving.http.pages import client_endpoint
 from streams.serving.http.problems import RETRY_AFTER_S
 
 
@@ -37,7 +38,7 @@ class Api:
         missing: Callable[[], list[str]],
         endpoints: Sequence[Endpoint],
     ) -> None:
-        self.endpoints = [*endpoints, self._openapi()]
+        self.endpoints = [*endpoints, client_endpoint(), self._openapi()]
         self._document = orjson.dumps(document(self.endpoints, bool(settings.http_token)))
         table = {(each.method, each.path): each for each in self.endpoints}
         self.door = Door(settings, metrics, table)

@@ -18,7 +18,7 @@ from streams.config import Settings
 from streams.metrics import ServingMetrics
 from streams.serving.http.access import Access, Tokens, is_loopback
 from streams.serving.http.cors import allows, headers_of
-from streams.serving.http.endpoint import Endpoint, Handler
+from streams.serving.http.endpoint import TOKEN, Endpoint, Handler
 from streams.serving.http.problems import ProblemError, problem
 from streams.serving.http.rate import RateLimit, address_of
 from streams.serving.http.trace import REQUEST_ID, Trace, take_over
@@ -96,6 +96,8 @@ class Door:
         if self.closing:
             found.force_close()
         self._metrics.http_requests.labels(path, str(found.status)).inc()
+        if not isinstance(found, web.Response):
+            return found  # a stream lasts as long as somebody looks
         self._metrics.http_s.labels(path).observe(time.perf_counter() - began)
         return found
 
@@ -114,15 +116,20 @@ class Door:
                 "set SLATESTREAM_HTTP_TOKEN to be called by a name"
             )
             raise ProblemError(401, msg)
-        access = request[ACCESS] = self._tokens.access(request.headers.get("Authorization", ""))
+        method = "GET" if request.method == "HEAD" else request.method
+        endpoint = self._endpoints.get((method, path))
+        beacon = None
+        if endpoint is not None and TOKEN in endpoint.parameters:
+            beacon = request.query.get(TOKEN.name)
+        access = request[ACCESS] = self._tokens.access(
+            request.headers.get("Authorization", ""), beacon
+        )
         forwarded = ",".join(request.headers.getall("X-Forwarded-For", []))
         address = address_of(request.remote, forwarded, self._settings.http_proxies)
         wait_s = self._rates.get(access, self._refused).wait_s(address, time.monotonic())
         if wait_s > 0:
             msg = "expected fewer requests a second from this address; try again later"
             raise ProblemError(429, msg, wait_s)
-        method = "GET" if request.method == "HEAD" else request.method
-        endpoint = self._endpoints.get((method, path))
         if endpoint is not None and access < endpoint.access:
             token = "SLATESTREAM_HTTP_TOKEN"
             if endpoint.access is Access.PUBLIC:

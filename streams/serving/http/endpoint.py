@@ -33,6 +33,10 @@ class Parameter(NamedTuple):
     default: Any = None
 
 
+# of endpoints that pages call by `navigator.sendBeacon`, which sends no headers
+TOKEN = Parameter("token", str, "SLATESTREAM_HTTP_PUBLIC_TOKEN, where no header can be sent")
+
+
 class Endpoint(NamedTuple):
     """One method of one path.
 
@@ -56,6 +60,8 @@ class Endpoint(NamedTuple):
         In path and query.
     problems
         Statuses besides those that every endpoint has.
+    kind
+        Content type of a good answer.
     """
 
     method: str
@@ -69,6 +75,7 @@ class Endpoint(NamedTuple):
     optional: tuple[str, ...] = ()
     parameters: tuple[Parameter, ...] = ()
     problems: tuple[int, ...] = ()
+    kind: str = JSON
 
 
 def answer(value: Struct | bytes, status: int = 200) -> web.Response:

@@ -34,7 +34,7 @@ from streams.contract.topics import TopicNames
 from streams.metrics import ServingMetrics
 from streams.serving.http.access import Access
 from streams.serving.http.door import ACCESS, TRACE
-from streams.serving.http.endpoint import JSON, JSON_LINES, Endpoint, Turns, answer, body_of
+from streams.serving.http.endpoint import JSON, JSON_LINES, TOKEN, Endpoint, Turns, answer, body_of
 from streams.serving.http.event_sender import EventLineSender, Record
 from streams.serving.http.problems import ProblemError
 
@@ -88,6 +88,7 @@ class Events:
                 answer=Accepted,
                 status=202,
                 body={JSON_LINES: EventLine, JSON: list[EventLine]},
+                parameters=(TOKEN,),
                 problems=(503,),
             )
         ]

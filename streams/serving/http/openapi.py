@@ -10,7 +10,7 @@ import streams
 from streams.contract.http import Problem
 from streams.serving.http import problems
 from streams.serving.http.access import Access
-from streams.serving.http.endpoint import JSON, JSON_LINES, Endpoint, Parameter
+from streams.serving.http.endpoint import JSON_LINES, Endpoint, Parameter
 
 REF = "#/components/schemas/{name}"
 ALWAYS = (400, 401, 413, 429)
@@ -66,7 +66,7 @@ def _operation(
 ) -> dict[str, Any]:
     good: dict[str, Any] = {"description": endpoint.summary}
     schema = {"type": "object"} if endpoint.answer is None else by_type[str(endpoint.answer)]
-    good["content"] = {JSON: {"schema": schema}}
+    good["content"] = {endpoint.kind: {"schema": schema}}
     responses = {str(endpoint.status): good}
     for status in sorted({*ALWAYS, *endpoint.problems}):
         responses[str(status)] = {

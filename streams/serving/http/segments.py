@@ -2,6 +2,7 @@
 
     mean        posterior mean of a click per look
     low, high   posterior quantiles at 2.5% and 97.5%
+    best        probability of being best (`bandits.learning.best_item`)
     exposure    I_a / sum_b I_b, of the segment's impressions
 
 Worked out beside the event loop, from the served state of the moment.
@@ -11,8 +12,10 @@ import asyncio
 
 import numpy as np
 from aiohttp import web
+from numpy.typing import NDArray
 
-from bandits.arms import Floats, posterior
+from bandits.arms import ArmView, Floats, posterior
+from bandits.learning.best_item import probability_best
 from bandits.learning.priors import arm_view
 from bandits.learning.special import beta_quantile
 from streams.contract.http import ItemRow, ItemsPage, Limit, Offset, SegmentRow, SegmentsPage
@@ -62,24 +65,49 @@ class Segments:
     async def all(self, request: web.Request) -> web.Response:
         """GET /v1/segments."""
         limit, offset = query(request, LIMIT), query(request, OFFSET)
-        return answer(await asyncio.to_thread(segments_page, self._state(), limit, offset))
+        return answer(
+            await asyncio.to_thread(segments_page, state_of(self._builder), limit, offset)
+        )
 
     async def items(self, request: web.Request) -> web.Response:
         """GET /v1/segments/{segment}/items."""
         limit, offset = query(request, LIMIT), query(request, OFFSET)
-        segment, state = request.match_info["segment"], self._state()
+        segment, state = request.match_info["segment"], state_of(self._builder)
         if segment not in state.segments:
             msg = f"no counts of segment {segment[:100]!r}; GET /v1/segments says which there are"
             raise ProblemError(404, msg)
         page = await asyncio.to_thread(items_page, self._builder, state, segment, limit, offset)
         return answer(page)
 
-    def _state(self) -> ServedState:
-        state = self._builder.state
-        if state is None:
-            msg = "the counts and items are not read yet; try again in a moment"
-            raise ProblemError(503, msg)
-        return state
+
+def state_of(builder: Builder) -> ServedState:
+    """The state of the moment.
+
+    Raises
+    ------
+    ProblemError
+        Before the first one.
+    """
+    state = builder.state
+    if state is None:
+        msg = "the counts and items are not read yet; try again in a moment"
+        raise ProblemError(503, msg)
+    return state
+
+
+def arms_of(builder: Builder, state: ServedState, number: int) -> ArmView:
+    """A segment as its policies see it, whether or not it was asked for lately."""
+    snapshot = state.prepared.get(builder.counts.segments.names[number])
+    if snapshot is not None:
+        return snapshot.view.arms
+    world = state.world
+    return arm_view(
+        world.counts,
+        number,
+        builder.config.priors,
+        world.catalogue.vectors,  # type: ignore[arg-type]
+        beliefs=world.beliefs,
+    )
 
 
 def segments_page(state: ServedState, limit: int, offset: int) -> SegmentsPage:
@@ -110,22 +138,16 @@ def items_page(
 ) -> ItemsPage:
     """Items of a segment, those with most impressions first; of equals the one that came first."""
     world, number = state.world, state.segments[segment]
-    snapshot = state.prepared.get(segment)
-    arms = (
-        arm_view(
-            world.counts,
-            number,
-            builder.config.priors,
-            world.catalogue.vectors,  # type: ignore[arg-type]
-            beliefs=world.beliefs,
-        )
-        if snapshot is None
-        else snapshot.view.arms
-    )
+    arms = arms_of(builder, state, number)
     counts = world.counts
     impressions = counts.impressions[number]  # (n_items,)
     order = np.argsort(-impressions, kind="stable")[offset : offset + limit]  # (n_rows,)
-    alpha, beta = (each[order] for each in posterior(arms))
+    alpha, beta = posterior(arms)  # (n_items,) each
+    shown = _shown(state)  # (n_items,)
+    # subtle: of one state every page must say the same
+    rng = np.random.default_rng([state.number, number])
+    best = probability_best(alpha, beta, shown, rng)[order]
+    alpha, beta = alpha[order], beta[order]
     columns: list[Floats] = [
         impressions[order],
         counts.clicks[number, order],
@@ -135,6 +157,7 @@ def items_page(
         beta_quantile(np.full(alpha.size, TAIL), alpha, beta),
         beta_quantile(np.full(alpha.size, 1 - TAIL), alpha, beta),
         impressions[order] / max(float(impressions.sum()), 1.0),
+        best,
     ]
     return ItemsPage(
         counts_ts=world.counts_ts,
@@ -144,13 +167,20 @@ def items_page(
             ItemRow(
                 state.names[item],
                 _title(builder, state.names[item]),
-                bool(world.catalogue.available[item]) and item not in state.hidden,
+                bool(shown[item]),
                 *values,
             )
             for item, values in zip(order.tolist(), np.stack(columns, axis=1).tolist(), strict=True)
         ],
         next=_next(offset, limit, impressions.size),
     )
+
+
+def _shown(state: ServedState) -> NDArray[np.bool_]:
+    """Which items may be shown, (n_items,)."""
+    shown = state.world.catalogue.available.copy()
+    shown[[item for item in state.hidden if item < shown.size]] = False
+    return shown
 
 
 def _title(builder: Builder, name: str) -> str | None:

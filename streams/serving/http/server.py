@@ -14,6 +14,7 @@ from aiohttp import web
 
 from streams.config import Settings
 from streams.contract.topics import TopicNames
+from streams.kafka.names import app_id
 from streams.kafka.producer import EventSender
 from streams.metrics import ServingMetrics
 from streams.serving.answers import Answers
@@ -21,15 +22,22 @@ from streams.serving.builder import Builder
 from streams.serving.dead_letter_reader import DeadLetterReader
 from streams.serving.http.access import is_loopback
 from streams.serving.http.app import Api
+from streams.serving.http.configuration import Configuration
 from streams.serving.http.desk import Desk
 from streams.serving.http.event_sender import EventLineSender
 from streams.serving.http.events import Events
+from streams.serving.http.health import HealthPages
+from streams.serving.http.items import Items
 from streams.serving.http.outbox import Outbox
 from streams.serving.http.segments import Segments
 from streams.serving.http.slates import Slates
 from streams.serving.http.status import Status
 from streams.serving.recent_slates import RecentSlates
 from streams.serving.responder import Responder
+from streams.serving.watch.event_sample import EventSampler
+from streams.serving.watch.lag_meter import LagMeter
+from streams.serving.watch.observer import Observer
+from streams.serving.watch.slate_feedback import SlateFeedback
 
 log = logging.getLogger(__name__)
 
@@ -56,17 +64,35 @@ class HttpServer:
         self._events = EventLineSender(EventSender(client, prompt=True))
         letters = DeadLetterReader(client, names.dead_letters)
         desk = Desk(responder, self._outbox, recent)
+        feedback = SlateFeedback(client, names.impressions, names.clicks)
+        sources = (names.impressions, names.clicks, names.slates)
+        observer = Observer(
+            builder.funnel,
+            LagMeter(client, app_id(settings), sources),
+            EventSampler(client, names.impressions, names.clicks),
+            letters,
+        )
+        self._health = HealthPages(
+            settings,
+            builder,
+            metrics,
+            observer,
+            missing,
+            assigned,
+            lambda: self._outbox.under_way,
+        )
         self.api = Api(
             settings,
             metrics,
             missing,
             [
-                *Slates(settings, responder, desk, recent).endpoints(),
+                *Slates(settings, responder, desk, recent, feedback).endpoints(),
                 *Events(settings, metrics, self._events).endpoints(),
                 *Segments(builder).endpoints(),
-                *Status(
-                    builder, metrics, missing, assigned, lambda: self._outbox.under_way, letters
-                ).endpoints(),
+                *Items(builder).endpoints(),
+                *self._health.endpoints(),
+                *Status(builder, letters).endpoints(),
+                *Configuration(settings, builder).endpoints(),
             ],
         )
         self._runner = web.AppRunner(
@@ -75,7 +101,7 @@ class HttpServer:
             keepalive_timeout=KEEP_ALIVE_S,
             shutdown_timeout=settings.shutdown_timeout_s,
         )
-        self._heard: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
 
     @property
     def closing(self) -> bool:
@@ -103,15 +129,17 @@ class HttpServer:
         await self._runner.setup()
         await web.TCPSite(self._runner, settings.http_host, settings.http_port).start()
         self._events.start()
-        self._heard = asyncio.create_task(self._outbox.run())
+        for run in (self._outbox.run(), self._health.run()):
+            self._tasks.append(asyncio.create_task(run))
 
     async def stop(self) -> None:
         """Answer what has begun, hand over what is under way, end."""
         self.closing = True
+        self._health.close()
         await self._runner.cleanup()
-        if self._heard is not None:
-            self._heard.cancel()
+        for task in self._tasks:
+            task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
-                await self._heard
+                await task
         await self._outbox.flush()
         self._events.stop()

@@ -3,15 +3,16 @@
 import asyncio
 import time
 import uuid
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 import orjson
 from aiohttp import web
+from confluent_kafka import KafkaException
 
 from streams.config import Settings
-from streams.contract.events import EventError, SlateRequest, decode_slate, encode
-from streams.contract.http import Batch, ExplainedSlate, ServedSlate
+from streams.contract.events import EventError, Slate, SlateRequest, decode_slate, encode
+from streams.contract.http import Batch, ExplainedSlate, LastSlates, Limit, ServedSlate
 from streams.serving.accept import accept
 from streams.serving.explain import explain
 from streams.serving.http.access import Access
@@ -21,23 +22,38 @@ from streams.serving.http.endpoint import JSON, Endpoint, Parameter, Turns, answ
 from streams.serving.http.problems import ProblemError
 from streams.serving.recent_slates import RecentSlates
 from streams.serving.responder import Responder
+from streams.serving.watch.slate_feedback import Found
 
 MOST_AT_ONCE = 100
 OPTIONAL = ("request_id", "ts")  # over HTTP
 EXPLAIN = Parameter("explain", bool, "also say what could not be shown, and why", default=False)
+LIMIT = Parameter("limit", Limit, "slates, 1 to 1000", default=20)
 SLATE_ID = Parameter("slate_id", str, "of the slate, its `request_id`", "path")
+
+
+class Feedback(Protocol):
+    """Where it is read what was done with a slate."""
+
+    def of(self, slate: Slate) -> Found:
+        """What was seen, clicked and converted; blocks."""
 
 
 class Slates:
     """The handlers."""
 
     def __init__(
-        self, settings: Settings, responder: Responder, desk: Desk, recent: RecentSlates
+        self,
+        settings: Settings,
+        responder: Responder,
+        desk: Desk,
+        recent: RecentSlates,
+        feedback: Feedback,
     ) -> None:
         self._settings = settings
         self._responder = responder
         self._desk = desk
         self._recent = recent
+        self._feedback = feedback
 
     def endpoints(self) -> list[Endpoint]:
         """Rows of the table."""
@@ -68,13 +84,22 @@ class Slates:
             ),
             Endpoint(
                 "GET",
+                "/v1/slates",
+                self.last,
+                "The slates that this process served last, the newest first",
+                Access.FULL,
+                answer=LastSlates,
+                parameters=(LIMIT,),
+            ),
+            Endpoint(
+                "GET",
                 "/v1/slates/{slate_id}",
                 self.look_up,
-                "A slate served lately by this process",
+                "A slate served lately by this process: its score parts, what was seen and clicked",
                 Access.FULL,
                 answer=ServedSlate,
                 parameters=(SLATE_ID,),
-                problems=(404,),
+                problems=(404, 503),
             ),
         ]
 
@@ -120,6 +145,11 @@ class Slates:
             await turns.breathe()
         return answer(b'{"slates":[%b]}' % b",".join(parts))
 
+    async def last(self, request: web.Request) -> web.Response:
+        """GET /v1/slates."""
+        kept = self._recent.last(query(request, LIMIT))
+        return answer(b'{"slates":[%b]}' % b",".join(each.value for each in kept))
+
     async def look_up(self, request: web.Request) -> web.Response:
         """GET /v1/slates/{slate_id}."""
         slate_id = request.match_info["slate_id"]
@@ -130,7 +160,13 @@ class Slates:
                 "processes and older ones stand in the topic `slates`"
             )
             raise ProblemError(404, msg)
-        return answer(ServedSlate(msgspec.Raw(kept.value), list(kept.clicked)))
+        slate = decode_slate(kept.value)
+        try:
+            found = await asyncio.to_thread(self._feedback.of, slate)
+        except KafkaException as error:
+            msg = f"what was done with it cannot be read: {error.args[0].str()}"
+            raise ProblemError(503, msg) from None
+        return answer(ServedSlate(slate, found.seen, found.clicked, found.converted, found.whole))
 
     def _request(self, found: Any) -> SlateRequest:
         """A slate request; what may be left out over HTTP is filled in.

@@ -1,18 +1,14 @@
-"""Status over HTTP: what this process knows of itself, releases, dead letters."""
+"""Status over HTTP: encoder releases, dead letters."""
 
 import asyncio
-import time
-from collections.abc import Callable
 
 from aiohttp import web
 from confluent_kafka import KafkaException
 
-import streams
 from encoder.serving.verify import Decision
 from encoder.serving.wire import Release
-from streams.contract.http import DeadLetters, Health, Limit, ReleaseRow, Releases
+from streams.contract.http import DeadLetters, Limit, ReleaseRow, Releases
 from streams.kafka.admin import TopicsError
-from streams.metrics import REJECTED, ServingMetrics
 from streams.serving.builder import Builder
 from streams.serving.dead_letter_reader import DeadLetterReader
 from streams.serving.http.access import Access
@@ -27,42 +23,19 @@ class Status:
 
     Parameters
     ----------
-    builder, metrics
+    builder
         Of the process.
-    missing, assigned, under_way
-        What keeps it from being ready; its partitions of `slate-requests`; slates that the brokers
-        do not have yet.
     letters
         Reads dead letters.
     """
 
-    def __init__(
-        self,
-        builder: Builder,
-        metrics: ServingMetrics,
-        missing: Callable[[], list[str]],
-        assigned: Callable[[], frozenset[int]],
-        under_way: Callable[[], int],
-        letters: DeadLetterReader,
-    ) -> None:
+    def __init__(self, builder: Builder, letters: DeadLetterReader) -> None:
         self._builder = builder
-        self._metrics = metrics
-        self._missing = missing
-        self._assigned = assigned
-        self._under_way = under_way
         self._letters = letters
 
     def endpoints(self) -> list[Endpoint]:
         """Rows of the table."""
         return [
-            Endpoint(
-                "GET",
-                "/v1/health",
-                self.health,
-                "What this process knows of itself",
-                Access.FULL,
-                answer=Health,
-            ),
             Endpoint(
                 "GET",
                 "/v1/releases",
@@ -84,35 +57,6 @@ class Status:
             ),
         ]
 
-    async def health(self, _request: web.Request) -> web.Response:
-        """GET /v1/health."""
-        missing, state = self._missing(), self._builder.state
-        world = None if state is None else state.world
-        return answer(
-            Health(
-                status="not ready" if missing else "ready",
-                missing=missing,
-                version=streams.__version__,
-                policy=self._builder.config.policy,
-                policy_version=self._builder.config.version,
-                encoder=None if world is None else world.encoder,
-                counts_ts=None if world is None else world.counts_ts,
-                counts_age_s=None if world is None else max(0.0, time.time() - world.counts_ts),
-                segments=0 if state is None else len(state.segments),
-                segments_prepared=0 if state is None else len(state.prepared),
-                items=0 if world is None else world.n_items,
-                items_available=0 if world is None else int(world.catalogue.available.sum()),
-                view_lag_records=self._sample("slatestream_view_lag_records"),
-                partitions=sorted(self._assigned()),
-                requests_answered=self._sample("slatestream_requests_total"),
-                requests_rejected=self._sample(
-                    "slatestream_events_total", outcome=REJECTED, segment=""
-                ),
-                fallback_slates=self._sample("slatestream_fallback_slates_total"),
-                under_way=self._under_way(),
-            )
-        )
-
     async def releases(self, _request: web.Request) -> web.Response:
         """GET /v1/releases."""
         embeddings = self._builder.embeddings
@@ -133,9 +77,6 @@ class Status:
         except TopicsError as error:
             reason = str(error)
         raise ProblemError(503, f"dead letters cannot be read: {reason}")
-
-    def _sample(self, name: str, **labels: str) -> int:
-        return int(self._metrics.registry.get_sample_value(name, labels) or 0)
 
 
 def _row(release: Release, decision: Decision, in_force: str | None) -> ReleaseRow:

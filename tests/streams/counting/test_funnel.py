@@ -19,7 +19,7 @@ from streams.counting.rows import Seen, decode_slate, items_of
 from tests.streams.counting.test_fuzz import event_of
 from tests.streams.making import NOW_S, RULES, START_S, chunk_of, empty, flush
 
-DECIDED = ("click", "conversion", "duplicate", "late", "rejected", "orphan")
+DECIDED = ("click", "conversion", "duplicate", "late", "rejected", "orphan", "unknown_item")
 runs = st.sampled_from([IMPRESSIONS, CLICKS, CLICKS, SLATES]).flatmap(
     lambda source: st.tuples(st.just(source), st.lists(event_of(source), max_size=6))
 )

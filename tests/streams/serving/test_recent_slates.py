@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from streams.contract.events import Click
 from streams.serving.recent_slates import OVERHEAD_BYTES, RecentSlates
 
 
@@ -31,12 +30,8 @@ def test_the_first_slate_of_an_id_stays() -> None:
     assert kept.value == b"first"
 
 
-def test_clicks_are_noted_once_and_not_for_ever() -> None:
+def test_the_last_ones_come_newest_first() -> None:
     recent = RecentSlates(10_000)
-    recent.put("s", "u", b"")
-    recent.clicked(Click("s", "u", item, 1e9) for item in ("a", "b", "a"))
-    recent.clicked(Click("s", "u", f"invented-{number}", 1e9) for number in range(1000))
-    kept = recent.get("s")
-    assert kept is not None
-    assert kept.clicked[:2] == ["a", "b"]
-    assert len(kept.clicked) == 100
+    for number in range(3):
+        recent.put(f"s{number}", "u", b"%d" % number)
+    assert [kept.value for kept in recent.last(2)] == [b"2", b"1"]

@@ -11,20 +11,28 @@ from pathlib import Path
 from typing import Any
 
 from aiohttp.test_utils import TestClient, TestServer
-from confluent_kafka import KafkaError, Message
+from confluent_kafka import KafkaError, KafkaException, Message
 
+from streams.contract.events import DeadLetter, Slate
 from streams.contract.topics import TopicNames
 from streams.serving.answers import Answers
 from streams.serving.dead_letter_reader import DeadLetterReader
 from streams.serving.http.app import Api
+from streams.serving.http.configuration import Configuration
 from streams.serving.http.desk import Desk
 from streams.serving.http.event_sender import EventLineSender
 from streams.serving.http.events import Events
+from streams.serving.http.health import HealthPages
+from streams.serving.http.items import Items
 from streams.serving.http.outbox import Outbox
 from streams.serving.http.segments import Segments
 from streams.serving.http.slates import Slates
 from streams.serving.http.status import Status
 from streams.serving.recent_slates import RecentSlates
+from streams.serving.watch.event_sample import Seen
+from streams.serving.watch.lag_meter import Lag
+from streams.serving.watch.observer import Observer
+from streams.serving.watch.slate_feedback import Found
 from tests.streams.making import settings
 from tests.streams.serving.world import World
 
@@ -53,6 +61,37 @@ class Sender:
                 each()
 
 
+class Brokers:
+    """Stands for what the observer asks: what it would find."""
+
+    def __init__(self) -> None:
+        self.lags: list[Lag] = []
+        self.seen: dict[bool, Seen] = {}
+        self.letters: list[DeadLetter] = []
+        self.error: KafkaException | None = None
+
+    def measure(self) -> list[Lag]:
+        if self.error is not None:
+            raise self.error
+        return self.lags
+
+    def sample(self) -> dict[bool, Seen]:
+        return self.seen
+
+    def last(self, _limit: int) -> list[DeadLetter]:
+        return self.letters
+
+
+class Feedback:
+    """Stands for `SlateFeedback`."""
+
+    def __init__(self) -> None:
+        self.found = Found([], [], [], whole=True)
+
+    def of(self, _slate: Slate) -> Found:
+        return self.found
+
+
 class Site:
     """The API, its client, and what it sent."""
 
@@ -66,6 +105,18 @@ class Site:
         answers = Answers(self.slates, names, world.metrics, self.recent)  # type: ignore[arg-type]
         self.outbox = Outbox(answers)
         self.missing: list[str] = []
+        self.brokers = Brokers()
+        self.feedback = Feedback()
+        observer = Observer(world.builder.funnel, self.brokers, self.brokers, self.brokers)
+        self.health = HealthPages(
+            own,
+            world.builder,
+            world.metrics,
+            observer,
+            lambda: self.missing,
+            lambda: frozenset({2, 1}),
+            lambda: self.outbox.under_way,
+        )
         self._sender = EventLineSender(self.events)  # type: ignore[arg-type]
         desk = Desk(world.responder, self.outbox, self.recent)
         self.api = Api(
@@ -73,17 +124,15 @@ class Site:
             world.metrics,
             lambda: self.missing,
             [
-                *Slates(own, world.responder, desk, self.recent).endpoints(),
+                *Slates(own, world.responder, desk, self.recent, self.feedback).endpoints(),
                 *Events(own, world.metrics, self._sender).endpoints(),
                 *Segments(world.builder).endpoints(),
+                *Items(world.builder).endpoints(),
+                *self.health.endpoints(),
                 *Status(
-                    world.builder,
-                    world.metrics,
-                    lambda: self.missing,
-                    lambda: frozenset({2, 1}),
-                    lambda: self.outbox.under_way,
-                    DeadLetterReader(own.kafka_client(), names.dead_letters),
+                    world.builder, DeadLetterReader(own.kafka_client(), names.dead_letters)
                 ).endpoints(),
+                *Configuration(own, world.builder).endpoints(),
             ],
         )
 

@@ -72,6 +72,9 @@ def test_items_with_posterior_mean_interval_and_exposure(site: Site, prepared: b
         for name, quantile in (("low", 0.025), ("high", 0.975)):
             assert most[name] == pytest.approx(beta.ppf(quantile, alpha, belief), rel=1e-6)
         assert next_one["mean"] < most["mean"]
+        everything = (await (await client.get("/v1/segments/a%2Fb/items")).json())["items"]
+        assert sum(row["best"] for row in everything) == pytest.approx(1)
+        assert everything[0]["best"] == most["best"] > next_one["best"]
 
     site.run(visit)
 
@@ -86,6 +89,20 @@ def test_pages_hold_every_item_once(site: Site) -> None:
             found += [row["item_id"] for row in page["items"]]
             offset = page["next"]
         assert sorted(found) == sorted(ITEMS)
+
+    site.run(visit)
+
+
+def test_an_item_stands_with_its_segments(site: Site) -> None:
+    async def visit(client: Any) -> None:
+        page = await (await client.get(f"/v1/items/{ITEMS[3]}")).json()
+        assert [row["segment"] for row in page["segments"]] == ["x", "a/b"]
+        assert (page["described"], page["available"], page["embedded"]) == (True, True, False)
+        of_segment = await (await client.get("/v1/segments/a%2Fb/items?limit=1")).json()
+        (row,) = of_segment["items"]
+        for name in ("impressions", "clicks", "mean", "low", "high"):
+            assert page["segments"][1][name] == pytest.approx(row[name])
+        assert (await client.get("/v1/items/nobody")).status == 404
 
     site.run(visit)
 

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from streams.contract.events import Click, decode_slate
+from streams.contract.events import decode_slate
 from streams.serving.http import endpoint as endpoint_module
+from streams.serving.watch.slate_feedback import Found
 from tests.streams.serving.http.site import Site
 from tests.streams.serving.world import ITEMS, World
 
@@ -280,16 +281,20 @@ def test_explain_names_the_part_of_a_filter_that_an_item_does_not_fit(site: Site
     site.run(visit)
 
 
-def test_a_slate_served_lately_is_looked_up_with_its_clicks(site: Site) -> None:
+def test_a_slate_served_lately_is_looked_up_with_what_was_seen_and_clicked(site: Site) -> None:
     async def visit(client: Any) -> None:
         name = "r/1 ?%"
         await client.post("/v1/slates", json={**ASKED, "request_id": name})
-        site.recent.clicked([Click(name, "u", ITEMS[0], 1e9), Click("other", "u", "i", 1e9)])
+        site.feedback.found = Found([ITEMS[0], ITEMS[1]], [ITEMS[0]], [], whole=False)
         answer = await client.get("/v1/slates/r%2F1%20%3F%25")
         found = await answer.json()
         assert (found["slate"]["slate_id"], found["clicked"]) == (name, [ITEMS[0]])
+        assert (found["seen"], found["complete"]) == ([ITEMS[0], ITEMS[1]], False)
         assert all("mean" in item["why"] for item in found["slate"]["items"])
         assert (await client.get("/v1/slates/unheard-of")).status == 404
+        await client.post("/v1/slates", json={**ASKED, "request_id": "later"})
+        last = (await (await client.get("/v1/slates?limit=5")).json())["slates"]
+        assert [slate["slate_id"] for slate in last] == ["later", name]
 
     site.run(visit)
 

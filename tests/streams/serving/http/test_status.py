@@ -1,4 +1,4 @@
-"""Status over HTTP: what the process knows, releases, and dead letters that cannot be read."""
+"""Status over HTTP: releases, and dead letters, also such that cannot be read."""
 
 from __future__ import annotations
 
@@ -12,35 +12,6 @@ from encoder.serving.wire import Release
 from streams.contract.events import DeadLetter
 from streams.serving.dead_letter_reader import DeadLetterReader
 from tests.streams.serving.http.site import Site
-from tests.streams.serving.world import World
-
-
-def test_health_says_what_the_process_knows(tmp_path: Path) -> None:
-    site = Site(tmp_path)
-
-    async def visit(client: Any) -> None:
-        await client.post("/v1/slates", json={"user_id": "u"})
-        found = await (await client.get("/v1/health")).json()
-        assert (found["status"], found["missing"]) == ("ready", [])
-        assert (found["segments"], found["items"], found["items_available"]) == (1, 12, 12)
-        assert (found["partitions"], found["fallback_slates"]) == ([1, 2], 0)
-        site.missing = ["no answer from the brokers for 9 s"]
-        found = await (await client.get("/v1/health")).json()
-        assert (found["status"], found["missing"]) == ("not ready", site.missing)
-        ready = await client.get("/readyz")
-        assert (ready.status, ready.headers["Retry-After"]) == (503, "1")
-
-    site.run(visit)
-
-
-def test_health_is_there_before_the_first_state(tmp_path: Path) -> None:
-    async def visit(client: Any) -> None:
-        found = await (await client.get("/v1/health")).json()
-        assert (found["counts_ts"], found["items"]) == (None, 0)
-        for path in ("/v1/segments", "/v1/segments/x/items"):
-            assert (await client.get(path)).status == 503
-
-    Site(tmp_path, World(tmp_path)).run(visit)
 
 
 def test_releases_stand_there_with_what_is_thought_of_them(tmp_path: Path) -> None:

@@ -1,0 +1,11 @@
+"""Watch: what a serving process knows of counting, and what it makes of it.
+
+funnel_view    what became of events, from the counts changelog
+lag_meter      how far counting is behind its topics
+event_sample   the last events as they lie on Kafka: keys, partitions, positions
+observed       all of it at one time, and its sums
+findings       why nothing moves, in words, and what to do
+history        figures of the last half hour
+slate_feedback what was seen and clicked of one slate
+observer       looks at the brokers when somebody asks
+"""
