@@ -52,6 +52,7 @@ def text(layer: str, *components: str, literals: tuple[str, ...] = ()) -> str:
         overlay = {
             "apiVersion": "kustomize.config.k8s.io/v1beta1",
             "kind": "Kustomization",
+            "namespace": "slatestream",  # as docs/deployment.md has it: components have none
             "resources": [os.path.relpath(K8S / layer, here)],
             "components": [os.path.relpath(K8S / "components" / c, here) for c in components],
         }
