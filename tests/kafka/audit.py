@@ -13,13 +13,19 @@ from confluent_kafka import Consumer, Message, TopicPartition
 from rocksdict import Options, Rdict
 
 from streams.contract.count_rows import DELAYS_KEY
-from streams.counting.rocksdb import OFFSET_PREFIX, SLATE_PREFIX
+from streams.counting.rocksdb import EXPIRY_PREFIX, OFFSET_PREFIX, SLATE_PREFIX
 from streams.kafka.admin import topic_ids
 from streams.serving.counts_view import read_counts
 from tests.kafka.feed import Feed
 from tests.kafka.fleet import CALL_TIMEOUT_S, Fleet
 from tests.kafka.history import History
 from tests.kafka.oracle import differences
+
+LOCAL = (
+    SLATE_PREFIX,
+    EXPIRY_PREFIX,
+    OFFSET_PREFIX,
+)  # all else on a disk is of the counts changelog
 
 
 def totals(fleet: Fleet, history: History) -> list[str]:
@@ -96,7 +102,7 @@ def disks(fleet: Fleet, partitions: int) -> list[str]:
                 mine = {
                     key: value
                     for key, value in have.items()
-                    if key[:1] in ((b"S",) if prefix else (b"C", b"P"))
+                    if key[:1] == prefix or (not prefix and key[:1] not in LOCAL)
                 }
                 if mine != want:
                     odd = sum(mine.get(key) != want.get(key) for key in mine.keys() | want.keys())
