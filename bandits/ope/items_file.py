@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from bandits.learning.projection import bring_down
 from bandits.ope.log import LoadedLog, Log, LogError
 from bandits.ope.read_lines import read_events
 from bandits.ope.served import logged_catalogue
@@ -19,8 +20,8 @@ from bandits.slates.request import Catalogue
 
 
 def read_items(path: Path, loaded: LoadedLog, train: Log) -> Catalogue:
-    """Make the catalogue of a log; vectors are brought to length 1, the last line of an item
-    counts.
+    """Make the catalogue of a log; vectors are brought to length 1 and to as many numbers as where
+    they are served, the last line of an item counts.
 
     Parameters
     ----------
@@ -63,10 +64,10 @@ def read_items(path: Path, loaded: LoadedLog, train: Log) -> Catalogue:
             f"{', '.join(map(str, sorted(sizes)))}"
         )
         raise LogError(msg)
+    rows = bring_down(np.stack(list(vectors.values())))  # (n_given, d)
     # (n_items, d) a zero row where there is none
-    matrix = np.zeros((len(loaded.items), sizes.pop()), dtype=np.float32)
-    for number, vector in vectors.items():
-        matrix[number] = vector
+    matrix = np.zeros((len(loaded.items), rows.shape[1]), dtype=np.float32)
+    matrix[list(vectors)] = rows
     return catalogue._replace(vectors=matrix)
 
 
@@ -103,4 +104,4 @@ def _vector(found: Any, where: str) -> np.ndarray:
     if vector.ndim != 1 or not vector.size or not np.isfinite(length) or length == 0:
         msg = f"expected numbers that are not all 0 in vector at {where}, found {str(found)[:60]}"
         raise LogError(msg)
-    return vector / length
+    return vector

@@ -4,7 +4,7 @@
 A release is in force once its record stands up, its folder (where this worker can see it) has every
 byte of its manifest, and all its embeddings are in: `encoder.serving.verify` decides. Until then,
 and when it is refused, the one before stays. The swap is one reference. Without any release the
-vectors that items bring themselves are used, if all have the same length.
+vectors that items bring themselves are used (`own_vectors`).
 """
 
 import logging
@@ -114,12 +114,15 @@ class EmbeddingsView:
         """(n_items, d) unit rows by the columns of the counts, zero rows where there is no vector;
         None without any.
         """
-        state = (self.version, self._catalogue.version, len(self.items))
+        own = self._catalogue.own_vectors
+        state = (self.version, own.version, len(self.items))
         if state != self._cached:
             self._cached = state
             current = self.assembly.current()
             self._matrix = (
-                current.take(self.items.names)[0] if current is not None else self._own_vectors()
+                current.take(self.items.names)[0]
+                if current is not None
+                else own.matrix(len(self.items))
             )
         return self._matrix
 
@@ -151,15 +154,3 @@ class EmbeddingsView:
             log.log(
                 level, "release %s is %s: %s", decision.version, decision.state, decision.reason
             )
-
-    def _own_vectors(self) -> NDArray[np.float32] | None:
-        own = {name: item.vector for name, item in self._catalogue.described.items() if item.vector}
-        lengths = {len(vector) for vector in own.values()}
-        if len(lengths) != 1:
-            return None  # none, or not comparable with each other
-        matrix = np.zeros((len(self.items), lengths.pop()), dtype=np.float32)
-        for name, vector in own.items():
-            norm = float(np.linalg.norm(vector))
-            if np.isfinite(norm) and norm > 0:
-                matrix[self.items.number(name)] = np.asarray(vector) / norm
-        return matrix

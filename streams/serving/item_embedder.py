@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 import msgspec
-import numpy as np
 
 from encoder.serving.artifact import Artifact, ArtifactError
 from encoder.serving.embed import Embedder
@@ -160,15 +159,14 @@ class ItemEmbedder:
             log.error("new items are not embedded with release %s: %s", version, error)
             return
         for each, vector in zip(work.due, vectors, strict=True):
-            own = np.asarray(each.item.vector, dtype=np.float32) if each.item.vector else None
-            if (
-                own is not None
-                and own.shape == vector.shape
-                and np.isfinite(own).all()
-                and np.linalg.norm(own) > 0
-            ):
-                vector = own / np.linalg.norm(own)
-            record = ItemEmbedding(each.item.item_id, version, encode_vector(vector), each.hash)
+            number = self._catalogue.items.get(each.item.item_id)
+            own = self._catalogue.own_vectors.of_length(number, len(vector))
+            record = ItemEmbedding(
+                each.item.item_id,
+                version,
+                encode_vector(vector if own is None else own),
+                each.hash,
+            )
             self._sender.send(self._topic, each.item.item_id.encode(), encode_record(record))
             self._sent[each.item.item_id] = (version, each.hash)
         self._sender.flush()

@@ -124,7 +124,7 @@ def test_items_vectors_stand_in_while_there_is_no_release(tmp_path):
     view = EmbeddingsView(catalogue, "encoder-releases", tmp_path, lambda _state: None)
     assert np.allclose(view.matrix(), [[0.6, 0.8], [0, 0]])
     catalogue.put(b"b", orjson.dumps({"item_id": "b", "vector": [1, 2, 3]}), 1.0)
-    assert view.matrix() is None  # of different lengths: not comparable
+    assert np.allclose(view.matrix()[0], 0)  # as many have 3 numbers: the longer ones are used
 
 
 def test_broken_record_by_itself_raises_where_it_is_read(view):
