@@ -21,6 +21,7 @@ from bandits.slates.config_table import ConfigError
 COMBINER_NAMES = ("weighted", "rrf", "team_draft", "pareto")
 OBJECTIVE_NAMES = ("click", "conversion", "value", "relevance", "freshness")
 DIVERSITY_NAMES = ("none", "mmr", "dpp")
+FLOOR_NAMES = ("slots", "slates")
 VERSION_DIGITS = 12  # 48 bits of SHA-256: two files of one deployment do not meet by chance
 
 
@@ -65,13 +66,15 @@ class Exposure:
 @dataclass(frozen=True, slots=True)
 class Exploration:
     """Budget per slate: slots for unproven items, those that expect fewer clicks so far than
-    `proven_clicks`; and `floor`, the share of slates that are uniformly random.
+    `proven_clicks`; and `floor`, the share of slots that are uniformly random, in whole `slates` or
+    one of the `slots` at a time (`floor_of`).
     """
 
     max_slots: int | None = None
     min_slots: int = 0
     proven_clicks: float = 3.0
     floor: float = 0.0
+    floor_of: str = "slots"
 
 
 @dataclass(frozen=True, slots=True)

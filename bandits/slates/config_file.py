@@ -11,6 +11,7 @@ from bandits.slates.config import (
     COMBINER_NAMES,
     DEFAULT,
     DIVERSITY_NAMES,
+    FLOOR_NAMES,
     OBJECTIVE_NAMES,
     Diversity,
     Exploration,
@@ -148,6 +149,7 @@ def _exploration(table: Table) -> Exploration:
         min_slots=table.integer("min_slots", default.min_slots, low=0, high=100),
         proven_clicks=table.number("proven_clicks", default.proven_clicks, low=0.0, open_low=True),
         floor=table.number("floor", default.floor, low=0.0, high=1.0),
+        floor_of=table.choice("floor_of", default.floor_of, FLOOR_NAMES),
     )
     table.finish()
     if value.max_slots is not None and value.min_slots > value.max_slots:

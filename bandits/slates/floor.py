@@ -1,20 +1,17 @@
-"""The exploration floor: a share of slates is a uniformly random one, so that everything that may
-be shown has a known propensity above zero.
+"""The exploration floor: a share e of the slots is random, so that everything that may be shown has
+a known propensity above zero.
 
-    slate    with probability 1 - e by the policy file, with probability e uniformly random
-    p(a, j)  = (1 - e) p_policy(a, j) + e p_random(a, j)
-    p_random(a, j) = 1 / n                                    without limits, n eligible items
-                   = share of rows with class(a) at j / |class(a)|       under limits
+    slates   with probability q = e a slate is uniformly random         `random_slates`
+    slots    with probability q = min(e k, 1) one slot of it is random  `random_slot`
+    p(a, j)  = (1 - q) p_policy(a, j) + q p_random(a, j)
 
-Under limits a random order is filled place by place (`bandits.slates.composition`); items of one
-class (the same category, counted by the same limits) are interchangeable there, so a row is kept
-as the classes of its places, and served with random items of these classes. That is the exact
-probability given the rows. Diversity is a wish and no limit: random slates leave it out.
+whichever of the two was served. Both respect the request's items, caps and floors; diversity is a
+wish and no limit, and is left out. Pins are what they are.
 
-Not promised: support under limits of a class that no row holds at a place. A floor of e costs e of
-what the policy earns above random, for ever. An eligible item is shown at least e k / n times a
-request, so with probability 1 - d within n log(1 / d) / (e k) requests. Owen & Zhou (2000), Safe
-and Effective Importance Sampling (a mixture with a wide component bounds the weights: here by
+A floor of e costs e of what the policy earns above random, for ever. An eligible item is at every
+place with at least e / n, so it is shown within n log(1 / d) / (e k) requests with probability
+1 - d; under limits that hold of classes that random slates reach. Owen & Zhou (2000), Safe and
+Effective Importance Sampling (a mixture with a wide component bounds the weights: here by
 1 / (e p_random)).
 """
 
@@ -26,96 +23,100 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bandits.arms import Floats
-from bandits.slates.composition import choose
+from bandits.slates.config import SlateConfig
 from bandits.slates.constraints import Limits
+from bandits.slates.law import Law
+from bandits.slates.random_slates import RandomSlates, of_random, random_slate, random_slates
+from bandits.slates.random_slot import RandomSlot, of_slot, random_slot, with_slot
+from bandits.slates.request import SlateResult
+from bandits.slates.segment import SegmentView
 
 Items = NDArray[np.int64]
 
-# Random rows kept under limits: as many as there are draws by default; a class at a place is then
-# known to a fraction of itself that no estimate sees, and the share *is* the probability anyway.
-ROWS = 512
-# Random numbers that the rows may cost, as for pools.
-BUDGET = 1 << 18
-
 
 class Floor(NamedTuple):
-    """Random slates of one eligible set.
+    """A policy mixed with randomness.
 
     Attributes
     ----------
-    items
-        (n,) int64 eligible.
-    k
-        Places filled, at most n.
-    kind
-        (n,) class of every item.
-    size
-        (n_classes,) items of every class.
-    rows
-        (n_rows, k) classes of the places; one row of zeros without limits.
+    share
+        q, the probability that a slate is touched.
+    law
+        Of the policy alone.
+    random
+        The other part.
 
     """
 
-    items: Items
-    k: int
-    kind: Items
-    size: Items
-    rows: Items
+    share: float
+    law: Law
+    random: RandomSlates | RandomSlot
 
 
-def make_floor(limits: Limits | None, eligible: Items, k: int, rng: np.random.Generator) -> Floor:
-    """Random slates of the eligible items, at most k long.
+def make_floor(
+    config: SlateConfig,
+    limits: Limits | None,
+    eligible: Items,
+    law: Law,
+    rng: np.random.Generator,
+) -> Floor:
+    """Mix a policy with randomness as its file says.
 
     Parameters
     ----------
+    config
+        The policy file.
     limits
         Over all items of the segment, or None.
     eligible
-        (n,) int64 without repeats.
-    k
-        Places asked for.
+        (n,) int64 ascending, without repeats.
+    law
+        Of the policy's slates of these items.
     rng
-        Draws the rows.
+        Draws random slates under limits.
 
     """
-    k = min(k, eligible.size)
-    if limits is None or k == 0:
-        alike = np.zeros(eligible.size, dtype=np.int64)
-        return Floor(eligible, k, alike, np.array([eligible.size]), np.zeros((1, k), np.int64))
-    own = limits.of(eligible)
-    category = np.zeros(eligible.size, np.int32) if own.category is None else own.category
-    sides = np.vstack([category[None], own.member])  # (1 + n_limits, n)
-    _, kind, size = np.unique(sides, axis=1, return_inverse=True, return_counts=True)
-    kind = kind.reshape(-1).astype(np.int64)
-    n_rows = int(np.clip(BUDGET // eligible.size, 32, ROWS))
-    columns = choose(rng.random((n_rows, eligible.size)), k, rng, limits=own).columns
-    return Floor(eligible, k, kind, size.astype(np.int64), kind[columns])
+    e = config.exploration.floor
+    if config.exploration.floor_of == "slates":
+        return Floor(e, law, random_slates(limits, eligible, law.k, rng))
+    return Floor(min(e * law.k, 1.0), law, random_slot(limits, eligible, law))
 
 
-def random_slate(floor: Floor, rng: np.random.Generator) -> Items:
-    """One random slate, (k,) items."""
-    row = floor.rows[int(rng.integers(floor.rows.shape[0]))]  # (k,)
-    out = np.empty(floor.k, dtype=np.int64)
-    for one in np.unique(row):
-        places = np.flatnonzero(row == one)
-        members = floor.items if floor.size.size == 1 else floor.items[floor.kind == one]
-        out[places] = rng.choice(members, size=places.size, replace=False)
-    return out
+def propensity(floor: Floor, items: Items) -> Floats:
+    """Probability of the mixture that items stand at their places, (..., k) like `items`."""
+    random = (
+        of_slot(floor.random, items)
+        if isinstance(floor.random, RandomSlot)
+        else of_random(floor.random, items)
+    )
+    return np.asarray((1 - floor.share) * floor.law.of(items)[0] + floor.share * random)
 
 
-def of_random(floor: Floor, items: Items) -> Floats:
-    """Probability that a random slate holds each item at its place, (k,); items are eligible.
+def mixed(
+    view: SegmentView, result: SlateResult, floor: Floor, rng: np.random.Generator
+) -> SlateResult:
+    """Serve the policy's slate, whose propensities are the mixture's already, or a random one.
 
-    Examples
-    --------
-    >>> floor = make_floor(None, np.arange(4), 2, np.random.default_rng(0))
-    >>> of_random(floor, np.array([3, 1]))
-    array([0.25, 0.25])
-
+    `why` of a random item has `floor` 1, and its score is 0.
     """
-    if floor.size.size == 1:
-        return np.full(items.size, 1 / max(floor.items.size, 1))
-    order = np.argsort(floor.items, kind="stable")
-    kind = floor.kind[order[np.searchsorted(floor.items[order], items)]]  # (k,)
-    share = (floor.rows[:, : items.size] == kind).mean(axis=0)  # (k,)
-    return np.asarray(share / floor.size[kind], dtype=np.float64)
+    if rng.random() >= floor.share or result.items.size == 0:
+        return result
+    if isinstance(floor.random, RandomSlates):
+        items = random_slate(floor.random, rng)  # (k,)
+        why = [_why(view, item) for item in items.tolist()]
+        p = propensity(floor, items)
+        return SlateResult(items, np.zeros(items.size), p, why, result.policy)
+    source, place, item = with_slot(floor.random, result.items, rng)
+    items, scores = result.items[source], result.scores[source]
+    why = [result.why[old] for old in source.tolist()]
+    items[place], scores[place], why[place] = item, 0.0, _why(view, item)
+    return SlateResult(items, scores, propensity(floor, items), why, result.policy)
+
+
+def _why(view: SegmentView, item: int) -> dict[str, float]:
+    return {
+        "mean": float(view.mean[item]),
+        "impressions": float(view.impressions[item]),
+        "prior": float(view.arms.prior_mean[item]),
+        "floor": 1.0,
+    }

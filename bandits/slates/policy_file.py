@@ -66,6 +66,7 @@ def dump_config(config: SlateConfig, comment: str = "") -> str:
         f"min_slots = {exploration.min_slots}",
         f"proven_clicks = {_number(exploration.proven_clicks)}",
         f"floor = {_number(exploration.floor)}",
+        f"floor_of = {_text(exploration.floor_of)}",
     ]
     return "\n".join(lines) + "\n"
 

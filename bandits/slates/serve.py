@@ -32,7 +32,7 @@ from bandits.counts import Counts, CountsError, validate
 from bandits.learning.priors import Beliefs, arm_view
 from bandits.slates.config import SlateConfig
 from bandits.slates.constraints import limits
-from bandits.slates.floor_mixture import Law, law_of, law_of_columns, mixed
+from bandits.slates.law import Law, law_of_pool, law_of_rows
 from bandits.slates.objectives import Facts, click_scale
 from bandits.slates.pins import effective, merged, without
 from bandits.slates.pool import make_pool
@@ -46,12 +46,12 @@ from bandits.slates.request import (
     check_request,
 )
 from bandits.slates.segment import SegmentView, click_scorers, scorers_of
+from bandits.slates.slates_with_floor import of_law, of_pool
 from bandits.slates.snapshot_pools import (
     LENGTHS,
     Items,
     Snapshot,
     eligible_for,
-    floor_for,
     pool_for,
     sample,
     weights_key,
@@ -169,21 +169,12 @@ def _compose(
         if _shares_pool(snapshot, request):
             shared.setdefault((request.k, weights_key(request)), []).append(i)
         else:
-            result, law = _alone(snapshot, request, rng)
-            results[i] = result
-            if snapshot.view.config.exploration.floor > 0:
-                floor = floor_for(snapshot, request)
-                results[i] = mixed(snapshot.view, result, law, floor, rng)
+            results[i] = _alone(snapshot, request, rng)
     for members in shared.values():
         request = requests[members[0]]
         pool = pool_for(snapshot, request, None, request.k)
-        for i, result in zip(
-            members, sample(snapshot, pool, request.k, len(members), rng), strict=True
-        ):
+        for i, result in zip(members, of_pool(snapshot, pool, requests, members, rng), strict=True):
             results[i] = result
-            if snapshot.view.config.exploration.floor > 0:
-                floor = floor_for(snapshot, requests[i])
-                results[i] = mixed(snapshot.view, result, law_of(pool), floor, rng)
     return [result for result in results if result is not None]
 
 
@@ -219,28 +210,25 @@ def _is_personal(view: SegmentView, request: Request) -> bool:
     )
 
 
-def _alone(
-    snapshot: Snapshot, request: Request, rng: np.random.Generator
-) -> tuple[SlateResult, Law]:
-    """Compose for a request with candidates, exclusions that matter, or a user; and the law that
-    the slate was drawn by.
-    """
+def _alone(snapshot: Snapshot, request: Request, rng: np.random.Generator) -> SlateResult:
+    """Compose for a request with candidates, exclusions that matter, or a user."""
     view = snapshot.view
     personal = _is_personal(view, request)
     excluded = np.unique(request.exclude)
     excluded = excluded[view.shown[excluded]]
     if request.candidates is None and not personal and _is_plain(view):
-        result = _filtered(snapshot, request, excluded, rng)
-        if result is not None:
-            return result
+        found = _filtered(snapshot, request, excluded, rng)
+        if found is not None:
+            return of_law(snapshot, request, found[0], found[1], rng)
     eligible = eligible_for(snapshot, request)
-    if personal:
-        objectives = request.objectives or dict(view.config.objectives)
-        scorers = scorers_of(view, objectives, view.facts._replace(user=request.user_vector))
-        pool = make_pool(view, scorers, eligible, request.k, rng, single=True)
-    else:
+    if not personal:
         pool = pool_for(snapshot, request, eligible, request.k)
-    return sample(snapshot, pool, request.k, 1, rng)[0], law_of(pool)
+        return of_pool(snapshot, pool, [request], [0], rng)[0]
+    objectives = request.objectives or dict(view.config.objectives)
+    scorers = scorers_of(view, objectives, view.facts._replace(user=request.user_vector))
+    pool = make_pool(view, scorers, eligible, request.k, rng, single=True)
+    result = sample(snapshot, pool, request.k, 1, rng)[0]
+    return of_law(snapshot, request, result, law_of_pool(pool, request.k), rng)
 
 
 def _filtered(
@@ -282,7 +270,7 @@ def _filtered(
         why[0],
         snapshot.view.config.policy,
     )
-    return result, law_of_columns(pool.items, columns)
+    return result, law_of_rows(pool.items[columns])
 
 
 __all__ = ["Catalogue", "Request", "RequestError", "SlateResult", "Snapshot", "compose", "prepare"]

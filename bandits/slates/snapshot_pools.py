@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bandits.arms import Floats
-from bandits.slates.floor import Floor, make_floor
+from bandits.slates.floor import Floor
 from bandits.slates.pool import SlatePool, make_pool
 from bandits.slates.propensity import draw_ties
 from bandits.slates.request import (
@@ -35,13 +35,14 @@ KEPT_POOLS = 64
 class Snapshot(NamedTuple):
     """A segment at one time, and the pools made of it so far.
 
-    Boards, floors, kept draws and calibrated objectives are caches; nothing else changes.
+    Boards, floors, kept draws and calibrated objectives are caches; nothing else changes. A floor
+    comes with the pool whose propensities are the mixture's.
     """
 
     view: SegmentView
     available: Items
     pools: dict[tuple[object, ...], SlatePool]
-    floors: dict[tuple[int, bytes | None], Floor]
+    floors: dict[tuple[object, ...], tuple[SlatePool, Floor]]
 
 
 def pool_for(
@@ -56,7 +57,7 @@ def pool_for(
     view = snapshot.view
     floors = view.limits is not None and any(least > 0 for least in view.limits.least)
     length = places if floors else next((n for n in LENGTHS if n >= places), places)
-    among = None if eligible is None else _digest(eligible)
+    among = None if eligible is None else digest(eligible)
     key = (length, weights_key(request), among)
     pool = snapshot.pools.get(key)
     if pool is None:
@@ -79,21 +80,7 @@ def eligible_for(snapshot: Snapshot, request: Request) -> Items:
     return np.setdiff1d(eligible, request.exclude) if request.exclude.size else eligible
 
 
-def floor_for(snapshot: Snapshot, request: Request) -> Floor:
-    """Random slates of the request's eligible items, made at their first use in the snapshot."""
-    whole = request.candidates is None and request.exclude.size == 0
-    eligible = snapshot.available if whole else eligible_for(snapshot, request)
-    key = (request.k, None if whole else _digest(eligible))
-    floor = snapshot.floors.get(key)
-    if floor is None:
-        floor = make_floor(snapshot.view.limits, eligible, request.k, snapshot.view.rng)
-        if len(snapshot.floors) >= KEPT_POOLS:
-            snapshot.floors.pop(min(snapshot.floors, key=lambda kept: kept[1] is None))
-        snapshot.floors[key] = floor
-    return floor
-
-
-def _digest(items: Items) -> bytes:
+def digest(items: Items) -> bytes:
     """Stand for a list of items, which can be most of the catalogue; 128 bits do not meet by
     chance.
     """

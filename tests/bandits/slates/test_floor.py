@@ -6,12 +6,16 @@ import numpy as np
 import pytest
 
 from bandits.slates.constraints import Limits
-from bandits.slates.floor import make_floor, of_random, random_slate
+from bandits.slates.random_slates import of_random, random_slate, random_slates
 from bandits.slates.serve import compose
 from tests.bandits.calibration import assert_calibrated, observe
 from tests.bandits.slate_world import ask, make_snapshot
 
-FLOOR = "[exploration]\nfloor = 0.3\n"
+FLOORS = {
+    "slates": '[exploration]\nfloor = 0.3\nfloor_of = "slates"\n',
+    "slots": "[exploration]\nfloor = 0.15\n",  # of four: six slates in ten have one
+}
+FLOOR = FLOORS["slates"]
 FILES = {
     "default": FLOOR,
     "greedy": FLOOR + "[policies.greedy]",
@@ -22,12 +26,13 @@ FILES = {
 }
 
 
+@pytest.mark.parametrize("kind", ["slots", "slates"])
 @pytest.mark.parametrize("name", FILES)
 @pytest.mark.parametrize(
     "more", [{}, {"exclude": np.array([3, 17, 28])}, {"candidates": np.arange(4, 20)}]
 )
-def test_propensities_are_those_of_the_mixture(name: str, more: dict):
-    snapshot = make_snapshot(FILES[name])
+def test_propensities_are_those_of_the_mixture(name: str, more: dict, kind: str):
+    snapshot = make_snapshot(FILES[name].replace(FLOOR, FLOORS[kind]))
     assert_calibrated(*observe(snapshot, ask(4, **more), 3_000, np.random.default_rng(12)))
 
 
@@ -43,13 +48,15 @@ def test_random_slates_respect_caps_and_floors():
     """30 items of five categories, one of each at most: a slate of five has all five; two of the
     first three items are in it where a floor asks for two.
     """
-    snapshot = make_snapshot("[exploration]\nfloor = 1\n[exposure]\nmax_per_category = 1")
+    snapshot = make_snapshot(
+        '[exploration]\nfloor = 1\nfloor_of = "slates"\n[exposure]\nmax_per_category = 1'
+    )
     for result in compose(snapshot, [ask(5)] * 200, np.random.default_rng(2)):
         assert sorted(result.items % 5) == [0, 1, 2, 3, 4]
         assert result.why[0]["floor"] == 1.0
     owed = np.arange(30) < 3
     asked = Limits(None, 31, owed[None], (2,), (31,))
-    floor = make_floor(asked, np.arange(30), 5, np.random.default_rng(3))
+    floor = random_slates(asked, np.arange(30), 5, np.random.default_rng(3))
     rng = np.random.default_rng(4)
     assert all(owed[random_slate(floor, rng)].sum() >= 2 for _ in range(200))
 
@@ -57,7 +64,7 @@ def test_random_slates_respect_caps_and_floors():
 def test_the_law_of_random_slates_sums_to_one_at_every_place():
     category = np.array([0, 0, 0, 1, 1, -1], dtype=np.int32)
     asked = Limits(category, 1, np.zeros((0, 6), dtype=np.bool_), (), ())
-    floor = make_floor(asked, np.arange(6), 3, np.random.default_rng(5))
+    floor = random_slates(asked, np.arange(6), 3, np.random.default_rng(5))
     total = sum(of_random(floor, np.full(3, item)) for item in range(6))
     assert total == pytest.approx(np.ones(3))
 
