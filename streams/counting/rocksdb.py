@@ -21,7 +21,8 @@ import shutil
 import struct
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import msgspec
 from rocksdict import BlockBasedOptions, Cache, Options, Rdict, WriteBatch
@@ -33,6 +34,7 @@ from streams.contract.count_rows import (
     encode_count_key,
 )
 from streams.counting.rows import UNKNOWN_PREFIX, slate_expiry_s, slate_head
+from streams.counting.set_aside import BrokenDisk, set_aside
 
 SLATE_PREFIX, EXPIRY_PREFIX, OFFSET_PREFIX = b"S", b"E", b"O"
 # for all partitions together; Faust's default is 2 GiB for each table and partition
@@ -52,6 +54,9 @@ NOT_BROKEN = (
     "Read-only file system",
     "Cannot allocate memory",
 )
+
+# and of a database whose files are damaged: everything in it is in the changelogs too
+BROKEN = ("Corruption", "Input/output error", "No such file or directory")
 
 _OFFSET = struct.Struct("<qd")
 _EXPIRY = struct.Struct(">d")
@@ -87,7 +92,7 @@ def _options() -> Options:
 
 class Disk:
     """One partition's database. `note` says what was done at opening that an operator should know,
-    else None.
+    else None. What reads or writes raises `BrokenDisk` where RocksDB finds its files damaged.
     """
 
     def __init__(self, path: pathlib.Path) -> None:
@@ -99,20 +104,52 @@ class Disk:
         except Exception as error:  # rocksdict raises plain Exception for every fault
             if any(fault in str(error) for fault in NOT_BROKEN):
                 raise
-            aside = path.with_name(f"{path.name}.broken-{int(time.time())}")
-            path.rename(aside)
+            aside = set_aside(path)
             self.note = (
                 f"{path} could not be opened ({str(error)[:120]}): set aside as {aside.name}, "
                 "rebuilt from the changelog"
             )
             self._db = Rdict(str(path), _options())
-        self.get = self._db.get  # bytes -> bytes | None
+
+    def get(self, key: bytes) -> bytes | None:
+        """The value of a row, None if there is none."""
+        try:
+            value: bytes | None = self._db.get(key)
+        except Exception as error:
+            raise self._fault(error) from None
+        return value
+
+    def _fault(self, error: Exception) -> Exception:
+        broken = any(fault in str(error) for fault in BROKEN)
+        return BrokenDisk(self.path, str(error)) if broken else error
+
+    def _rows(self, start: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
+        """Rows from a key on, in order.
+
+        subtle: at a damaged block an iterator ends as it does behind the last row; its status says
+        which. One that is left over would keep the database from closing.
+        """
+        rows = self._db.iter()
+        try:
+            rows.seek(start)
+            while rows.valid():
+                yield rows.key(), rows.value()
+                rows.next()
+            self._check(rows)
+        finally:
+            del rows
+
+    def _check(self, rows: Any) -> None:
+        try:
+            rows.status()
+        except Exception as error:
+            raise self._fault(error) from None
 
     def offset(self, changelog: str) -> int | None:
         """Next offset of the changelog to restore from; None if never written, or so long ago that
         tombstones may be gone.
         """
-        value = self._db.get(OFFSET_PREFIX + changelog.encode())
+        value = self.get(OFFSET_PREFIX + changelog.encode())
         if value is None:
             return None
         offset, written_s = _OFFSET.unpack(value)
@@ -120,7 +157,7 @@ class Disk:
 
     def batch(self) -> "Batch":
         """A batch of changes, written at once by its `write`."""
-        return Batch(self._db)
+        return Batch(self._db, self._fault)
 
     def expired(
         self, watermark_s: float, most: int, after: bytes | None = None
@@ -134,7 +171,7 @@ class Disk:
         if not math.isfinite(watermark_s):
             return
         found = 0
-        for key, value in self._db.items(from_key=after or EXPIRY_PREFIX):
+        for key, value in self._rows(after or EXPIRY_PREFIX):
             if found >= most or key >= limit:
                 return
             if key == after:
@@ -156,18 +193,22 @@ class Disk:
             segment, _item_id = decode_count_key(key)
             found.append(segment)
             rows.seek(encode_count_key(segment, "") + BEHIND_TEXT)
+        try:
+            self._check(rows)
+        finally:
+            del rows
         return found
 
     def unknown_items(self) -> Iterator[str]:
         """Items that have counts and were not described when they came."""
-        for key in self._db.keys(from_key=UNKNOWN_PREFIX):
+        for key, _value in self._rows(UNKNOWN_PREFIX):
             if key[:1] != UNKNOWN_PREFIX:
                 return
             yield key[1:].decode()
 
     def is_empty(self) -> bool:
         """Whether there is no row at all."""
-        return next(iter(self._db.keys()), None) is None
+        return next(self._rows(), None) is None
 
     def close(self) -> None:
         """Close the database; its lock is free afterwards."""
@@ -178,14 +219,14 @@ class Disk:
         self._db.close()
         shutil.rmtree(self.path)
         self._db = Rdict(str(self.path), _options())
-        self.get = self._db.get
 
 
 class Batch:
     """Changes that reach the disk together."""
 
-    def __init__(self, db: Rdict) -> None:
+    def __init__(self, db: Rdict, fault: Callable[[Exception], Exception]) -> None:
         self._db = db
+        self._fault = fault
         self._batch = WriteBatch(raw_mode=True)
         # by what stands before the row, which is its expiry
         self._expiring: defaultdict[bytes, list[bytes]] = defaultdict(list)
@@ -226,4 +267,7 @@ class Batch:
                     head + _ENTRY.pack(now_ns, number),
                     _pack_names(names[at : at + SLATES_PER_ENTRY]),
                 )
-        self._db.write(self._batch)
+        try:
+            self._db.write(self._batch)
+        except Exception as error:
+            raise self._fault(error) from None

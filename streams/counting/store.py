@@ -13,11 +13,11 @@ from typing import Any
 from streams.config import Settings
 from streams.counting.chunk import Chunk
 from streams.counting.flush import FlushTopics, commit, take_changes
-from streams.counting.limits import Admission, DescribedItems, Limits
-from streams.counting.partition import Changes, Partition, stored_positions
-from streams.counting.restore import Changelogs, Stopped, restore
-from streams.counting.rocksdb import Disk
+from streams.counting.opening import Opening
+from streams.counting.partition import Changes, Partition
+from streams.counting.restore import Stopped
 from streams.counting.rules import Rules
+from streams.counting.set_aside import BrokenDisk
 from streams.counting.sources import Sources
 from streams.kafka.names import app_id
 from streams.kafka.transaction import CommitAborted, CommitFenced, FatalCommit, Owner, Transactions
@@ -50,7 +50,8 @@ class Store:
         self.rules = rules
         self.metrics = metrics
         self.partitions: dict[int, Partition] = {}
-        self.described = DescribedItems()  # filled by another thread
+        self._opening = Opening(settings, sources, changelogs, rules, metrics, transactions)
+        self.described = self._opening.described
         self.ready_generation: int | None = None  # None: nothing may be read or flushed
         self.session = 0
         self.restore_in_place: Callable[[], None] = lambda: None  # set by the recovery
@@ -58,10 +59,8 @@ class Store:
         self._dead_letters = dead_letters
         self._owner = Owner(app_id(settings), -1, "")
         self._transactions = transactions
-        self._started = False
         self._end_process = end_process
-        self._disks: dict[int, Disk] = {}
-        self._identity: dict[str, str] = {}
+        self._disks = self._opening.disks
         self._lock = asyncio.Lock()
         # held while a chunk is counted in slices, while changes are taken and while partitions go
         self.counting = asyncio.Lock()
@@ -146,6 +145,8 @@ class Store:
                 log.warning("flush undone, the state is restored from the log: %s", failure)
                 self._drop_all()
                 self.restore_in_place()
+            except BrokenDisk as broken:
+                self.set_aside(broken)
             except FatalCommit as failure:
                 self._end_process(str(failure))
             except Exception as error:  # rocksdict raises plain Exception: a full or broken disk
@@ -154,7 +155,7 @@ class Store:
                     "disk and start again"
                 )
             else:
-                for number in changes:
+                for number in changes.keys() & self.partitions.keys():
                     self.partitions[number].settled()
                 self.metrics.flushed(
                     time.monotonic() - self._flush_began,
@@ -180,11 +181,13 @@ class Store:
         await flush
 
     def _commit(self, changes: Mapping[int, Changes]) -> None:
-        commit(changes, self._transactions, self._owner, self._flush_topics(), self._disks)
+        commit(changes, self._transactions, self._owner, self._flush_topics(), self._disks.opened)
 
     def _flush_topics(self) -> FlushTopics:
         counts, slates = self._changelog_names
-        return FlushTopics(self.sources.topics, counts, slates, self._dead_letters, self._identity)
+        return FlushTopics(
+            self.sources.topics, counts, slates, self._dead_letters, self._opening.identity
+        )
 
     # ---- ownership
 
@@ -210,19 +213,18 @@ class Store:
             # passed without us (a long pause)
             if generation != self._owner.generation + 1:
                 self._drop_all()
-            for number in set(self._disks) - mine:
+            for number in set(self._disks.opened) - mine:
                 self.partitions.pop(number, None)
-                self._disks.pop(number).close()
+                self._disks.close_one(number)
             self._owner = Owner(app_id(self.settings), generation, member)
             new = sorted(mine - set(self.partitions))
             began = time.monotonic()
             try:
-                records = await self._in_thread(self._restore, new, lambda: not wanted())
+                opened, records = await self._in_thread(self._opening, new, lambda: not wanted())
             except Stopped:
                 self._drop_all()
                 return False
-            for number in new:
-                self.partitions[number] = await self._in_thread(self._open_partition, number)
+            self.partitions |= opened
             for partition in self.partitions.values():
                 partition.rows_in_memory = self.settings.rows_in_memory // len(self.partitions)
             if not wanted():
@@ -234,51 +236,17 @@ class Store:
             log.info(said, generation, sorted(mine), new, records, took_s)
             return True
 
-    def _restore(self, numbers: list[int], stopped: Callable[[], bool]) -> int:
-        """In the thread: disks open and up to date, sources measured."""
-        if not self._started:
-            self._transactions.start()
-            self._started = True
-        names = self._changelog_names
-        self._identity = self.sources.identities(names)
-        for number in numbers:
-            if number not in self._disks:
-                disk = self._disks[number] = Disk(
-                    self.settings.data_dir / "state" / f"partition-{number}"
-                )
-                if disk.note:
-                    log.warning("%s", disk.note)
-        read = [0]
+    def set_aside(self, broken: BrokenDisk) -> None:
+        """A local database is damaged: restore all from the log, and that one from its start."""
+        log.error("%s", broken)
+        self._disks.damaged(broken)
+        self._drop_all()
+        self.restore_in_place()
 
-        def progress(records: int) -> None:
-            read[0] += records
-
-        disks = {number: self._disks[number] for number in numbers}
-        logs = Changelogs(*names, self._identity)
-        for note in restore(
-            self.settings.kafka_client(),
-            logs,
-            disks,
-            self.settings.recovery_timeout_s,
-            stopped,
-            progress,
-        ):
-            log.warning("%s", note)
-        self.sources.measure(
-            {number: stored_positions(disk).offsets for number, disk in disks.items()}
-        )
-        return read[0]
-
-    def _open_partition(self, number: int) -> Partition:
-        discounted = self.rules.half_life_s is not None
-        limits = Limits(self.settings.max_segments, self.settings.max_unknown_items)
-        disk = self._disks[number]
-        admission = Admission(limits, self.described, disk)
-        partition = Partition(number, disk, self.settings.rows_in_memory, discounted, admission)
-        for note in self.sources.reconcile(partition):
-            log.error("%s", note)
-            self.metrics.source_gap()
-        return partition
+    async def remove_old(self) -> None:
+        """Remove the databases that were set aside a week ago."""
+        for name in await self._in_thread(self._disks.remove_old):
+            log.info("%s was set aside a week ago: removed", name)
 
     def _drop_all(self) -> None:
         """Forget the memory: what was not committed never happened."""
@@ -290,9 +258,7 @@ class Store:
         async with self._lock:
             self.ready_generation = None
             self.partitions.clear()
-            for disk in self._disks.values():
-                disk.close()
-            self._disks.clear()
+            self._disks.close()
         self._blocking.shutdown()
 
     async def _in_thread(self, call: Callable[..., Any], *args: Any) -> Any:

@@ -1,5 +1,5 @@
 """Agents: what Faust runs. Each reads chunks, or items one by one, and hands them to the engine;
-the tasks flush and expire.
+the tasks flush, expire, and remove what was set aside long ago.
 """
 
 from typing import Any
@@ -10,6 +10,7 @@ from streams.contract.dead_letters import Place
 from streams.worker.engine import Engine
 
 EXPIRE_EVERY_S = 0.5
+REMOVE_EVERY_S = 3600.0
 
 
 def add_agents(app: faust.App, engine: Engine) -> None:
@@ -43,7 +44,7 @@ def add_agents(app: faust.App, engine: Engine) -> None:
 
 
 def add_tasks(app: faust.App, engine: Engine) -> None:
-    """Flush and expire."""
+    """Flush, expire, and remove what was set aside long ago."""
 
     async def flush() -> None:
         while not app.should_stop:
@@ -55,5 +56,10 @@ def add_tasks(app: faust.App, engine: Engine) -> None:
             await app.sleep(EXPIRE_EVERY_S)
             await engine.expire()
 
-    for task in (flush, expire):
+    async def remove_old() -> None:
+        while not app.should_stop:
+            await app.sleep(REMOVE_EVERY_S)
+            await engine.store.remove_old()
+
+    for task in (flush, expire, remove_old):
         app.task(task)

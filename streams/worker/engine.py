@@ -20,6 +20,7 @@ from streams.contract.topics import TopicNames
 from streams.counting.chunk import Chunk
 from streams.counting.expiry import drop_expired
 from streams.counting.ingest import counting_chunk
+from streams.counting.set_aside import BrokenDisk
 from streams.kafka.changelogs import ensure_changelogs
 from streams.kafka.names import changelog_topics
 from streams.kafka.transaction import TRANSACTION_TIMEOUT_S
@@ -155,6 +156,8 @@ class Engine:
             if partition is not None:
                 yield from counting_chunk(partition, chunk, self.store.rules, time.time())
                 self.store.advance(chunk)
+        except BrokenDisk as broken:
+            self.store.set_aside(broken)
         except Exception:
             log.exception("%s[%d] %d to %d", chunk.topic, chunk.partition, chunk.start, chunk.end)
             self.end_process("a chunk could not be applied; nothing of it was committed")
@@ -188,7 +191,10 @@ class Engine:
 
     async def expire(self) -> None:
         """Drop what the windows have passed."""
-        await drop_expired(self.store.partitions, lambda: self.store.settled, self._behind)
+        try:
+            await drop_expired(self.store.partitions, lambda: self.store.settled, self._behind)
+        except BrokenDisk as broken:
+            self.store.set_aside(broken)
 
     def _behind(self, number: int) -> list[str]:
         """Sources with records that are not in the state of partition `number` yet."""

@@ -119,7 +119,7 @@ def disk_before_commit() -> None:
     def commit(self: Store, changes: Mapping[int, Changes]) -> None:
         def write(reached: dict[tuple[str, int], int]) -> None:
             for number, each in changes.items():
-                batch = self._disks[number].batch()
+                batch = self._disks.opened[number].batch()
                 for key, value in each.counts:
                     batch.put_count(key, value)
                 for key in each.expiries:
@@ -128,7 +128,7 @@ def disk_before_commit() -> None:
                     batch.put_slate(key, slate)
                 for name in self._changelog_names:
                     if (name, number) in reached:
-                        batch.put_offset(self._identity[name], reached[name, number] + 1)
+                        batch.put_offset(self._opening.identity[name], reached[name, number] + 1)
                 batch.write()
 
         writes[:] = [write]

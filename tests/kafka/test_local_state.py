@@ -4,14 +4,17 @@ says which.
 
 from __future__ import annotations
 
+import json
 import signal
 import time
 from collections.abc import Iterator
 
 import pytest
-from confluent_kafka import TopicPartition
+from confluent_kafka import Message, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
+from streams.counting.rocksdb import Disk
+from streams.kafka.producer import EventSender
 from streams.serving.counts_view import read_counts
 from tests.cluster import Cluster
 from tests.kafka.feed import Feed
@@ -19,6 +22,7 @@ from tests.kafka.fleet import CALL_TIMEOUT_S, Fleet, wait_for
 from tests.kafka.history import CLICKS, IMPRESSIONS, History
 from tests.kafka.oracle import differences
 from tests.kafka.play import assert_exact, feed_all, together, wait_read
+from tests.streams.counting.test_set_aside import damage
 
 pytestmark = pytest.mark.kafka
 
@@ -63,14 +67,44 @@ def counted(all_counted: list[Counted]) -> Counted:
     return all_counted.pop()
 
 
-def test_corrupt_database_is_set_aside_and_rebuilt(counted: Counted) -> None:
+def test_damaged_databases_are_set_aside_and_rebuilt(counted: Counted) -> None:
+    """One that does not open, one whose blocks are damaged, one whose blocks are damaged where only
+    a later event looks.
+    """
     fleet, history, feed = counted
     state = fleet.workers[0].data_dir / "state"
+    for name, start in (("partition-2", 0.0), ("partition-3", 0.4)):
+        Disk(state / name).close()  # what was in its log is in files now
+        damage(state / name, start, 0.7 - start)
     (state / "partition-1" / "CURRENT").write_bytes(b"no such manifest\n")
     restart(fleet, "partition-1", "could not be opened", "set aside", "rebuilt from the changelog")
+    wait_said(fleet, "partition-2", "could not be read", "set aside", "rebuilt from the changelog")
+    ends = feed.ends | click_elsewhere(fleet, history)
+    wait_said(fleet, "partition-3", "could not be read", "set aside", "rebuilt from the changelog")
+    wait_for("the rest to be read", lambda: fleet.read(ends))
     leave(fleet)
-    assert len(list(state.glob("partition-1.broken-*"))) == 1
+    assert len(list(state.glob("partition-[123].broken-*"))) == 3
     assert_exact(fleet, history, feed)
+
+
+def click_elsewhere(fleet: Fleet, history: History) -> dict[tuple[str, int], int]:
+    """Clicks on items that the slates on disk do not hold: they wait, and count nothing. Returns
+    the ends behind them.
+    """
+    topic, ends = fleet.names.clicks, dict[tuple[str, int], int]()
+
+    def arrived(_error: object, record: Message) -> None:
+        ends[topic, record.partition() or 0] = (record.offset() or 0) + 1
+
+    producer = EventSender({"bootstrap.servers": fleet.bootstrap})
+    for event in history.events:
+        if event.source == IMPRESSIONS and not event.bad:
+            seen = json.loads(event.value or b"")
+            click = {name: seen[name] for name in ("slate_id", "user_id", "ts")}
+            value = json.dumps(click | {"item_id": "elsewhere"}).encode()
+            producer.send(topic, event.key, value, arrived)
+    producer.flush(CALL_TIMEOUT_S)
+    return ends
 
 
 def test_source_made_again_is_read_from_its_start_and_counts_are_kept(counted: Counted) -> None:
@@ -135,6 +169,12 @@ def wait_exact(fleet: Fleet, *histories: History) -> None:
 def restart(fleet: Fleet, *words: str) -> None:
     """Start the worker again; one line of its log holds all of these words."""
     fleet.start(fleet.workers[0])
+    wait_said(fleet, *words)
+    wait_for("the worker to be ready", lambda: fleet.workers[0].text().count("Resuming flow") >= 2)
+
+
+def wait_said(fleet: Fleet, *words: str) -> None:
+    """Until one line of the worker's log holds all of these words."""
 
     def said() -> bool:
         return any(
@@ -142,7 +182,6 @@ def restart(fleet: Fleet, *words: str) -> None:
         )
 
     wait_for(f"the log to say {words}", said)
-    wait_for("the worker to be ready", lambda: fleet.workers[0].text().count("Resuming flow") >= 2)
 
 
 def leave(fleet: Fleet) -> None:

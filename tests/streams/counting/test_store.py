@@ -12,9 +12,11 @@ from typing import Any
 
 import pytest
 
+from streams.counting import opening as opening_module
 from streams.counting import partition as partition_module
 from streams.counting import store as store_module
 from streams.counting.partition import Rejected
+from streams.counting.rocksdb import Disk
 from streams.counting.rows import POSITIONS_KEY, decode_positions
 from streams.counting.sources import Sources
 from streams.counting.store import Store
@@ -73,7 +75,7 @@ class World:
         self.ended: list[str] = []
         self.in_place = 0
         self.metrics = Metrics()
-        monkeypatch.setattr(store_module, "restore", lambda *_args: [])
+        monkeypatch.setattr(opening_module, "restore", lambda *_args: [])
         found: Any = self.transactions
         self.store = Store(
             settings(tmp_path),
@@ -325,7 +327,7 @@ def test_closing_frees_the_disks(world: World) -> None:
         world.count()
         await world.store.flush()
         await world.store.close()
-        again = store_module.Disk(world.store.settings.data_dir / "state" / "partition-0")
+        again = Disk(world.store.settings.data_dir / "state" / "partition-0")
         assert not again.is_empty()
 
     asyncio.run(run())

@@ -55,14 +55,17 @@ class Engine:
         self.source = {"p.impressions": "impressions", "p.clicks": "clicks"}
         self.items_topic = "p.items"
         self.settings = SimpleNamespace(flush_interval_ms=100)
-        self.store = SimpleNamespace(flush=self.flush)
-        self.flushes = self.expired = 0
+        self.store = SimpleNamespace(flush=self.flush, remove_old=self.remove_old)
+        self.flushes = self.expired = self.removed = 0
 
     async def handle(self, chunk: str) -> None:
         self.app.log.append(("handle", chunk))
 
     def check_item(self, place: Place, key: bytes, value: bytes) -> None:
         self.app.log.append((place, key, value))
+
+    async def remove_old(self) -> None:
+        self.removed += 1
 
     async def flush(self) -> None:
         self.flushes += 1
@@ -119,11 +122,11 @@ def test_items_are_checked_one_by_one_with_their_place() -> None:
     assert app.options["p.items"]["allow_empty"]  # a withdrawal has no value
 
 
-def test_tasks_flush_and_expire_until_the_app_stops() -> None:
+def test_tasks_flush_expire_and_remove_until_the_app_stops() -> None:
     app, engine, any_engine = made()
     any_app: Any = app
     add_tasks(any_app, any_engine)
     for task in app.tasks:
         app.slept = 0
         asyncio.run(task())  # type: ignore[arg-type]
-    assert (engine.flushes, engine.expired) == (3, 3)
+    assert (engine.flushes, engine.expired, engine.removed) == (3, 3, 3)
