@@ -29,6 +29,7 @@ from streams.kafka.names import COUNTS_TABLE, SLATES_TABLE, app_id
 from streams.kafka.outage import limit_complaints
 from streams.kafka.required_rights import RightsError
 from streams.kafka.transaction import FatalCommit
+from streams.logs import faust_config, log_the_rest
 from streams.worker.agents import add_agents, add_tasks
 from streams.worker.build import build_engine
 from streams.worker.ending import end_process
@@ -65,6 +66,7 @@ class App(faust.App):
         changelogs.
         """
         try:
+            log_the_rest()
             limit_complaints(self.engine.settings)
             if self.conf.web_enabled:
                 check_http_port(self.conf.web_port, "SLATESTREAM_WORKER_HTTP_PORT")
@@ -130,6 +132,8 @@ def create_app(settings: Settings) -> App:
         broker_request_timeout=max(90.0, settings.broker_session_timeout_s),
         web_port=settings.worker_http_port,
         web_tables_enabled=False,
+        web_router_enabled=False,
+        logging_config=faust_config(settings.log_format),
         worker_redirect_stdouts=False,
     )
     app.engine = app.chunk_flow = engine

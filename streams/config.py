@@ -65,6 +65,7 @@ class Settings:
     serving_group_protocol: str
     reply_topics: tuple[str, ...]
     segment_slates: int
+    log_format: str
     http_host: str
     http_port: int
     worker_http_port: int

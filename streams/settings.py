@@ -5,6 +5,7 @@
 import pathlib
 
 from streams.http_settings import HTTP_SETTINGS
+from streams.logs import FORMATS
 from streams.setting import Setting
 
 SECURITY_PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
@@ -266,6 +267,14 @@ SETTINGS = (
         "draws per segment on `segment-slates`; 0: off",
         0,
         1_000,
+    ),
+    Setting(
+        "SLATESTREAM_LOG_FORMAT",
+        "log_format",
+        "text",
+        str,
+        "lines of the log of workers and serving processes",
+        choices=FORMATS,
     ),
     *HTTP_SETTINGS,
 )

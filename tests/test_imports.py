@@ -26,6 +26,7 @@ PACKAGES = ("streams", "bandits", "encoder")
 ORDER = {  # from the lowest: a folder imports from itself and from those before it
     "streams": (
         "setting",
+        "logs",
         "http_settings",
         "settings",
         "config",

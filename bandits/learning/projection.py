@@ -22,7 +22,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-# 128 lose a tenth of what vectors say of rates, 512 make learning four times as slow
+# 128 lose a tenth of what vectors say of rates, 512 make learning six times as slow
 MOST = 256
 SEED = 20_26
 

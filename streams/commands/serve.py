@@ -2,14 +2,12 @@
 
 import argparse
 import asyncio
-import logging
 import sys
 
 from bandits.slates.config_file import load_config
 from streams.commands import Subparsers
 from streams.config import Settings, check_http_port
-
-LOG_FORMAT = "[%(asctime)s] [%(process)d] [%(levelname)s] %(name)s: %(message)s"
+from streams.logs import start_logging
 
 
 def add_parser(subparsers: Subparsers) -> None:
@@ -35,7 +33,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     from streams.kafka.outage import limit_complaints
     from streams.serving.process import ServingProcess
 
-    logging.basicConfig(level=logging.INFO, format=LOG_FORMAT)
+    start_logging(settings.log_format)
     limit_complaints(settings)
     check_http_port(settings.http_port, "SLATESTREAM_HTTP_PORT", settings.http_host)
     config = load_config(settings.policy_file)

@@ -5,10 +5,11 @@
     --seconds S       of load per length (10)
 
 First what is lost when long vectors are brought to fewer numbers, on real ones: each film of
-MovieLens-100K by the ratings of 943 users. `error` is that of cosines, `kept` the share of a film's
-ten nearest that stay so, `rates` the correlation of the prior of films never shown with what other
-users like. Then a worker and its serving process on Apache Kafka, from the start on: the first
-slate, and the longest silence of /healthz of both while every item changes and events are counted.
+MovieLens-100K by the ratings of 943 users. `error` is that of cosines, `kept` the share of a
+film's ten nearest that stay so, `rates` the correlation of the prior of films never shown with
+what other users like; `learn s` the time of learning from 1,000 items. Then a worker and its
+serving process on Apache Kafka, from the start on: the first slate, and the longest silence of
+/healthz of both while every item changes and events are counted.
 """
 
 from __future__ import annotations
@@ -90,7 +91,18 @@ def distortion(most: int) -> dict[str, Any]:
         "kept": _kept(exact, found),
         "rates": _prediction(given, liked, most),
         "us per vector": each_us,
+        "learn s": _learning_s(most),
     }
+
+
+def _learning_s(most: int, n_items: int = 1000) -> float:
+    rng = np.random.default_rng(2)
+    vectors = bring_down(rng.normal(size=(n_items, most)), most)
+    looks = rng.integers(10, 400, n_items).astype(np.float64)
+    hits = rng.binomial(looks.astype(np.int64), 0.05).astype(np.float64)
+    began = time.perf_counter()
+    neighbour_anchor(looks, hits, vectors, 0.05, 3.0)
+    return time.perf_counter() - began
 
 
 def _cosines(vectors: np.ndarray, most: int) -> np.ndarray:

@@ -28,6 +28,10 @@ def test_arguments_go_to_faust_with_a_log_level_unless_one_is_chosen(
     assert command_line(arguments) == [*FAUST, *expected]
 
 
+def test_a_log_of_json_has_no_banner() -> None:
+    assert command_line([], "json")[2:5] == ["faust", "--quiet", "-A"]
+
+
 def test_the_process_is_replaced_so_that_signals_reach_the_worker(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
