@@ -1,9 +1,12 @@
-"""The policy file read: TOML to a `SlateConfig`, every key checked."""
+"""The policy file read: TOML to a `PolicyFile`, every key checked."""
 
 from __future__ import annotations
 
+import re
 import tomllib
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
 from bandits.learning.priors import PriorConfig
 from bandits.policies.registry import POLICIES
@@ -21,9 +24,22 @@ from bandits.slates.config import (
     normalised,
 )
 from bandits.slates.config_table import ConfigError, Table
+from bandits.slates.variants import (
+    BASE,
+    HOLDBACK_POLICIES,
+    PolicyFile,
+    Variant,
+    only,
+    overridden,
+)
+
+VARIANT_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")  # it becomes a part of keys and a label
+MOST_VARIANTS = 20  # each has slates of its own of every segment
+# of events, which are counted once for all variants
+COUNTING_KEYS = ("half_life_s", "examination")
 
 
-def load_config(path: Path | None) -> SlateConfig:
+def load_policy_file(path: Path | None) -> PolicyFile:
     """Read a policy file; None is the default.
 
     Raises
@@ -33,7 +49,7 @@ def load_config(path: Path | None) -> SlateConfig:
 
     """
     if path is None:
-        return DEFAULT
+        return only(DEFAULT)
     try:
         text = path.read_text(encoding="utf-8-sig")  # editors on Windows put a mark in front
     except (OSError, UnicodeDecodeError) as error:
@@ -42,16 +58,28 @@ def load_config(path: Path | None) -> SlateConfig:
             "its permissions"
         )
         raise ConfigError(message) from error
-    return parse_config(text)
+    return parse_policy_file(text)
 
 
-def parse_config(text: str) -> SlateConfig:
-    """Settings from TOML text; keys that are left out keep their defaults.
+def load_config(path: Path | None) -> SlateConfig:
+    """Settings of a policy file without its variants; None is the default.
+
+    Raises
+    ------
+    ConfigError
+        As `load_policy_file`.
+
+    """
+    return load_policy_file(path).base
+
+
+def parse_policy_file(text: str) -> PolicyFile:
+    r"""A policy file from TOML text; keys that are left out keep their defaults.
 
     Examples
     --------
-    >>> parse_config("[policies.thompson]").policy
-    'thompson'
+    >>> parse_policy_file("[variants.b]\nshare = 0.5\ndraws = 64").shares
+    {'base': 0.5, 'b': 0.5}
 
     Raises
     ------
@@ -65,7 +93,35 @@ def parse_config(text: str) -> SlateConfig:
         message = f"policy file must be TOML: {error}; see docs/policy-file.md for an example"
         raise ConfigError(message) from error
     top = Table("", tree)
-    config = SlateConfig(
+    salt, tables = top.text("salt", ""), top.table("variants")
+    base = _config(top)
+    top.finish()
+    own = {key: value for key, value in tree.items() if key not in ("salt", "variants")}
+    variants = [_variant(name, tables, own) for name in tables.names()]
+    _check_variants(variants)
+    left = 1.0 - sum(each.share for each in variants)
+    return PolicyFile((Variant(BASE, max(0.0, left), base), *variants), salt)
+
+
+def parse_config(text: str) -> SlateConfig:
+    """Settings from TOML text, without its variants.
+
+    Examples
+    --------
+    >>> parse_config("[policies.thompson]").policy
+    'thompson'
+
+    Raises
+    ------
+    ConfigError
+        As `parse_policy_file`.
+
+    """
+    return parse_policy_file(text).base
+
+
+def _config(top: Table) -> SlateConfig:
+    return SlateConfig(
         policies=_policies(top.table("policies")),
         combiner=top.choice("combiner", DEFAULT.combiner, COMBINER_NAMES),
         objectives=_objectives(top.table("objectives")),
@@ -83,8 +139,54 @@ def parse_config(text: str) -> SlateConfig:
         exclude=top.strings("exclude"),
         draws=top.integer("draws", DEFAULT.draws, low=16, high=65_536),
     )
-    top.finish()
-    return config
+
+
+def _variant(name: str, tables: Table, base: dict[str, Any]) -> Variant:
+    """A variant: what is its own, and the file's settings with what it overrides."""
+    table = tables.table(name)
+    if name == BASE or not VARIANT_NAME.fullmatch(name):
+        message = (
+            f"policy file: variants must have names of 1 to 64 letters, digits and _ . - other "
+            f"than {BASE}, which has the share that is left, found {name!r}"
+        )
+        raise ConfigError(message)
+    kind = table.choice("kind", "policy", ("policy", "holdback"))
+    share = table.number("share", 0.0, low=0.0, high=1.0)
+    users, simple = table.strings("users"), ""
+    if kind == "holdback":
+        simple = table.choice("policy", "greedy", HOLDBACK_POLICIES)
+    keys = list(table.asked)
+    own = {key: value for key, value in table.tree.items() if key not in keys}
+    for key in COUNTING_KEYS:
+        if key in own:
+            message = (
+                f"policy file: variants.{name} must not have {key}: events are counted once for "
+                "all variants; set it for the whole file"
+            )
+            raise ConfigError(message)
+    merged = Table(table.where, overridden(base, own, simple))
+    merged.asked += keys
+    config = _config(merged)
+    merged.finish()
+    return Variant(name, share, config, kind == "holdback", users)
+
+
+def _check_variants(variants: list[Variant]) -> None:
+    total = sum(each.share for each in variants)
+    if total > 1.0 + 1e-9:
+        message = f"policy file: shares of variants must sum to at most 1, found {total:g}"
+        raise ConfigError(message)
+    if len(variants) > MOST_VARIANTS:
+        message = f"policy file: expected at most {MOST_VARIANTS} variants, found {len(variants)}"
+        raise ConfigError(message)
+    if sum(each.holdback for each in variants) > 1:
+        message = "policy file: expected one variant of kind holdback at most, found more"
+        raise ConfigError(message)
+    users = [user for each in variants for user in each.users]
+    twice = [user for user, times in Counter(users).items() if times > 1]
+    if twice:
+        message = f"policy file: a user must be named once, found {twice[0]!r} twice"
+        raise ConfigError(message)
 
 
 def _policies(table: Table) -> tuple[PolicyChoice, ...]:

@@ -87,6 +87,13 @@ class Table:
             self._fail(key, f'a whole number of at least {low}, or "{OFF}"', value)
         return int(value)
 
+    def text(self, key: str, default: str) -> str:
+        """Read a string."""
+        value = self._get(key, default)
+        if not isinstance(value, str):
+            self._fail(key, "a string", value)
+        return str(value)
+
     def choice(self, key: str, default: str, valid: tuple[str, ...]) -> str:
         """Read one of a few words."""
         value = self._get(key, default)

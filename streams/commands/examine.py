@@ -16,7 +16,7 @@ from confluent_kafka import ConsumerGroupState, KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 
 from bandits.slates.config import ConfigError
-from bandits.slates.config_file import load_config
+from bandits.slates.config_file import load_policy_file
 from encoder.serving.artifact import ArtifactError, Release, WireError, decode_release, load
 from streams.config import Settings, SettingsError
 from streams.contract.topics import TopicNames
@@ -98,15 +98,15 @@ def check_policy_file(settings: Settings) -> Iterator[Finding]:
         )
         return
     try:
-        config = load_config(settings.policy_file)
+        policy_file = load_policy_file(settings.policy_file)
     except ConfigError as error:
         yield Finding("policy file", BAD, str(error), f"mend {settings.policy_file}")
         return
-    yield Finding(
-        "policy file",
-        GOOD,
-        f"{config.policy} ({config.version}) from {settings.policy_file or 'the default'}",
+    found = ", ".join(
+        f"{each.name} {each.share:.0%}: {each.config.policy} ({each.config.version})"
+        for each in policy_file.variants
     )
+    yield Finding("policy file", GOOD, f"{found} from {settings.policy_file or 'the default'}")
 
 
 def check_disk(settings: Settings) -> Iterator[Finding]:

@@ -4,7 +4,7 @@ import argparse
 import asyncio
 import sys
 
-from bandits.slates.config_file import load_config
+from bandits.slates.config_file import load_policy_file
 from streams.commands import Subparsers
 from streams.config import Settings, check_http_port
 from streams.logs import start_logging
@@ -36,10 +36,10 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     start_logging(settings.log_format)
     limit_complaints(settings)
     check_http_port(settings.http_port, "SLATESTREAM_HTTP_PORT", settings.http_host)
-    config = load_config(settings.policy_file)
+    policy_file = load_policy_file(settings.policy_file)
 
     async def serve() -> None:
-        process = ServingProcess(settings, config)
+        process = ServingProcess(settings, policy_file)
         await process.run(sys.stdin.buffer if args.with_stdin else None)
 
     asyncio.run(serve())

@@ -34,8 +34,8 @@ class Source(Protocol):
     items: Index
     catalogue: CatalogueView
 
-    def want(self, segment: str, length: int, now_s: float) -> None:
-        """A segment is asked for, and a length of slates."""
+    def want(self, variant: str, segment: str, length: int, now_s: float) -> None:
+        """A segment of a variant is asked for, and a length of slates."""
 
     def want_item(self, name: str) -> None:
         """An item is named that nobody described."""

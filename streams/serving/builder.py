@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 from confluent_kafka import KafkaException
 
-from bandits.slates.config import SlateConfig
 from bandits.slates.refresh import REFRESH_S, evidence_of, segment_snapshot
 from bandits.slates.snapshot_pools import Snapshot
+from bandits.slates.variants import BASE, PolicyFile, Variant
 from streams.config import Settings
 from streams.contract.segments import DEFAULT_SEGMENT
 from streams.contract.topics import TopicNames
@@ -29,7 +29,13 @@ from streams.metrics import ServingMetrics
 from streams.serving.catalogue import CatalogueView
 from streams.serving.counts_view import CountsView, Index
 from streams.serving.embeddings import EmbeddingsView
-from streams.serving.served_state import ServedState, World, make_world
+from streams.serving.served_state import (
+    ServedState,
+    VariantState,
+    World,
+    make_world,
+)
+from streams.serving.wanted import Wanted
 from streams.serving.watch.funnel_view import FunnelView
 
 log = logging.getLogger(__name__)
@@ -38,12 +44,6 @@ REFRESH_SHARE = 5.0
 READ_S = 0.01  # of a read that finds nothing: what is wanted waits so long
 AGAIN_S = 1.0  # until topics that are not there, or brokers that are away, are tried again
 HEARD_EVERY_S = 3.0  # how often the brokers are asked whether they are there
-ASKED_S = 60.0  # a segment that nobody asked for so long is prepared no more
-MAX_SEGMENTS = 2000  # prepared; those asked for last
-# (segment, item) pairs prepared: a snapshot has some thirty arrays of n_items, so this is about 1
-# GB
-MAX_CELLS = 4_000_000
-MAX_NAMED = 100_000  # items that only requests name, where nobody produces items
 
 
 class Builder:
@@ -52,8 +52,8 @@ class Builder:
 
     Parameters
     ----------
-    settings, config
-        Of the process, and the policy file.
+    settings, policy_file
+        Of the process.
     metrics
         Of the process.
     fault
@@ -63,12 +63,13 @@ class Builder:
     def __init__(
         self,
         settings: Settings,
-        config: SlateConfig,
+        policy_file: PolicyFile,
         metrics: ServingMetrics,
         fault: Callable[[str], None],
     ) -> None:
         names = TopicNames(settings.topic_prefix)
-        self.config = config
+        self.policy_file = policy_file
+        self.config = config = policy_file.base
         self.state: ServedState | None = None
         self.heard_s = 0.0  # when the brokers were there last; 0: not yet
         self.items = Index()
@@ -78,7 +79,7 @@ class Builder:
             evidence_of(config, settings.attribution_window_s),
         )
         self.funnel = FunnelView()
-        self.catalogue = CatalogueView(self.items, settings.max_event_bytes, config.exclude)
+        self.catalogue = CatalogueView(self.items, settings.max_event_bytes)
         self.embeddings = EmbeddingsView(
             self.catalogue,
             names.encoder_releases,
@@ -100,10 +101,7 @@ class Builder:
         self._reader: TopicReader | None = None
         self._made_of: tuple[int, ...] = ()
         self._next_at_s = 0.0
-        # what others want: plain dicts, which threads may share
-        self._asked: dict[str, float] = {}  # segment -> when last
-        self._lengths: dict[int, float] = {}
-        self._named: dict[str, None] = {}
+        self._wanted = Wanted()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="builder", daemon=True)
 
@@ -118,19 +116,17 @@ class Builder:
         self._stopping.set()
         self._thread.join(AGAIN_S * 5)
 
-    def want(self, segment: str, length: int, now_s: float) -> None:
+    def want(self, variant: str, segment: str, length: int, now_s: float) -> None:
         """A segment is asked for, and a length of slates. Names that anybody may invent find room
         while there is some; those with counts always.
         """
         state = self.state
-        if len(self._asked) < MAX_SEGMENTS or (state is not None and segment in state.segments):
-            self._asked[segment] = now_s
-        self._lengths[length] = now_s
+        known = state is not None and segment in state.segments
+        self._wanted.segment((variant, segment), length, now_s, known)
 
     def want_item(self, name: str) -> None:
         """An item is named that nobody described; it may be shown where nobody describes any."""
-        if len(self._named) < MAX_NAMED:
-            self._named[name] = None
+        self._wanted.item(name)
 
     def missing(self) -> list[str]:
         """What keeps this process from answering, in words; empty when nothing does."""
@@ -208,9 +204,7 @@ class Builder:
         self.embeddings.apply(records)
 
     def _take_named(self) -> None:
-        while self._named:
-            name = next(iter(self._named))
-            del self._named[name]
+        for name in self._wanted.take_items():
             if self.catalogue.undescribed:
                 self.items.number(name)
 
@@ -232,37 +226,30 @@ class Builder:
             self.catalogue.facets.facets(len(self.items)),
             self.embeddings.encoder,
             min(now_s, self.heard_s),
-            self.config,
+            self.items.get,
+            self.policy_file,
         )
-        numbers = {name: number for number, name in enumerate(self.counts.segments.names)}
         before = self.state
         state = ServedState(
             number=1 if before is None else before.number + 1,
             world=world,
             names=self.items.names,
-            segments=numbers,
-            prepared={},
-            unseen=self._prepared(world, None, now_s),
+            segments={name: number for number, name in enumerate(self.counts.segments.names)},
+            variants={
+                each.name: VariantState(
+                    each,
+                    world.by_variant[each.name],
+                    {},
+                    self._prepared(world, each, None, now_s),
+                )
+                for each in self.policy_file.variants
+            },
         )
-        for segment in self._lately(world, now_s):
-            if segment in numbers:
-                state.prepared[segment] = self._prepared(world, numbers[segment], now_s)
+        lately = self._wanted.let_go(world.n_items, now_s)
+        for variant, segment in dict.fromkeys([(BASE, DEFAULT_SEGMENT), *lately]):
+            self._prepare(state, variant, segment, now_s)
         self.state = state
         self._next_at_s = now_s + max(REFRESH_S, REFRESH_SHARE * (time.perf_counter() - began))
-
-    def _lately(self, world: World, now_s: float) -> list[str]:
-        """Segments asked for lately, last ones first; others are let go."""
-        for segment, asked_s in list(self._asked.items()):
-            if now_s - asked_s > ASKED_S:
-                self._asked.pop(segment, None)
-        for length, asked_s in list(self._lengths.items()):
-            if now_s - asked_s > ASKED_S:
-                self._lengths.pop(length, None)
-        lately = sorted(self._asked.items(), key=lambda each: -each[1])
-        most = max(1, min(MAX_SEGMENTS, MAX_CELLS // max(1, world.n_items)))
-        for segment, _ in lately[most:]:
-            self._asked.pop(segment, None)
-        return [DEFAULT_SEGMENT, *(name for name, _ in lately[:most] if name != DEFAULT_SEGMENT)]
 
     def _prepare_wanted(self, now_s: float) -> None:
         """Add to the state what was asked for since it was made; a few, then what has come is read
@@ -272,16 +259,28 @@ class Builder:
         if state is None:
             return
         until_s = time.perf_counter() + READ_S
-        for segment in list(self._asked):
-            number = state.segments.get(segment)
-            if number is not None and segment not in state.prepared:
-                state.prepared[segment] = self._prepared(state.world, number, now_s)
-                if time.perf_counter() > until_s:
-                    return
+        for variant, segment in self._wanted.segments():
+            if self._prepare(state, variant, segment, now_s) and time.perf_counter() > until_s:
+                return
 
-    def _prepared(self, world: World, segment: int | None, now_s: float) -> Snapshot:
+    def _prepare(self, state: ServedState, variant: str, segment: str, now_s: float) -> bool:
+        """Add a segment to the slates of a variant; False where there is nothing to add."""
+        own, number = state.variants[variant], state.segments.get(segment)
+        if number is None or own.snapshot(segment) is not None:
+            return False
+        own.prepared[segment] = self._prepared(state.world, own.variant, number, now_s)
+        return True
+
+    def _prepared(
+        self, world: World, variant: Variant, segment: int | None, now_s: float
+    ) -> Snapshot:
         return segment_snapshot(
-            self.config, world.learned, segment, now_s, self._rng, sorted(self._lengths) or (10,)
+            variant.config,
+            world.by_variant[variant.name],
+            segment,
+            now_s,
+            self._rng,
+            self._wanted.lengths(),
         )
 
     def _hide(self) -> None:

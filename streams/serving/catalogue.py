@@ -32,11 +32,9 @@ class CatalogueView:
         Columns by name.
     max_bytes
         Of an item's record.
-    hidden
-        Names that are never shown (the policy file's `exclude`).
     """
 
-    def __init__(self, items: Index, max_bytes: int, hidden: Iterable[str] = ()) -> None:
+    def __init__(self, items: Index, max_bytes: int) -> None:
         self.items = items
         self.version = 0
         self.groups = Index()
@@ -44,7 +42,6 @@ class CatalogueView:
         self.facets = FacetColumns()
         self.own_vectors = OwnVectors()
         self._max_bytes = max_bytes
-        self._hidden = frozenset(hidden)
         self._withdrawn: set[str] = set()
         # by column, for the names that were described
         self._available = np.zeros(256, dtype=bool)
@@ -87,14 +84,12 @@ class CatalogueView:
                 NO_GROUP if item.category is None else self.groups.number(item.category)
             )
         self.facets.put(number, item)
-        self._available[number] = item is not None and item.available and name not in self._hidden
+        self._available[number] = item is not None and item.available
         self.version += 1
         return name
 
     def may_show(self, name: str) -> bool:
         """Whether the item can be shown, as of now."""
-        if name in self._hidden:
-            return False
         item = self.described.get(name)
         return item.available if item is not None else self.undescribed
 
@@ -109,7 +104,7 @@ class CatalogueView:
         self._reserve(n)
         available = self._available[:n].copy()
         if self.undescribed:
-            available[:] = [name not in self._hidden for name in self.items.names[:n]]
+            available[:] = True
         return Catalogue(available, self._first_seen_s[:n].copy(), self._group[:n].copy(), vectors)
 
     def _reserve(self, n: int) -> None:

@@ -27,12 +27,12 @@ Mask = NDArray[np.bool_]
 
 
 def explain(
-    state: ServedState, source: Source, request: SlateRequest
+    state: ServedState, source: Source, request: SlateRequest, variant: str
 ) -> tuple[int, list[Filtered]]:
-    """How many items were eligible, and the others by reason."""
+    """How many items were eligible, and the others by reason, in slates of a variant."""
     left = np.ones(state.world.n_items, dtype=np.bool_)
     filtered = []
-    for reason, barred in _barred(state, source, request):
+    for reason, barred in _barred(state, source, request, variant):
         gone = np.flatnonzero(left & barred)
         left &= ~barred
         if gone.size:
@@ -51,10 +51,13 @@ def explain(
 
 
 def _barred(
-    state: ServedState, source: Source, request: SlateRequest
+    state: ServedState, source: Source, request: SlateRequest, variant: str
 ) -> Iterator[tuple[str, Mask]]:
     n = state.world.n_items
-    yield "not available", ~state.world.catalogue.available | _mask(state.hidden, n)
+    yield (
+        "not available",
+        ~state.variants[variant].learned.catalogue.available | _mask(state.hidden, n),
+    )
     if request.exclude:
         yield "excluded", _mask(map(source.items.get, request.exclude), n)
     pinned = _mask((source.items.get(pin.item_id) for pin in request.pin or ()), n)

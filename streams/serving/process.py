@@ -19,7 +19,7 @@ import threading
 import time
 from typing import IO
 
-from bandits.slates.config import SlateConfig
+from bandits.slates.variants import PolicyFile
 from streams.config import Settings
 from streams.contract.topics import TopicNames
 from streams.kafka.admin import partitions_of_sources
@@ -50,7 +50,7 @@ EXIT_STATUS = 70  # EX_SOFTWARE, as a worker's
 class ServingProcess:
     """One of any number of replicas; keeps nothing that a topic does not hold."""
 
-    def __init__(self, settings: Settings, config: SlateConfig) -> None:
+    def __init__(self, settings: Settings, policy_file: PolicyFile) -> None:
         names, client = TopicNames(settings.topic_prefix), settings.kafka_client()
         admin = connect(settings)
         check_rights(admin, serving_rights(settings))
@@ -58,9 +58,9 @@ class ServingProcess:
         self.settings = settings
         self.metrics = ServingMetrics()
         self.users = UserProfiles()
-        self.builder = Builder(settings, config, self.metrics, end_process)
+        self.builder = Builder(settings, policy_file, self.metrics, end_process)
         self.responder = Responder(
-            config,
+            policy_file,
             app_id(settings),
             settings.segment_fields,
             self.builder,
@@ -96,7 +96,7 @@ class ServingProcess:
         if settings.segment_slates:
             writer = SegmentSlatesWriter(
                 self.builder,
-                config,
+                policy_file.base,
                 settings.segment_slates,
                 partitions,
                 lambda: self.requests.assigned,

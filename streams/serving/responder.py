@@ -15,10 +15,10 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from bandits.slates.config import SlateConfig
 from bandits.slates.pins import effective, merged, without
 from bandits.slates.serve import Request, SlateResult, compose
 from bandits.slates.snapshot_pools import Snapshot
+from bandits.slates.variants import Assigned, PolicyFile
 from streams.contract.events import Slate, SlateItem, SlateRequest
 from streams.contract.segments import context_segment
 from streams.metrics import ServingMetrics
@@ -30,7 +30,6 @@ log = logging.getLogger(__name__)
 
 FALLBACK = "fallback"
 SAY_EVERY_S = 60.0
-BASE_VARIANT = "base"
 
 
 class NotReady(RuntimeError):
@@ -46,8 +45,8 @@ class Responder:
 
     Parameters
     ----------
-    config, group, segment_fields
-        Policy file, consumer group and context fields, as slates say them.
+    policy_file, group, segment_fields
+        Variants, consumer group and context fields, as slates say them.
     source
         The builder.
     users
@@ -58,15 +57,17 @@ class Responder:
 
     def __init__(
         self,
-        config: SlateConfig,
+        policy_file: PolicyFile,
         group: str,
         segment_fields: Sequence[str],
         source: Source,
         users: UserProfiles,
         metrics: ServingMetrics,
     ) -> None:
-        self._version = config.version  # hashed once
-        self._relevance = dict(config.objectives).get("relevance", 0.0) > 0
+        variants = policy_file.variants
+        self._policy_file = policy_file
+        self._version = {each.name: each.config.version for each in variants}  # hashed once
+        self._relevance = any(dict(each.config.objectives).get("relevance") for each in variants)
         self._group = group
         self._segment_fields = segment_fields
         self.source = source
@@ -118,12 +119,14 @@ class Responder:
             msg = "the counts and items are not read yet; try again in a moment"
             raise NotReady(msg)
         segment = request.segment or context_segment(request.context, self._segment_fields)
-        self.source.want(segment, request.k, now_s)
-        snapshot = state.prepared.get(segment)
+        assigned = self.assigned(request)
+        name = assigned.variant.name
+        self.source.want(name, segment, request.k, now_s)
+        snapshot = state.variants[name].snapshot(segment)
         among, newer = candidates(state, self.source, self._filters, request)
         if wait and (newer or (snapshot is None and segment in state.segments)):
             return None
-        snapshot = state.unseen if snapshot is None else snapshot
+        snapshot = state.variants[name].unseen if snapshot is None else snapshot
         rng = np.random.default_rng(_seed(request.request_id, state.number))
         vectors = state.world.catalogue.vectors
         profile = self._users.vector(request.user_id, vectors, self.source.items)
@@ -138,13 +141,18 @@ class Responder:
         finally:
             self._lock.release()
         self._metrics.compute_s.observe(time.perf_counter() - began)
-        return self._slate(state, request, segment, result, now_s)
+        return self._slate(state, request, segment, assigned, result, now_s)
+
+    def assigned(self, request: SlateRequest) -> Assigned:
+        """The variant that a request is answered by: its user's."""
+        return self._policy_file.assign(request.user_id or request.request_id)
 
     def _slate(
         self,
         state: ServedState,
         request: SlateRequest,
         segment: str,
+        assigned: Assigned,
         result: SlateResult,
         now_s: float,
     ) -> Slate:
@@ -154,9 +162,9 @@ class Responder:
             user_id=request.user_id,
             group=self._group,
             segment=segment,
-            variant=BASE_VARIANT,
+            variant=assigned.variant.name,
             policy=result.policy,
-            policy_version=self._version,
+            policy_version=self._version[assigned.variant.name],
             encoder=state.world.encoder,
             counts_ts=state.world.counts_ts,
             items=self._items(state, request, result),

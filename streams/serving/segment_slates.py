@@ -16,6 +16,7 @@ from bandits.slates.config import SlateConfig
 from bandits.slates.refresh import NO_ITEMS, segment_snapshot
 from bandits.slates.serve import Request, compose
 from bandits.slates.snapshot_pools import Snapshot
+from bandits.slates.variants import BASE
 from streams.contract.events import SegmentSlates, SlateItem, encode
 from streams.contract.partitioner import partition_of
 from streams.contract.segments import DEFAULT_SEGMENT
@@ -121,7 +122,7 @@ class SegmentSlatesWriter:
         snapshot = state.prepared.get(segment)
         number = state.segments.get(segment)
         if snapshot is None:
-            snapshot = state.unseen
+            snapshot = state.variants[BASE].unseen
             if number is not None:
                 snapshot = segment_snapshot(
                     self._config, state.world.learned, number, now_s, self._rng

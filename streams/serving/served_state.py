@@ -2,11 +2,12 @@
 its place by reference, so any thread may answer from it.
 
     world      counts, catalogue, vectors and beliefs: what all segments share
-    prepared   one segment of a world (`bandits.slates.refresh`), with its pools of draws
+    variants   of each variant of the policy file what it makes of them:
+    prepared   one segment (`bandits.slates.refresh`), with its pools of draws
     unseen     what a segment without counts gets
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -14,22 +15,27 @@ from numpy.typing import NDArray
 
 from bandits.counts import Counts
 from bandits.learning.priors import Beliefs
-from bandits.slates.config import SlateConfig
 from bandits.slates.refresh import Learned, learned
 from bandits.slates.request import Catalogue
 from bandits.slates.snapshot_pools import Snapshot
+from bandits.slates.variants import BASE, PolicyFile, Variant
 from streams.serving.facets import Facets
 
 
 class World(NamedTuple):
     """What all segments share, at one time; `counts_ts` is the time of the counts, `facets` are
-    what filters ask of items.
+    what filters ask of items, `by_variant` is what each variant learns of the counts.
     """
 
-    learned: Learned
+    by_variant: Mapping[str, Learned]
     encoder: str | None
     counts_ts: float
     facets: Facets
+
+    @property
+    def learned(self) -> Learned:
+        """What `base` learns."""
+        return self.by_variant[BASE]
 
     @property
     def counts(self) -> Counts:
@@ -38,18 +44,41 @@ class World(NamedTuple):
 
     @property
     def catalogue(self) -> Catalogue:
-        """The items."""
+        """The items as `base` may show them."""
         return self.learned.catalogue
 
     @property
     def beliefs(self) -> Beliefs:
-        """What was learned of both."""
+        """What `base` learned of both."""
         return self.learned.beliefs
 
     @property
     def n_items(self) -> int:
         """Items that it knows."""
         return int(self.counts.impressions.shape[1])
+
+
+class VariantState(NamedTuple):
+    """Slates of one variant.
+
+    Attributes
+    ----------
+    variant, learned
+        How they are made, and what from.
+    prepared
+        Segments that were asked for; the builder adds others, and nothing leaves it.
+    unseen
+        A segment without counts; of a holdback, every one.
+    """
+
+    variant: Variant
+    learned: Learned
+    prepared: dict[str, Snapshot]
+    unseen: Snapshot
+
+    def snapshot(self, segment: str) -> Snapshot | None:
+        """The segment's, None where it is not prepared."""
+        return self.unseen if self.variant.holdback else self.prepared.get(segment)
 
 
 class ServedState(NamedTuple):
@@ -63,8 +92,8 @@ class ServedState(NamedTuple):
         Of items by column; may grow at its end.
     segments
         Numbers of the segments that have counts, by name.
-    prepared
-        Segments that were asked for; the builder adds others, and nothing leaves it.
+    variants
+        By name.
     hidden
         Items that were withdrawn or made unavailable since.
     """
@@ -73,9 +102,13 @@ class ServedState(NamedTuple):
     world: World
     names: Sequence[str]
     segments: dict[str, int]
-    prepared: dict[str, Snapshot]
-    unseen: Snapshot
+    variants: Mapping[str, VariantState]
     hidden: frozenset[int] = frozenset()
+
+    @property
+    def prepared(self) -> dict[str, Snapshot]:
+        """Of `base`."""
+        return self.variants[BASE].prepared
 
 
 def make_world(
@@ -84,10 +117,27 @@ def make_world(
     facets: Facets,
     encoder: str | None,
     counts_ts: float,
-    config: SlateConfig,
+    number_of: Callable[[str], int | None],
+    policy_file: PolicyFile,
 ) -> World:
-    """Learn what all segments share."""
-    return World(learned(config, counts, catalogue), encoder, counts_ts, facets)
+    """Learn what all segments share; `number_of` an item, for those that a variant never shows."""
+    by_variant: dict[str, Learned] = {}
+    for each in policy_file.variants:
+        available = catalogue.available.copy()
+        available[numbers(map(number_of, each.config.exclude))] = False
+        own = catalogue._replace(available=available)
+        alike = next(
+            (
+                by_variant[other.name]
+                for other in policy_file.variants
+                if other.name in by_variant and other.config.priors == each.config.priors
+            ),
+            None,
+        )  # beliefs do not depend on what may be shown
+        by_variant[each.name] = (
+            learned(each.config, counts, own) if alike is None else alike._replace(catalogue=own)
+        )
+    return World(by_variant, encoder, counts_ts, facets)
 
 
 def numbers(found: Iterable[int | None]) -> NDArray[np.int64]:

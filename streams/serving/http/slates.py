@@ -189,7 +189,10 @@ class Slates:
         state = self._responder.state
         if state is None:
             return value
-        eligible, filtered = await asyncio.to_thread(explain, state, self._responder.source, wanted)
+        variant = self._responder.assigned(wanted).variant.name
+        eligible, filtered = await asyncio.to_thread(
+            explain, state, self._responder.source, wanted, variant
+        )
         slate = msgspec.structs.asdict(decode_slate(value))
         return encode(ExplainedSlate(**slate, eligible=eligible, filtered=filtered))
 

@@ -10,9 +10,10 @@ import pytest
 from bandits.slates.refresh import REFRESH_S
 from encoder.serving.wire import ItemEmbedding, Release, encode_record, encode_vector
 from streams.contract.count_rows import DELAYS_KEY, encode_delays
-from streams.serving import builder as builder_module
-from streams.serving.builder import ASKED_S, HEARD_EVERY_S
+from streams.serving import wanted as wanted_module
+from streams.serving.builder import HEARD_EVERY_S
 from streams.serving.served_state import ServedState
+from streams.serving.wanted import ASKED_S
 from tests.streams.making import record
 from tests.streams.serving.world import COUNTS, ITEMS, World, request
 
@@ -72,7 +73,7 @@ def test_segments_that_are_asked_for_are_prepared_at_once_and_again_with_each_st
 def test_large_catalogues_hold_fewer_segments(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(builder_module, "MAX_CELLS", 2 * len(ITEMS))
+    monkeypatch.setattr(wanted_module, "MAX_CELLS", 2 * len(ITEMS))
     for number, segment in enumerate("stu"):
         world.count(segment, ITEMS[0], 1.0)
         world.now_s += number
@@ -131,10 +132,10 @@ def test_before_everything_is_read_it_says_what_is_missing(tmp_path: Path) -> No
 def test_segments_that_requests_invent_are_not_remembered_without_end(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(builder_module, "MAX_SEGMENTS", 5)
+    monkeypatch.setattr(wanted_module, "MAX_SEGMENTS", 5)
     for number in range(50):
         world.ask(request(segment=f"invented-{number}"))
     world.ask(request(segment="x"))
-    assert len(world.builder._asked) == 5 + 1
+    assert len(world.builder._wanted.segments()) == 5 + 1
     world.turn()
     assert "x" in state(world).prepared

@@ -50,17 +50,6 @@ def test_a_withdrawn_item_is_gone_until_it_comes_back() -> None:
     assert available(view) == {"a": True}
 
 
-def test_hidden_items_cannot_be_shown_and_unknown_ones_do_not_matter() -> None:
-    items = Index()
-    items.number("a")
-    view = CatalogueView(items, MAX_BYTES, ("a", "never heard of"))
-    assert available(view) == {"a": False}  # also where nobody describes items
-    put(view, "a")
-    put(view, "b")
-    assert available(view) == {"a": False, "b": True}
-    assert [view.may_show(item) for item in ("a", "b")] == [False, True]
-
-
 def test_categories_are_groups_and_the_first_time_an_item_came_is_kept() -> None:
     view = CatalogueView(Index(), MAX_BYTES)
     put(view, "a", at_s=5.0, category="x")

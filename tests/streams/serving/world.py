@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from bandits.slates.config import DEFAULT, SlateConfig
+from bandits.slates.variants import PolicyFile, only
 from streams.contract.count_rows import CountRow, encode_count, encode_count_key
 from streams.contract.events import Slate, SlateRequest
 from streams.metrics import ServingMetrics
@@ -47,14 +48,13 @@ class Log:
 class World:
     """The builder, and a responder on it."""
 
-    def __init__(self, tmp_path: Path, config: SlateConfig = DEFAULT) -> None:
+    def __init__(self, tmp_path: Path, config: SlateConfig | PolicyFile = DEFAULT) -> None:
+        file = config if isinstance(config, PolicyFile) else only(config)
         self.metrics = ServingMetrics()
-        self.builder = Builder(settings(tmp_path), config, self.metrics, pytest.fail)
+        self.builder = Builder(settings(tmp_path), file, self.metrics, pytest.fail)
         self.log = Log()
         self.users = UserProfiles()
-        self.responder = Responder(
-            config, "group", ("age",), self.builder, self.users, self.metrics
-        )
+        self.responder = Responder(file, "group", ("age",), self.builder, self.users, self.metrics)
         self.now_s = NOW_S
 
     def fill(self) -> World:

@@ -53,7 +53,7 @@ def test_segments_with_their_sums_page_by_page(site: Site) -> None:
 def test_items_with_posterior_mean_interval_and_exposure(site: Site, prepared: bool) -> None:
     """By SciPy's quantiles of the arm's posterior: whether or not the segment was asked for."""
     if prepared:
-        site.world.builder.want("a/b", 10, site.world.now_s)
+        site.world.builder.want("base", "a/b", 10, site.world.now_s)
         site.world.turn()
     state = site.world.builder.state
     assert state is not None
@@ -65,7 +65,7 @@ def test_items_with_posterior_mean_interval_and_exposure(site: Site, prepared: b
         most, next_one = page["items"]
         assert (most["item_id"], most["impressions"], most["clicks"]) == (ITEMS[3], 30.0, 6.0)
         assert (most["exposure_share"], next_one["exposure_share"]) == (0.75, 0.25)
-        site.world.builder.want("a/b", 10, site.world.now_s)
+        site.world.builder.want("base", "a/b", 10, site.world.now_s)
         site.world.turn()
         alpha, belief = (each[3] for each in posterior(state.prepared["a/b"].view.arms))
         assert most["mean"] == pytest.approx(alpha / (alpha + belief))
