@@ -44,7 +44,7 @@ def make(tmp_path: Path, text: str = "") -> World:
             vector=[float(number == other) for other in range(12)],
         )
         world.count("x", item, 1000.0, 600.0 - 50 * number)
-    world.builder.want("x", 10, world.now_s)
+    world.builder.want("base", "x", 10, world.now_s)
     world.turn(after_s=10)
     return world
 
