@@ -14,6 +14,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from confluent_kafka import Producer
+
 from tests.cluster import free_ports
 
 ROOT = Path(__file__).parents[2]
@@ -41,6 +43,7 @@ class WorkerProcess:
             **environ,
         }
         self.process: subprocess.Popen[bytes] | None = None
+        self._producers: dict[str, Producer] = {}
 
     def command(self, *arguments: str) -> list[dict[str, Any]]:
         """Run a command with the worker's settings; its JSON lines."""
@@ -53,6 +56,19 @@ class WorkerProcess:
             check=True,
         )
         return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+
+    def produce(
+        self, topic: str, key: str, value: Any, partitioner: str = "murmur2_random"
+    ) -> None:
+        """One record as it is (bytes), or an event, whatever the contract says of it."""
+        producer = self._producers.get(partitioner)
+        if producer is None:
+            servers = self.environ["KAFKA_BOOTSTRAP_SERVERS"]
+            config = {"bootstrap.servers": servers, "log_level": 0, "partitioner": partitioner}
+            producer = self._producers[partitioner] = Producer(config)
+        body = value if isinstance(value, bytes) else json.dumps(value).encode()
+        producer.produce(self.environ["SLATESTREAM_TOPIC_PREFIX"] + topic, body, key)
+        assert producer.flush(30) == 0
 
     def start(self) -> None:
         """Start it; it is not ready yet."""

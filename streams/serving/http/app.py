@@ -14,7 +14,7 @@ from streams.serving.http.access import Access
 from streams.serving.http.door import Door
 from streams.serving.http.endpoint import Endpoint, Handler, answer
 from streams.serving.http.openapi import document
-from streams.serving.http.pages import client_endpoint
+from streams.serving.http.pages import client_endpoint, dashboard_routes
 from streams.serving.http.problems import RETRY_AFTER_S
 
 
@@ -55,7 +55,7 @@ class Api:
                 self.app.router.add_get(each.path, each.handler)  # HEAD, too
             else:
                 self.app.router.add_route(each.method, each.path, each.handler)
-        self.app.add_routes(_probes(missing, metrics))
+        self.app.add_routes([*_probes(missing, metrics), *dashboard_routes()])
 
     def _openapi(self) -> Endpoint:
         async def handler(_request: web.Request) -> web.Response:

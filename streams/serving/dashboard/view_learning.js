@@ -1,0 +1,57 @@
+// Learning: what is clicked, over time and by variant.
+import { get, live } from "./api.js";
+import { h, link, table, tiles, to } from "./dom.js";
+import { lines } from "./charts.js";
+import { clock, percent, whole, wilson } from "./format.js";
+import { rates } from "./view_health.js";
+
+const MOST_SEGMENTS = 200;
+
+function overTime() {
+  const points = rates(live.points, ["impressions", "clicks"], 30).filter((r) => r.impressions)
+    .map((r) => {
+      const [low, high] = wilson(r.clicks, r.impressions);
+      return { x: r.ts, y: r.clicks / r.impressions, low, high };
+    });
+  return lines("Clicks per impression, last half hour, with 95% intervals",
+    [{ name: "All slates", points }], { value: percent, time: clock });
+}
+
+// A process that knows no variants has no such page, and a browser complains of what is not there.
+let paths = null;
+async function outcomes() {
+  paths ??= (await get("/v1/openapi.json")).paths;
+  return "/v1/outcomes" in paths ? get("/v1/outcomes") : null;
+}
+
+export const learning = {
+  title: "Learning", live: true, every: 5,
+  load: async () => ({
+    outcomes: await outcomes(),
+    segments: await get(`/v1/segments?limit=${MOST_SEGMENTS}`),
+  }),
+  draw({ outcomes, segments }) {
+    const [impressions, clicks] = [live.points.at(-1)?.impressions ?? 0, live.points.at(-1)?.clicks ?? 0];
+    return [
+      tiles([
+        ["Impressions", whole(impressions)],
+        ["Clicks", whole(clicks)],
+        ["Clicks per impression, all time", impressions ? percent(clicks / impressions) : "–"],
+      ]),
+      overTime(),
+      h("h2", {}, "Variants"),
+      outcomes == null && h("p", {}, "No variants: every user gets the same policy."),
+      h("h2", {}, "Segments"),
+      table("Segments with most impressions", [
+        ["Segment", (row) => link(to("segment", row.segment), row.segment), "head"],
+        ["Items seen", (row) => whole(row.items), "n"],
+        ["Impressions", (row) => whole(row.impressions), "n"],
+        ["Clicks", (row) => whole(row.clicks), "n"],
+        ["Clicks per impression", (row) => (row.impressions ? percent(row.clicks / row.impressions) : "–"), "n"],
+        ["Conversions", (row) => whole(row.conversions), "n"],
+        ["Value", (row) => whole(row.value), "n"],
+      ], segments.segments.toSorted((a, b) => b.impressions - a.impressions), "No segment has counts yet."),
+      segments.next != null && h("p", {}, `${whole(segments.total)} segments in all; ask for one by name: see Segments.`),
+    ];
+  },
+};
