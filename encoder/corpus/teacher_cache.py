@@ -13,6 +13,7 @@ States are the larger part: 60,000 texts of 60 tokens at 384 numbers are 2.7 GB.
 
 import hashlib
 import json
+import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
@@ -25,7 +26,8 @@ from numpy.typing import NDArray
 from encoder.corpus.teacher import Teacher, padded
 
 BATCH = 64
-SAVE_EVERY = 20  # batches
+SAVE_EVERY_S = 60.0
+READ_AT_ONCE = 512  # texts of one part: some seconds of one core
 
 
 class Labels(NamedTuple):
@@ -90,6 +92,7 @@ def label(
         vectors[:first] = known.vectors
         states[: known.starts[-1]] = known.states
     precision = torch.autocast(teacher.model.device.type, torch.bfloat16) if half else nullcontext()
+    saved_s = time.monotonic()
     with torch.inference_mode(), precision:
         for number in range(done, len(batches)):
             rows = batches[number]
@@ -97,13 +100,55 @@ def label(
             vectors[rows] = of_texts.float().cpu().numpy()
             for row, text_states in zip(rows, of_tokens.half().cpu().numpy(), strict=True):
                 states[starts[row] : starts[row + 1]] = text_states[: lengths[row]]
-            if number + 1 == len(batches) or number % SAVE_EVERY == SAVE_EVERY - 1:
+            if number + 1 == len(batches) or time.monotonic() - saved_s >= SAVE_EVERY_S:
+                saved_s = time.monotonic()
                 vectors.flush()
                 states.flush()
                 done_file.write_text(json.dumps(number + 1), encoding="utf-8")
             progress(number + 1, len(batches))
     flat = np.fromiter((token for ids in tokens for token in ids), np.int32, int(starts[-1]))
     return Labels(np.array(vectors), np.load(place / "states.npy", mmap_mode="r"), flat, starts)
+
+
+def read_vectors(
+    teacher: Teacher,
+    texts: Sequence[str],
+    folder: Path | None = None,
+    *,
+    progress: Callable[[int, int], None] = lambda done, all_of: None,
+) -> NDArray[np.float32]:
+    """The teacher's unit vectors (n, dim) of `texts`, without its states.
+
+    Parameters
+    ----------
+    teacher
+        reads the texts.
+    texts
+        at least one.
+    folder
+        where parts of the work lie, so that it goes on after an interruption; a reading of other
+        texts, or of another teacher, needs another folder. None keeps nothing.
+    progress
+        called with the number of texts that are read, and of all texts.
+
+    """
+    parts = []
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+    for start in range(0, len(texts), READ_AT_ONCE):
+        kept = None if folder is None else folder / f"{start}.npy"
+        if kept is not None and kept.is_file():
+            part = np.load(kept)
+        else:
+            part = teacher.embed(texts[start : start + READ_AT_ONCE])
+            if kept is not None:
+                aside = kept.with_suffix(".part")
+                with aside.open("wb") as file:
+                    np.save(file, part)
+                aside.replace(kept)
+        parts.append(part)
+        progress(min(start + READ_AT_ONCE, len(texts)), len(texts))
+    return np.concatenate(parts)
 
 
 def _name(teacher: Teacher, texts: Sequence[str], half: bool) -> str:

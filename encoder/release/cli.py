@@ -2,7 +2,7 @@
 or all of them.
 
 Exit status 0 done, 1 failed or refused by the gate, 2 wrong usage. Results go to stdout (`--json`:
-one line of JSON), progress and complaints to stderr.
+one line of JSON), progress and complaints to stderr (`encoder.release.progress`).
 """
 
 import argparse
@@ -78,7 +78,9 @@ def add_parser(subparsers: Any) -> None:
     made["rollback"].add_argument("version", help="a version on `encoder-releases`")
     for each in made.values():
         each.add_argument("--threads", type=int, default=1, help="for embedding (default 1)")
-        each.add_argument("--json", action="store_true", help="one line of JSON on stdout")
+        each.add_argument(
+            "--json", action="store_true", help="one line of JSON on stdout, progress as JSON"
+        )
 
 
 def run(args: argparse.Namespace, settings_kafka: Mapping[str, Any], topics: Topics) -> int:

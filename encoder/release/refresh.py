@@ -46,7 +46,6 @@ Report = Callable[[str, int, int], None]
 
 # of a run that was cut off: what it read is then older than what a daily refresh would read
 TOO_OLD_S = 86_400.0
-READ_AT_ONCE = 512  # texts between two reports of the teacher's progress
 
 
 class RefreshError(RuntimeError):
@@ -140,7 +139,13 @@ def make_encoder(corpus: Corpus, plan: Plan, run: Path, labels: Path, report: Re
             {"item_id": item, "text": text}
             for item, text in zip(corpus.item_ids, corpus.texts, strict=True)
         ]
-        return quick(items, Path(teacher), run / "encoder", **_options(plan.quick, "quick"))
+        return quick(
+            items,
+            Path(teacher),
+            run / "encoder",
+            progress=lambda done, all_of: report("the teacher reads a sample", done, all_of),
+            **_options(plan.quick, "quick"),
+        )
     from encoder.compress import compress
     from encoder.training.train import train
 
@@ -174,17 +179,21 @@ def train_config(plan: Plan, teacher: str) -> Any:
         raise PlanError(msg) from error
 
 
-def read_with_teacher(corpus: Corpus, plan: Plan, report: Report) -> FloatArray:
-    """What the plan's teacher says of every item, (n_items, hidden) unit rows."""
+def read_with_teacher(
+    corpus: Corpus, plan: Plan, report: Report, folder: Path | None = None
+) -> FloatArray:
+    """What the plan's teacher says of every item, (n_items, hidden) unit rows; `folder` keeps the
+    parts, so that a reading which was cut off goes on.
+    """
     from encoder.corpus.teacher import load_teacher
+    from encoder.corpus.teacher_cache import read_vectors
 
-    teacher, parts = load_teacher(teacher_path(plan)), []
-    for start in range(0, len(corpus), READ_AT_ONCE):
-        parts.append(teacher.embed(corpus.texts[start : start + READ_AT_ONCE]))
-        report(
-            "the teacher reads the catalogue", min(start + READ_AT_ONCE, len(corpus)), len(corpus)
-        )
-    return np.concatenate(parts)
+    return read_vectors(
+        load_teacher(teacher_path(plan)),
+        corpus.texts,
+        folder,
+        progress=lambda done, all_of: report("the teacher reads the catalogue", done, all_of),
+    )
 
 
 def _options(given: dict[str, Any], table: str) -> dict[str, Any]:
@@ -232,14 +241,7 @@ def _teacher_vectors(run: Path, corpus: Corpus, plan: Plan, report: Report) -> F
     """What the teacher says of every item, (n_items, hidden), where recall is to be measured."""
     if not plan.recall:
         return None
-    kept = run / "teacher.npy"
-    if kept.is_file():
-        return np.asarray(np.load(kept), np.float32)
-    vectors = read_with_teacher(corpus, plan, report)
-    with (run / "teacher.part").open("wb") as file:
-        np.save(file, vectors)
-    os.replace(run / "teacher.part", kept)
-    return vectors
+    return read_with_teacher(corpus, plan, report, run / "teacher")
 
 
 def _end(work: Path, outcome: Outcome) -> None:

@@ -7,41 +7,28 @@ from typing import Any
 
 import msgspec
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    SpinnerColumn,
-    TaskID,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 from rich.table import Table
+
+from encoder.release.progress import Bar, Lines, Shown, Status
 
 PIPE_WIDTH = 160  # of tables that go to a file or another program
 
 
 class Terminal:
-    """One command's output; a context, so that the progress bar ends with it."""
+    """One command's output; a context, so that what shows progress ends with it."""
 
     def __init__(self, *, as_json: bool) -> None:
         self._json = as_json
         self._out = Console(width=None if sys.stdout.isatty() else PIPE_WIDTH, highlight=False)
         self._err = Console(stderr=True, highlight=False, soft_wrap=True)
-        self._progress = Progress(
-            SpinnerColumn(),
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(),
-            console=self._err,
-        )
-        self._tasks: dict[str, TaskID] = {}
+        self._progress: Shown
+        if as_json or not self._err.is_terminal:
+            self._progress = Lines(_to_stderr, Status.json if as_json else Status.line)
+        else:
+            self._progress = Bar(self._err)
 
     def __enter__(self) -> "Terminal":
-        self._progress.start()
+        self._progress.__enter__()
         return self
 
     def __exit__(
@@ -50,17 +37,15 @@ class Terminal:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._progress.stop()
+        self._progress.__exit__(kind, error, trace)
 
     def report(self, what: str, done: int, all_of: int) -> None:
-        """Move the bar of `what`."""
-        if what not in self._tasks:
-            self._tasks[what] = self._progress.add_task(what, total=all_of)
-        self._progress.update(self._tasks[what], completed=done, total=all_of)
+        """So much of `what` is done."""
+        self._progress.report(what, done, all_of)
 
     def say(self, text: str) -> None:
         """One sentence on the way."""
-        self._progress.console.print(text, markup=False)
+        self._err.print(text, markup=False)
 
     def complain(self, text: str, status: int) -> int:
         """One line on what went wrong; gives back the exit status."""
@@ -83,7 +68,7 @@ class Terminal:
 
     def result(self, fields: Mapping[str, Any]) -> int:
         """The command's answer: a table, or one line of JSON."""
-        self._progress.stop()
+        self.__exit__(None, None, None)  # nothing moves behind a result
         if self._json:
             sys.stdout.write(msgspec.json.encode(fields).decode() + "\n")
             sys.stdout.flush()
@@ -99,6 +84,11 @@ class Terminal:
             )
         self._out.print(table)
         return 0
+
+
+def _to_stderr(line: str) -> None:
+    sys.stderr.write(line + "\n")
+    sys.stderr.flush()
 
 
 def _plain(value: Any) -> str:

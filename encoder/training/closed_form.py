@@ -18,7 +18,7 @@ minutes: `encoder.training.train` reads clicks and keeps more.
 Arora, Liang & Ma (2017), A simple but tough-to-beat baseline for sentence embeddings.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -61,6 +61,7 @@ def quick(
     dim: int = 64,
     tokens: int = 25_000,
     threads: int = 1,
+    progress: Callable[[int, int], None] = lambda done, all_of: None,
 ) -> Artifact:
     """Distil a static encoder for a catalogue.
 
@@ -79,6 +80,8 @@ def quick(
         one core. Texts beyond it get vectors by generalisation.
     threads
         Of the teacher.
+    progress
+        Called with the number of texts that the teacher has read, of how many.
 
     Returns
     -------
@@ -95,6 +98,7 @@ def quick(
     import torch  # only here: the module itself is imported by the command line
 
     from encoder.corpus.teacher import load_teacher
+    from encoder.corpus.teacher_cache import read_vectors
 
     # subtle: in the order of their hashes, so that the part which the teacher reads is a fair
     # sample. Ids are often given in the order of time; the oldest films of a catalogue taught an
@@ -111,7 +115,7 @@ def quick(
         lengths = np.cumsum([len(ids) for ids in source.tokens(texts)])
         read = texts[: max(1, int(np.searchsorted(lengths, tokens, side="right")))]
         inputs = source.model.get_input_embeddings().weight.detach().numpy()  # (tokens, hidden)
-        taught = source.embed(read)  # (n, hidden)
+        taught = read_vectors(source, read, progress=progress)  # (n, hidden)
     finally:
         torch.set_num_threads(before)
     ids = [

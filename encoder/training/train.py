@@ -155,6 +155,7 @@ def first_student(
         return load_model(load(Path(config.start)))
     model = adopt(teacher, config.max_tokens)
     for number, (name, options) in enumerate(map(parse, config.steps)):
+        report(f"student: {name}", number, len(config.steps))
         if name not in NETWORK_STEPS:
             msg = (
                 f"expected steps before training among {', '.join(NETWORK_STEPS)}, found {name}; "
@@ -194,6 +195,7 @@ def _learn(
         optimiser.load_state_dict(saved["optimiser"])
         done = int(saved["updates"])
     recent: list[dict[str, float]] = []
+    saved_s = time.monotonic()
     with SummaryWriter(str(checkpoint.folder / LOG), purge_step=done) as log:
         for update in range(done, config.updates):
             for group in optimiser.param_groups:
@@ -206,7 +208,9 @@ def _learn(
             optimiser.step()
             recent = [*recent[1 - AVERAGED :], parts]
             report("training", update + 1, config.updates)
-            if (update + 1) % config.save_every == 0 and update + 1 < config.updates:
+            due = time.monotonic() - saved_s >= config.save_every_s
+            if due and update + 1 < config.updates:
+                saved_s = time.monotonic()
                 checkpoint.save(key, update + 1, student.state_dict(), optimiser.state_dict())
                 for name, value in _means(recent).items():
                     log.add_scalar(f"loss/{name}", value, update + 1)
@@ -233,5 +237,5 @@ def _key(config: TrainConfig, course: Course) -> str:
     So a training can be cut short or made longer while it runs; its weights are then not those of
     one that was planned so.
     """
-    decides = msgspec.structs.replace(config, updates=0, save_every=0, threads=0, device="")
+    decides = msgspec.structs.replace(config, updates=0, save_every_s=0, threads=0, device="")
     return hashlib.sha256(msgspec.json.encode(decides) + course.fingerprint.encode()).hexdigest()

@@ -60,8 +60,8 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True):
         of teacher and student: `cpu`, `cuda`, or `auto`.
     threads
         of PyTorch; 0 leaves them as they are.
-    save_every
-        updates between checkpoints.
+    save_every_s
+        seconds between checkpoints, at least.
 
     """
 
@@ -85,4 +85,4 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True):
     half: bool = True
     device: str = "auto"
     threads: int = 0
-    save_every: int = 200
+    save_every_s: float = 60.0

@@ -9,7 +9,7 @@ import pytest
 
 from encoder.corpus import teacher_cache as module
 from encoder.corpus.teacher import load_teacher
-from encoder.corpus.teacher_cache import label
+from encoder.corpus.teacher_cache import label, read_vectors
 from tests.encoder.tiny import corpus, save_teacher
 
 TEXTS = corpus().texts[:50]
@@ -23,7 +23,7 @@ def teacher(tmp_path_factory):
 @pytest.fixture(autouse=True)
 def small_batches(monkeypatch):
     monkeypatch.setattr(module, "BATCH", 8)
-    monkeypatch.setattr(module, "SAVE_EVERY", 2)
+    monkeypatch.setattr(module, "SAVE_EVERY_S", 0.0)
 
 
 def test_vectors_and_states_are_the_teachers(teacher, tmp_path):
@@ -82,12 +82,30 @@ def test_interrupted_work_goes_on_and_ends_the_same(teacher, tmp_path):
 
     with pytest.raises(KeyboardInterrupt):
         label(teacher, TEXTS, tmp_path / "a", progress=stop)
-    assert json.loads(next((tmp_path / "a").glob("*/done.json")).read_text()) == 4
+    assert json.loads(next((tmp_path / "a").glob("*/done.json")).read_text()) == 5
     calls = []
     resumed = label(
         teacher, TEXTS, tmp_path / "a", progress=lambda done, all_of: calls.append(done)
     )
-    assert calls[0] == 5  # the fifth again, and on
+    assert calls[0] == 6
     through = label(teacher, TEXTS, tmp_path / "b")
     assert (resumed.vectors == through.vectors).all()
     assert (resumed.states[:] == through.states[:]).all()
+
+
+def test_vectors_alone_go_on_where_they_were_cut_off(teacher, tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "READ_AT_ONCE", 7)
+
+    def stop(done, all_of):
+        if done == 14:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        read_vectors(teacher, TEXTS, tmp_path / "parts", progress=stop)
+    embedded, calls = type(teacher).embed, []
+    monkeypatch.setattr(
+        type(teacher), "embed", lambda self, texts: calls.append(texts) or embedded(self, texts)
+    )
+    found = read_vectors(teacher, TEXTS, tmp_path / "parts")
+    assert sum(map(len, calls)) == len(TEXTS) - 14
+    np.testing.assert_allclose(found, embedded(teacher, TEXTS), atol=1e-6)
