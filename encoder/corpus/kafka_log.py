@@ -63,13 +63,17 @@ class Topics(Protocol):
     def encoder_releases(self) -> str:
         """Releases by version."""
 
+    @property
+    def encoder_files(self) -> str:
+        """The folders of releases, part by part."""
+
 
 class Record(NamedTuple):
-    """One record to write."""
+    """One record to write; no value: the key is forgotten."""
 
     topic: str
     key: str
-    value: bytes
+    value: bytes | None
 
 
 def read_topic(

@@ -17,8 +17,9 @@ from confluent_kafka import KafkaException
 
 from encoder.corpus.kafka_log import LogError, Topics
 from encoder.corpus.source import Source, from_files, from_topics
-from encoder.release.publish import Outcome, Shelf, publish
+from encoder.release.publish import Outcome, publish
 from encoder.release.refresh_config import PlanError, load_plan, teacher_path
+from encoder.release.shelf import Shelf
 from encoder.release.terminal import Terminal
 from encoder.serving.artifact import ArtifactError, load
 from encoder.serving.artifact_writing import with_card

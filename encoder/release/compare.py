@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from encoder.corpus.corpus import Corpus
 from encoder.release.evaluate import evaluate
-from encoder.release.publish import Judged, Shelf, in_force, stored_artifact
+from encoder.release.publish import Judged, stored_artifact
+from encoder.release.shelf import Shelf, in_force
 from encoder.serving.artifact import Artifact, ArtifactError
 from encoder.serving.wire import Thresholds
 

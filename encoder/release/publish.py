@@ -6,7 +6,8 @@ on Kafka.
                                     stop, the release in force stays
     3. store                        model and embeddings in one folder under the releases, by
                                     content (`encoder.serving.artifact`)
-    4. one transaction              all embeddings to `item-embeddings`, then the release record to
+    4. one transaction              the folder to `encoder-files`, all embeddings to
+                                    `item-embeddings`, then the release record to
                                     `encoder-releases`
 
 A crash before 4 leaves a folder that nobody names; a crash in 4 leaves nothing, because readers see
@@ -15,15 +16,18 @@ record a later time.
 """
 
 import contextlib
+import itertools
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
 
-from encoder.corpus.kafka_log import Record, Topics, read_topic, write_transaction
+from encoder.corpus.kafka_log import Record, Topics, write_transaction
+from encoder.release.files import fetch, file_records
+from encoder.release.shelf import Shelf, in_force
 from encoder.serving.artifact import Artifact, ArtifactError, load
 from encoder.serving.artifact_writing import link_files, sync, writing
 from encoder.serving.embed import Embedder
@@ -34,8 +38,6 @@ from encoder.serving.wire import (
     PUBLISHED,
     Release,
     Thresholds,
-    WireError,
-    decode_release,
     encode_record,
     encode_vector,
 )
@@ -63,14 +65,6 @@ class Judged(NamedTuple):
     metrics: Mapping[str, float]
     baseline: Mapping[str, float]
     gate: Thresholds
-
-
-class Shelf(NamedTuple):
-    """Where releases go: brokers, topic names, and the folder that batch side and workers share."""
-
-    client: Mapping[str, Any]
-    topics: Topics
-    folder: Path
 
 
 def publish(
@@ -175,7 +169,7 @@ def send(
     now_s: float,
     status: str = PUBLISHED,
 ) -> Release:
-    """Write embeddings and release record in one transaction; gives back the record."""
+    """Write folder, embeddings and release record in one transaction; gives back the record."""
     before = in_force(shelf)
     release = Release(
         version=kept.version,
@@ -193,37 +187,20 @@ def send(
     write_transaction(
         shelf.client,
         f"{shelf.client.get('group.id', 'slatestream')}-encoder-publisher",
-        _records(release, stored, shelf.topics),
+        itertools.chain(file_records(kept, shelf), _records(release, stored, shelf.topics)),
     )
     return release
 
 
-def in_force(shelf: Shelf) -> Release | None:
-    """The newest release on the topic; None before the first. Records that cannot be read are
-    passed over.
-    """
-    return max(releases(shelf), key=lambda release: release.created_s, default=None)
-
-
-def releases(shelf: Shelf) -> list[Release]:
-    """The last record of every version on the topic, in the order of their times."""
-    found: dict[str, Release] = {}
-    for _, value in read_topic(shelf.client, shelf.topics.encoder_releases):
-        try:
-            release = decode_release(value or b"")
-        except WireError:  # readers refuse it with a reason; it cannot be in force
-            continue
-        found[release.version] = release
-    return sorted(found.values(), key=lambda release: release.created_s)
-
-
 def stored_artifact(shelf: Shelf, release: Release) -> Artifact:
-    """The folder that a release names, checked against its hash.
+    """The folder that a release names, checked against its hash; from Kafka if it is not here.
 
     Raises
     ------
     ArtifactError
-        It is not there, or not what was published.
+        It is nowhere, or not what was published.
+    LogError
+        It is not here, and Kafka cannot be read.
 
     """
     if Path(release.artifact).name != release.artifact or release.artifact.startswith("."):
@@ -231,7 +208,8 @@ def stored_artifact(shelf: Shelf, release: Release) -> Artifact:
             f"release {release.version}: expected the name of a folder, found {release.artifact!r}"
         )
         raise ArtifactError(msg)
-    return load(shelf.folder / release.artifact, release.sha256)
+    folder = shelf.folder / release.artifact
+    return load(folder, release.sha256) if folder.is_dir() else fetch(release, shelf)
 
 
 def _records(release: Release, stored: Stored, topics: Topics) -> Iterator[Record]:

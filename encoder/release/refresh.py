@@ -26,8 +26,9 @@ from numpy.typing import NDArray
 from encoder.corpus.corpus import Corpus, Split, build
 from encoder.corpus.source import Source
 from encoder.release.compare import compare
-from encoder.release.publish import Outcome, Shelf, publish
+from encoder.release.publish import Outcome, publish
 from encoder.release.refresh_config import Plan, PlanError, teacher_path
+from encoder.release.shelf import Shelf
 from encoder.serving.artifact import Artifact, ArtifactError, load
 from encoder.training.closed_form import quick
 

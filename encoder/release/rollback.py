@@ -6,15 +6,8 @@ there; its folder has them. The gate does not judge the figures again (an operat
 release), but folder, hash and vectors must be sound: a worker would refuse anything else.
 """
 
-from encoder.release.publish import (
-    Judged,
-    Outcome,
-    Shelf,
-    in_force,
-    releases,
-    send,
-    stored_artifact,
-)
+from encoder.release.publish import Judged, Outcome, send, stored_artifact
+from encoder.release.shelf import Shelf, in_force, releases
 from encoder.serving.artifact import ArtifactError
 from encoder.serving.gate import vector_reasons
 from encoder.serving.stored_embeddings import read_embeddings

@@ -252,10 +252,11 @@ def check_releases(settings: Settings, admin: AdminClient) -> Iterator[Finding]:
     try:
         load(settings.releases_dir / newest.artifact, newest.sha256)
     except ArtifactError as error:
-        remedy = (
-            "new items get no vector here; set SLATESTREAM_RELEASES_DIR to where the release was "
-            "published"
-        )
+        if not (settings.releases_dir / newest.artifact).is_dir():
+            found = f"{newest.version}: {newest.items} items, {newest.dim} dimensions"
+            yield Finding("releases", GOOD, f"{found}; serving processes read it from Kafka")
+            return
+        remedy = "new items get no vector here; remove the folder, then it is read from Kafka"
         yield Finding("releases", CARE, f"{newest.version}: {error}", remedy)
         return
     yield Finding(

@@ -59,6 +59,8 @@ TOPICS = (
     Topic("item_embeddings", "item_id", "slatestream", _compact()),
     # One partition: the order of releases says which one is in force.
     Topic("encoder_releases", "version", "slatestream", _compact(), partitions=1),
+    # Bytes for the processes themselves: the folders of releases (encoder.serving.release_files).
+    Topic("encoder_files", "file of a version", "slatestream", _compact(), partitions=1),
     Topic("dead_letters", "key of the original", "slatestream", _delete(14)),
 )
 COPARTITIONED = ("impressions", "clicks", "slate_requests", "slates")
@@ -79,6 +81,7 @@ class TopicNames:
         self.segment_slates = f"{prefix}segment-slates"
         self.item_embeddings = f"{prefix}item-embeddings"
         self.encoder_releases = f"{prefix}encoder-releases"
+        self.encoder_files = f"{prefix}encoder-files"
         self.dead_letters = f"{prefix}dead-letters"
 
     def of(self, topic: Topic) -> str:

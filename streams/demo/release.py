@@ -94,8 +94,9 @@ def finish(process: "subprocess.Popen[str] | None", on: Stage) -> str:
 
 def main(arguments: Sequence[str]) -> int:
     """Distil, judge, publish; one line on stdout says how it went."""
-    from encoder.release.publish import Judged, Shelf, publish
+    from encoder.release.publish import Judged, publish
     from encoder.release.refresh import quick
+    from encoder.release.shelf import Shelf
     from encoder.serving.artifact import Thresholds
     from encoder.serving.text import item_text
 

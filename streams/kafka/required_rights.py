@@ -69,6 +69,7 @@ def serving_rights(settings: Settings) -> list[Right]:
         names.slate_requests,
         names.item_embeddings,
         names.encoder_releases,
+        names.encoder_files,
         names.dead_letters,
         changelog_topics(settings)[0],
     )

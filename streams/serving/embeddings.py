@@ -94,10 +94,25 @@ class EmbeddingsView:
 
     def put_release(self, value: bytes | None) -> None:
         """One record of `encoder-releases`."""
-        if value is None:
-            return
-        release = decode_release(value)
-        decision = self.assembly.add_release(release, self._open(release))
+        if value is not None:
+            release = decode_release(value)
+            self._judge(release, self._open(release))
+
+    def lacking(self) -> Release | None:
+        """The release in force, or the newest on its way, if its folder is not here."""
+        newest = next(iter(self.assembly.waiting()), self.assembly.current_release())
+        return newest if newest is not None and newest.version not in self._artifacts else None
+
+    def folder_came(self, artifact: Artifact) -> None:
+        """A folder that was not here is; its vectors fill what the topic no longer holds."""
+        self._artifacts[artifact.version] = artifact
+        for release, _decision in self.assembly.decisions():
+            if release.version == artifact.version:
+                self._judge(release, artifact.sha256)
+        self.version += 1
+
+    def _judge(self, release: Release, found_sha256: str | None) -> None:
+        decision = self.assembly.add_release(release, found_sha256)
         artifact = self._artifacts.get(release.version)
         if decision.state == "waiting" and artifact is not None:
             try:
@@ -132,12 +147,7 @@ class EmbeddingsView:
         """
         path = self._releases_dir / release.artifact
         if not path.is_dir():
-            log.warning(
-                "release %s: no folder %s here; new items cannot be embedded by this worker",
-                release.version,
-                release.artifact,
-            )
-            return None
+            return None  # `lacking`
         try:
             self._artifacts[release.version] = load(path, release.sha256)
         except ArtifactError as error:

@@ -4,6 +4,7 @@
     requests (thread)   slate requests from Kafka, answered from the state of the moment
     clicks (thread)     who clicked what
     embed (thread)      items that lack a vector
+    releases (thread)   folders of releases that are not here
     this (event loop)   HTTP
 
 Starts answering when the first state is made. At SIGTERM: not ready, answer what was read, leave
@@ -34,6 +35,7 @@ from streams.serving.clicks_follower import ClicksFollower
 from streams.serving.http.server import HttpServer
 from streams.serving.item_embedder import ItemEmbedder
 from streams.serving.recent_slates import RecentSlates
+from streams.serving.release_fetcher import ReleaseFetcher
 from streams.serving.requests import Requests
 from streams.serving.responder import Responder
 from streams.serving.segment_slates import SegmentSlatesWriter
@@ -90,6 +92,10 @@ class ServingProcess:
             names.item_embeddings,
             self.metrics,
         )
+        fetcher = ReleaseFetcher(
+            self.builder.embeddings, client, names.encoder_files, settings.releases_dir
+        )
+        self.builder.after_turn.append(fetcher.turn)
         self.builder.after_turn.append(
             lambda _now_s: self._embedder.turn(self.builder.changed_items)
         )

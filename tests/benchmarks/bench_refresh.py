@@ -24,7 +24,8 @@ from rich.console import Console
 from rich.table import Table
 
 from encoder.corpus.teacher import packaged_teacher
-from encoder.release.publish import Judged, Shelf, publish
+from encoder.release.publish import Judged, publish
+from encoder.release.shelf import Shelf
 from encoder.serving.artifact import Artifact
 from encoder.serving.text import item_text
 from encoder.serving.wire import Thresholds

@@ -98,6 +98,18 @@ def test_keda_shows_the_workers_certificate(more: tuple[str, ...]) -> None:
         assert trigger["authenticationRef"]["name"] == login["metadata"]["name"]
 
 
+def test_without_a_shared_volume_serving_has_room_for_what_it_reads_from_kafka() -> None:
+    made = render("base")
+    directory = str(load_settings(settings_data(made)).releases_dir)
+    (pod,) = pods(of_kind(made, "Deployment"))
+    (mount,) = [
+        each for each in pod["containers"][0]["volumeMounts"] if each["mountPath"] == directory
+    ]
+    (volume,) = [each for each in pod["volumes"] if each["name"] == mount["name"]]
+    assert volume.keys() == {"name", "emptyDir"}
+    assert not mount.get("readOnly", False)
+
+
 def test_releases_are_written_by_the_job_and_read_by_serving() -> None:
     made = render("base", "releases")
     claim = one(made, "PersistentVolumeClaim", "slatestream-releases")
@@ -110,6 +122,7 @@ def test_releases_are_written_by_the_job_and_read_by_serving() -> None:
         ]
         (volume,) = [each for each in pod["volumes"] if each["name"] == mount["name"]]
         assert volume["persistentVolumeClaim"]["claimName"] == claim["metadata"]["name"]
+        assert "emptyDir" not in volume
         assert mount.get("readOnly", False) is read_only
         assert "subPath" not in mount
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from encoder.release.publish import Shelf
+from encoder.release.shelf import Shelf
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,6 +22,7 @@ class Names:
     clicks: str
     item_embeddings: str
     encoder_releases: str
+    encoder_files: str
 
 
 @pytest.fixture(
@@ -51,9 +52,8 @@ def shelf_on(bootstrap: str, tmp_path: Path) -> Shelf:
     """Topics with a prefix of their own, and no folder of releases yet."""
     client = {"bootstrap.servers": bootstrap}
     prefix = f"t{uuid.uuid4().hex[:12]}."
-    names = Names(
-        f"{prefix}items", f"{prefix}clicks", f"{prefix}item-embeddings", f"{prefix}encoder-releases"
-    )
+    wanted = ("items", "clicks", "item-embeddings", "encoder-releases", "encoder-files")
+    names = Names(*(prefix + name for name in wanted))
     admin = AdminClient(client)
     compact = {"cleanup.policy": "compact"}
     topics = [
@@ -61,6 +61,7 @@ def shelf_on(bootstrap: str, tmp_path: Path) -> Shelf:
         NewTopic(names.clicks, 3, 1),
         NewTopic(names.item_embeddings, 3, 1, config=compact),
         NewTopic(names.encoder_releases, 1, 1, config=compact),
+        NewTopic(names.encoder_files, 1, 1, config=compact),
     ]
     for made in admin.create_topics(topics).values():
         made.result(30)

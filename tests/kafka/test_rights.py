@@ -16,7 +16,8 @@ from confluent_kafka.admin import AdminClient
 
 from encoder.corpus.kafka_log import LogError
 from encoder.corpus.source import from_topics
-from encoder.release.publish import Judged, Shelf, publish
+from encoder.release.publish import Judged, publish
+from encoder.release.shelf import Shelf
 from encoder.serving.wire import Thresholds
 from streams import cli
 from streams.config import Settings, load_settings
@@ -30,6 +31,7 @@ from streams.kafka.required_rights import lacking, serving_rights, worker_rights
 from streams.kafka.transaction import FatalCommit, Transactions
 from tests.encoder.making import catalogue, static_artifact
 from tests.secured import SecuredCluster
+from tests.streams.topics_on import until
 from tests.streams.worker_process import WorkerProcess
 
 pytestmark = pytest.mark.kafka
@@ -197,17 +199,23 @@ def test_the_callers_rights(place: Place, capsys: pytest.CaptureFixture[str]) ->
     each_is_needed(place, "caller", documented("caller"), run)
 
 
-def test_the_encoders_rights(place: Place, tmp_path: Path) -> None:
-    settings = place.settings("encoder")
-    artifact = static_artifact(tmp_path / "model")
+def published(place: Place, folder: Path) -> str:
+    """A release of five items by the encoder's user, in a folder of its own; the version."""
+    client, topics = place.settings("encoder").kafka_client(), TopicNames(PREFIX)
+    from_topics(client, topics)
+    artifact = static_artifact(folder / "model")
     judged = Judged({"ndcg@10": 0.3}, {}, Thresholds(drop={"ndcg@10": 0.1}))
     texts = {str(item["item_id"]): str(item["title"]) for item in catalogue(5)}
+    shelf = Shelf(client, topics, folder / "published")
+    outcome = publish(artifact, texts, judged, shelf, time.time())
+    assert outcome.release is not None
+    return outcome.release.version
 
+
+def test_the_encoders_rights(place: Place, tmp_path: Path) -> None:
     def run() -> str:
-        client, topics = settings.kafka_client(), TopicNames(PREFIX)
         try:
-            from_topics(client, topics)
-            publish(artifact, texts, judged, Shelf(client, topics, tmp_path), time.time())
+            published(place, tmp_path)
         except (LogError, KafkaException) as error:
             return str(error)
         return ""
@@ -258,8 +266,12 @@ def test_the_serving_rights_are_looked_for_before_it_starts(place: Place) -> Non
 def test_a_worker_a_producer_and_a_reader_do_their_work_with_their_rights_alone(
     place: Place, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for role in ("producer", "caller", "reader"):
+    """So does an encoder, whose release the worker's serving process has from Kafka alone."""
+    for role in ("producer", "caller", "reader", "encoder"):
         place.give(role, documented(role))
+    release = published(place, tmp_path)
+    items = tmp_path / "items.jsonl"
+    items.write_text(json.dumps({"item_id": "new", "title": "red shoe"}))
     both = {*documented("worker"), *documented("serving")}
     place.give("worker", sorted(both))
     environ = place.environ("worker")
@@ -270,6 +282,7 @@ def test_a_worker_a_producer_and_a_reader_do_their_work_with_their_rights_alone(
     file.write_text("\n".join([*lines, '{"slate_id": "bad"}']))
     with worker:
         assert place.run("producer", "produce", "impressions", str(file), "--unchecked") == 0
+        assert place.run("producer", "produce", "items", str(items)) == 0
         assert place.run("caller", "request", "--user", "u", "--timeout", "30") == 0
         time.sleep(2)  # a flush
         capsys.readouterr()
@@ -278,6 +291,9 @@ def test_a_worker_a_producer_and_a_reader_do_their_work_with_their_rights_alone(
         assert counts["impressions"] >= 3
         page = worker.get("/metrics", worker.worker_port)[1]
         assert 'outcome="rejected",segment=""} 1.0' in page
+        embedded = re.compile(r"^slatestream_embedded_items_total [1-9]", re.MULTILINE)
+        until(lambda: embedded.search(worker.get("/metrics")[1]) is not None)
+        assert (place.directory / "releases" / release).is_dir()
         assert "uthorization" not in worker.log_end()
         assert worker.stop() == 0
 

@@ -10,7 +10,7 @@ from confluent_kafka import Producer
 
 from encoder.corpus import kafka_log as log
 from encoder.corpus.kafka_log import LogError, Record, read_topic, write_transaction
-from encoder.release.publish import Shelf
+from encoder.release.shelf import Shelf
 
 
 def records(topic: str, n: int, value: bytes = b"v") -> list[Record]:

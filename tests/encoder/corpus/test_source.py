@@ -12,7 +12,7 @@ import pytest
 from encoder.corpus.corpus import Feedback
 from encoder.corpus.kafka_log import Record, write_transaction
 from encoder.corpus.source import from_files, from_topics, read
-from encoder.release.publish import Shelf
+from encoder.release.shelf import Shelf
 
 
 def value(**fields: object) -> bytes:

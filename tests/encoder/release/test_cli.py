@@ -14,7 +14,7 @@ import pytest
 
 from encoder.corpus.kafka_log import Record, write_transaction
 from encoder.release import cli
-from encoder.release.publish import Shelf, in_force
+from encoder.release.shelf import Shelf, in_force
 from encoder.serving.artifact import load
 from tests.encoder.making import catalogue, clicks, static_artifact, tiny_teacher
 from tests.encoder.release.test_publish import published, worker

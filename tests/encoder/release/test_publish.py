@@ -9,16 +9,8 @@ import pytest
 
 from encoder.corpus.kafka_log import read_topic
 from encoder.release import publish as module
-from encoder.release.publish import (
-    Judged,
-    Shelf,
-    embed_catalogue,
-    in_force,
-    publish,
-    releases,
-    store,
-    stored_artifact,
-)
+from encoder.release.publish import Judged, embed_catalogue, publish, store, stored_artifact
+from encoder.release.shelf import Shelf, in_force, releases
 from encoder.serving.artifact import Artifact, ArtifactError, load
 from encoder.serving.embed import Embedder
 from encoder.serving.stored_embeddings import Stored, read_embeddings

@@ -13,9 +13,9 @@ import pytest
 
 from encoder.corpus.source import Source
 from encoder.release import refresh as module
-from encoder.release.publish import Shelf, in_force
 from encoder.release.refresh import RefreshError, corpus_of, refresh
 from encoder.release.refresh_config import Plan, PlanError
+from encoder.release.shelf import Shelf, in_force
 from encoder.serving.artifact import ArtifactError, load
 from encoder.serving.wire import Thresholds
 from tests.encoder.making import catalogue, clicks, tiny_teacher

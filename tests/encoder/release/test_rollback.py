@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from encoder.release.publish import Judged, Shelf, in_force, publish
+from encoder.corpus.kafka_log import read_topic
+from encoder.release.publish import Judged, publish
 from encoder.release.rollback import rollback
-from encoder.serving.artifact import ArtifactError
+from encoder.release.shelf import Shelf, in_force
+from encoder.serving.artifact import ArtifactError, load
 from encoder.serving.embed import Embedder
 from encoder.serving.wire import ROLLBACK, Thresholds
 from tests.encoder.making import static_artifact
@@ -76,13 +79,31 @@ def test_release_in_force_is_not_rolled_back_to(shelf: Shelf, tmp_path: Path) ->
     ]
 
 
-def test_missing_folder_changes_nothing(shelf: Shelf, tmp_path: Path) -> None:
+def test_folder_that_is_nowhere_changes_nothing(shelf: Shelf, tmp_path: Path) -> None:
     first = published(static_artifact(tmp_path / "one", seed=1), shelf, 1000.0)
     second = published(static_artifact(tmp_path / "two", seed=2), shelf, 2000.0)
     shutil.rmtree(shelf.folder / first.version)
+    empty = dataclasses.replace(shelf.topics, encoder_files=shelf.topics.clicks)
     with pytest.raises(ArtifactError, match="expected an encoder artifact"):
-        rollback(first.version, shelf, 3000.0)
+        rollback(first.version, shelf._replace(topics=empty), 3000.0)
     assert in_force(shelf) == second
+    assert [each.name for each in shelf.folder.iterdir()] == [second.version]
+
+
+def test_folder_that_is_not_here_comes_from_kafka(kafka_shelf: Shelf, tmp_path: Path) -> None:
+    """Of four releases the last three stay; the parts of the first are forgotten."""
+    shelf = kafka_shelf
+    made = [
+        published(static_artifact(tmp_path / f"{n}", seed=n), shelf, 1000.0 + n) for n in range(4)
+    ]
+    last = dict(read_topic(shelf.client, shelf.topics.encoder_files))
+    here = {(key or b"").split(b"/")[0].decode() for key, value in last.items() if value}
+    assert here == {each.version for each in made[1:]}
+    assert len(last) > sum(value is not None for value in last.values())
+    shutil.rmtree(shelf.folder)
+    outcome = rollback(made[1].version, shelf, 3000.0)
+    assert in_force(shelf) == outcome.release
+    assert load(shelf.folder / made[1].version).sha256 == made[1].sha256
 
 
 def test_folder_that_was_changed_changes_nothing(shelf: Shelf, tmp_path: Path) -> None:

@@ -152,8 +152,9 @@ def test_topics_partitions_group_and_releases_are_judged_on_a_broker(
     sender = EventSender({"bootstrap.servers": local_broker})
     sender.send(f"{prefix}encoder-releases", b"v", json.dumps(release).encode())
     sender.flush()
-    # published, but its artifact is not in the releases directory
-    assert statuses()["releases"] == CARE
+    assert statuses()["releases"] == GOOD  # not here: a serving process reads it from Kafka
+    (tmp_path / "v").mkdir()
+    assert statuses()["releases"] == CARE  # here, and broken
 
 
 @pytest.mark.local

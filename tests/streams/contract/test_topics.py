@@ -38,6 +38,7 @@ def test_names_carry_the_prefix_and_agree_with_the_declarations() -> None:
         "segment-slates",
         "item-embeddings",
         "encoder-releases",
+        "encoder-files",
         "dead-letters",
     ]
 
