@@ -1,33 +1,45 @@
 """Rows of the counts changelog, by which counting and serving are joined.
 
     key    b"C" | length of segment, u16 | segment | item_id      (UTF-8, integers little-endian)
-    value  version u8 = 1 | totals 5 x f64                           half-life off
-           version u8 = 2 | totals 5 x f64 | discounted 5 x f64 | reference time f64
+    value  version u8 = 1 | touched f64 | totals 5 x f64 | added 5 x f64            half-life off
+           version u8 = 2 | touched f64 | totals 5 x f64 | added 5 x f64
+                          | discounted 5 x f64 | reference time f64 | added, discounted 5 x f64
 
     key    b"D"                           of each partition, for readers of the log: no state
     value  version u8 = 1 | n x (seconds from impression to click f64, time of the impression f64)
                           a sample of the clicks that the flush counted
+
+`added` is what the row grew by since the last committed flush: a reader that has once read the
+totals adds it and keeps no row. Discounted, it is seen from the row's reference time. `touched` is
+the time of the flush, in seconds since the epoch. The sum of all that was ever added to a row is
+its total, to rounding.
 
 A row of another version is refused with `RowError`, never guessed at.
 """
 
 import struct
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+# impressions, clicks, conversions, value, examined
+Totals = tuple[float, float, float, float, float]
 
 VERSION = 1
 VERSION_DISCOUNTED = 2
 COUNTS_PREFIX = b"C"
 DELAYS_KEY = b"D"
 
-_TOTALS = struct.Struct("<B5d")
-_DISCOUNTED = struct.Struct("<B11d")
-_PLAIN_ROW = np.dtype([("version", "u1"), ("totals", "<f8", 5)])
-_DISCOUNTED_ROW = np.dtype([("version", "u1"), ("totals", "<f8", 5), ("fresh", "<f8", 6)])
+_PLAIN = struct.Struct("<B11d")
+_DISCOUNTED = struct.Struct("<B22d")
+_HEAD = [("version", "u1"), ("touched", "<f8"), ("totals", "<f8", 5), ("added", "<f8", 5)]
+_PLAIN_ROW = np.dtype(_HEAD)
+_DISCOUNTED_ROW = np.dtype(
+    [*_HEAD, ("fresh", "<f8", 5), ("reference_s", "<f8"), ("fresh_added", "<f8", 5)]
+)
 _LENGTH = struct.Struct("<H")
 
 
@@ -61,11 +73,11 @@ class CountRow:
         ) = 0.0
         self.reference_s = 0.0
 
-    def totals(self) -> tuple[float, float, float, float, float]:
+    def totals(self) -> Totals:
         """Impressions, clicks, conversions, value, examined: since the beginning."""
         return self.impressions, self.clicks, self.conversions, self.value, self.examined
 
-    def fresh(self) -> tuple[float, float, float, float, float]:
+    def fresh(self) -> Totals:
         """The same five, discounted to `reference_s`."""
         return (
             self.fresh_impressions,
@@ -94,28 +106,55 @@ def decode_count_key(key: bytes) -> tuple[str, str]:
     raise RowError(msg)
 
 
-def encode_count(row: CountRow, discounted: bool) -> bytes:
-    """Value of a counts row."""
+class Before(NamedTuple):
+    """What a row was at the last flush; nothing, where there was none."""
+
+    totals: Totals = (0.0, 0.0, 0.0, 0.0, 0.0)
+    fresh: Totals = (0.0, 0.0, 0.0, 0.0, 0.0)
+    reference_s: float = 0.0
+
+
+NOTHING = Before()
+
+
+def before(row: CountRow, discounted: bool) -> Before:
+    """What a row is now."""
     if discounted:
-        return _DISCOUNTED.pack(VERSION_DISCOUNTED, *row.totals(), *row.fresh(), row.reference_s)
-    return _TOTALS.pack(
-        VERSION, row.impressions, row.clicks, row.conversions, row.value, row.examined
+        return Before(row.totals(), row.fresh(), row.reference_s)
+    return Before(row.totals())
+
+
+def encode_count(
+    row: CountRow,
+    half_life_s: float | None = None,
+    since: Before = NOTHING,
+    touched_s: float = 0.0,
+) -> bytes:
+    """Value of a counts row that has grown from `since`."""
+    n, c, v, w, x = row.totals()
+    n0, c0, v0, w0, x0 = since.totals
+    added = n - n0, c - c0, v - v0, w - w0, x - x0
+    if half_life_s is None:
+        return _PLAIN.pack(VERSION, touched_s, n, c, v, w, x, *added)
+    # a reference time never moves back
+    keep = 2.0 ** min(0.0, (since.reference_s - row.reference_s) / half_life_s)
+    fresh = row.fresh()
+    fresh_added = [now - keep * then for now, then in zip(fresh, since.fresh, strict=True)]
+    return _DISCOUNTED.pack(
+        VERSION_DISCOUNTED,
+        touched_s,
+        *(n, c, v, w, x, *added),
+        *(*fresh, row.reference_s, *fresh_added),
     )
 
 
 def decode_count(value: bytes) -> CountRow:
-    """A counts row; without discounted counts they are zero at time 0."""
+    """A counts row as it was written; without discounted counts they are zero at time 0."""
     row = CountRow()
-    if len(value) == _TOTALS.size and value[0] == VERSION:
-        _, row.impressions, row.clicks, row.conversions, row.value, row.examined = _TOTALS.unpack(
-            value
-        )
-        return row
-    if len(value) == _DISCOUNTED.size and value[0] == VERSION_DISCOUNTED:
-        (_, row.impressions, row.clicks, row.conversions, row.value, row.examined) = (
-            _TOTALS.unpack_from(value)
-        )
-        fresh = struct.unpack_from("<6d", value, _TOTALS.size)
+    if len(value) == _PLAIN.size and value[0] == VERSION:
+        numbers: tuple[float, ...] = _PLAIN.unpack(value)
+    elif len(value) == _DISCOUNTED.size and value[0] == VERSION_DISCOUNTED:
+        numbers = _DISCOUNTED.unpack(value)
         (
             row.fresh_impressions,
             row.fresh_clicks,
@@ -123,29 +162,46 @@ def decode_count(value: bytes) -> CountRow:
             row.fresh_value,
             row.fresh_examined,
             row.reference_s,
-        ) = fresh
-        return row
-    raise RowError(unreadable("a counts row", value))
+        ) = numbers[12:18]
+    else:
+        raise RowError(unreadable("a counts row", value))
+    row.impressions, row.clicks, row.conversions, row.value, row.examined = numbers[2:7]
+    return row
 
 
-def decode_counts(values: Sequence[bytes]) -> tuple[Floats, Floats, Floats]:
-    """Many counts rows: totals (n, 5), discounted (n, 5) and their reference times (n,), in the
-    order of the columns above.
+class CountRows(NamedTuple):
+    """Many counts rows, columns in the order above.
+
+    Attributes
+    ----------
+    totals, added
+        (n, 5).
+    fresh, reference_s, fresh_added
+        (n, 5), (n,) and (n, 5): discounted; zeros where a row has none.
     """
-    data = b"".join(values)
+
+    totals: Floats
+    added: Floats
+    fresh: Floats
+    reference_s: Floats
+    fresh_added: Floats
+
+
+def decode_counts(values: Sequence[bytes]) -> CountRows:
+    """Many counts rows."""
     for dtype, version in ((_PLAIN_ROW, VERSION), (_DISCOUNTED_ROW, VERSION_DISCOUNTED)):
         if all(len(value) == dtype.itemsize for value in values):
-            rows = np.frombuffer(data, dtype)
+            rows = np.frombuffer(b"".join(values), dtype)
             if (rows["version"] == version).all():
-                none = np.zeros((len(rows), 6))
-                fresh = rows["fresh"] if version == VERSION_DISCOUNTED else none
-                return rows["totals"], fresh[:, :5], fresh[:, 5]
-    decoded = [decode_count(value) for value in values]
-    return (
-        np.array([row.totals() for row in decoded]),
-        np.array([row.fresh() for row in decoded]),
-        np.array([row.reference_s for row in decoded]),
-    )
+                if version == VERSION:
+                    none = np.zeros((len(rows), 5))
+                    return CountRows(rows["totals"], rows["added"], none, none[:, 0], none)
+                return CountRows(*(rows[name] for name in CountRows._fields))
+    each = []
+    for value in values:
+        decode_count(value)  # says what is wrong, if anything
+        each.append(decode_counts([value]))
+    return CountRows(*(np.concatenate(column) for column in zip(*each, strict=True)))
 
 
 Delays = Sequence[tuple[float, float]]  # seconds after the impression, time of the impression

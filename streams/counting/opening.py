@@ -96,8 +96,8 @@ class Opening:
         settings, disk = self._settings, self.disks.opened[number]
         limits = Limits(settings.max_segments, settings.max_unknown_items)
         admission = Admission(limits, self.described, disk)
-        discounted = self._rules.half_life_s is not None
-        partition = Partition(number, disk, settings.rows_in_memory, discounted, admission)
+        half_life_s = self._rules.half_life_s
+        partition = Partition(number, disk, settings.rows_in_memory, half_life_s, admission)
         for note in self._sources.reconcile(partition):
             log.error("%s", note)
             self._metrics.source_gap()

@@ -14,7 +14,9 @@ from typing import NamedTuple, TypeVar
 
 from streams.contract.count_rows import (
     DELAYS_KEY,
+    Before,
     CountRow,
+    before,
     decode_count,
     encode_count,
     encode_count_key,
@@ -93,12 +95,12 @@ class Partition:
         number: int,
         disk: Disk,
         rows_in_memory: int,
-        discounted: bool = False,
+        half_life_s: float | None = None,
         admission: Admission | None = None,
     ) -> None:
         self.number = number
         self.disk = disk
-        self.discounted = discounted
+        self.half_life_s = half_life_s
         self.admission = admission or Admission(Limits(), DescribedItems(), disk)
         self.uncounted = CountRow()  # what events of items that are not admitted are added to
         self.rows_in_memory = rows_in_memory
@@ -118,6 +120,7 @@ class Partition:
         self.slates: dict[str, SlateRow | None] = {}  # None: forgotten, until the disk knows
         self._older_slates: dict[str, SlateRow | None] = {}
         self.dirty_counts: dict[CountKey, CountRow] = {}
+        self._before: dict[CountKey, Before] = {}  # those rows at the last flush
         # subtle: one string for each segment; copies that live as long as slates scatter what is
         # short-lived over all memory
         self.names: dict[str, str] = {}
@@ -144,7 +147,9 @@ class Partition:
                     return self.uncounted
                 row = decode_count(stored) if stored is not None else CountRow()
             self.counts[key] = row
-        self.dirty_counts[key] = row
+        if key not in self.dirty_counts:
+            self._before[key] = before(row, self.half_life_s is not None)
+            self.dirty_counts[key] = row
         return row
 
     def note(self, source: str, outcome: str, segment: str, events: int = 1) -> None:
@@ -216,11 +221,12 @@ class Partition:
             self.moved or self.dirty_counts or self.dirty_slates or self.expiries or self.rejected
         ):
             return None
-        discounted = self.discounted
+        half_life_s, since, now_s = self.half_life_s, self._before, time.time()
         counts: list[tuple[bytes, bytes]] = []
         for count_rows in batched(self.dirty_counts.items()):
             counts += [
-                (encode_count_key(*key), encode_count(row, discounted)) for key, row in count_rows
+                (encode_count_key(*key), encode_count(row, half_life_s, since[key], now_s))
+                for key, row in count_rows
             ]
             yield
         unknown, self.admission.new_unknown = self.admission.new_unknown, []
@@ -248,7 +254,7 @@ class Partition:
         changes = Changes(
             counts, slates, self.expiries, self.rejected, dict(self.offsets), self.outcome_counts
         )
-        self.dirty_counts, self.dirty_slates = {}, {}
+        self.dirty_counts, self.dirty_slates, self._before = {}, {}, {}
         self.expiries, self.rejected, self.outcome_counts, self.moved = [], [], Counter(), False
         return changes
 

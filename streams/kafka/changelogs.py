@@ -20,6 +20,9 @@ from streams.kafka.rights import named
 
 log = logging.getLogger(__name__)
 
+# A reader of counts adds what rows grew by: it has so long before unread records are compacted away
+# (`streams.serving.first_read`).
+COMPACTION_LAG_S = 3600.0
 CONFIGS = {
     "cleanup.policy": "compact",
     # subtle: the segment that is written to is never compacted; with Kafka's 1 GiB a restore would
@@ -44,12 +47,22 @@ def ensure_changelogs(
         If the broker refuses, or a changelog has more partitions than the sources have now.
     """
     replication = settings.topic_replication
+    counts, _slates = names
+    lag_ms = {counts: str(int(COMPACTION_LAG_S * 1000))}
     configs = {**CONFIGS, "min.insync.replicas": str(min(2, max(1, replication - 1)))}
     found = partition_counts(admin, names)
     missing = [name for name in names if name not in found]
     for name, future in (
         admin.create_topics(
-            [NewTopic(name, partitions, replication, config=configs) for name in missing]
+            [
+                NewTopic(
+                    name,
+                    partitions,
+                    replication,
+                    config={**configs, "min.compaction.lag.ms": lag_ms.get(name, "0")},
+                )
+                for name in missing
+            ]
         ).items()
         if missing
         else ()

@@ -46,6 +46,9 @@ class TopicReader:
         The end is behind transactions that are still open: what was committed behind one is read
         when that is decided, which a worker that was stopped and is fenced can put off for as long
         as a transaction may last.
+    in_turn
+        Of `topics`, one whose partitions are read one after the other up to their ends, and
+        together from there on.
 
     Raises
     ------
@@ -63,8 +66,12 @@ class TopicReader:
         back: int = 0,
         patient: bool = False,
         undecided: bool = False,
+        in_turn: str | None = None,
     ) -> None:
         self.topics = topics
+        self._in_turn = in_turn
+        self._paused: list[Place] = []
+        self._ends: dict[Place, int] = {}  # as last measured
         self._patient = patient
         self._undecided = undecided
         self._config = {
@@ -82,12 +89,11 @@ class TopicReader:
         try:
             self._places = [place for topic in topics for place in self._partitions(topic)]
             self._left: dict[Place, int] = {}
-            self.consumer.assign(
-                [
-                    TopicPartition(*place, max(low, end - back) if from_end else low)
-                    for place, (low, end) in self._measure().items()
-                ]
-            )
+            self._start = {
+                place: max(low, end - back) if from_end else low
+                for place, (low, end) in self._measure().items()
+            }
+            self._assign()
         except BaseException:
             self.close()
             raise
@@ -115,7 +121,36 @@ class TopicReader:
             if meter is not self.consumer:
                 meter.close()
         self._left = {place: end for place, (low, end) in found.items() if low < end}
+        self._ends = {place: end for place, (_low, end) in found.items()}
         return found
+
+    def again(self, topic: str) -> None:
+        """Read a topic from its beginning once more; its end is measured anew."""
+        for position in self.consumer.position([TopicPartition(*place) for place in self._places]):
+            if position.offset >= 0:  # else nothing was read of it
+                self._start[position.topic, position.partition] = position.offset
+        for place in [place for place in self._places if place[0] == topic]:
+            low, end = measure_range(self.consumer, *place)
+            self._start[place], self._ends[place] = low, end
+            self._left.pop(place, None)
+            if low < end:
+                self._left[place] = end
+        self._assign()
+
+    def _assign(self) -> None:
+        self.consumer.assign([TopicPartition(*place, at) for place, at in self._start.items()])
+        self._paused = []
+        self._pause()
+
+    def _pause(self) -> None:
+        """Hold back all but one of the partitions that are read in turn."""
+        waiting = sorted(place for place in self._left if place[0] == self._in_turn)
+        resumed, self._paused = set(self._paused), waiting[1:]
+        if self._paused:
+            self.consumer.pause([TopicPartition(*place) for place in self._paused])
+        resumed -= set(self._paused)
+        if resumed:
+            self.consumer.resume([TopicPartition(*place) for place in sorted(resumed)])
 
     def batch(self, timeout_s: float = POLL_S) -> list[Message]:
         """What has arrived; empty when nothing does within `timeout_s`.
@@ -147,7 +182,18 @@ class TopicReader:
             # a notice of the end stands behind markers of transactions
             if at >= self._left.get(place, at + 1):
                 del self._left[place]
+                if place[0] == self._in_turn:
+                    self._pause()
         return records
+
+    def ends_of(self, topic: str) -> dict[int, int]:
+        """Ends of a topic's partitions, as last measured."""
+        return {number: end for (name, number), end in self._ends.items() if name == topic}
+
+    def read_to_end(self, topic: str) -> set[int]:
+        """Partitions of a topic that are read to their measured ends."""
+        places = {number for name, number in self._places if name == topic}
+        return places - {number for name, number in self._left if name == topic}
 
     def at_end(self) -> bool:
         """Whether everything that was there when the ends were measured has been read."""

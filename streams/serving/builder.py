@@ -14,7 +14,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-from confluent_kafka import KafkaException
 
 from bandits.slates.refresh import REFRESH_S, evidence_of, segment_snapshot
 from bandits.slates.snapshot_pools import Snapshot
@@ -22,12 +21,11 @@ from bandits.slates.variants import BASE, PolicyFile, Variant
 from streams.config import Settings
 from streams.contract.segments import DEFAULT_SEGMENT
 from streams.contract.topics import TopicNames
-from streams.kafka.admin import TopicsError
 from streams.kafka.names import changelog_topics
 from streams.kafka.topic_reader import TopicReader
 from streams.metrics import ServingMetrics
 from streams.serving.catalogue import CatalogueView
-from streams.serving.counts_view import CountsView, Index
+from streams.serving.counts_view import CountsView, FellBehind, Index
 from streams.serving.embeddings import EmbeddingsView
 from streams.serving.served_state import (
     ServedState,
@@ -37,12 +35,12 @@ from streams.serving.served_state import (
 )
 from streams.serving.wanted import Wanted
 from streams.serving.watch.funnel_view import FunnelView
+from streams.serving.when_there import AGAIN_S, open_when_there
 
 log = logging.getLogger(__name__)
 
 REFRESH_SHARE = 5.0
 READ_S = 0.01  # of a read that finds nothing: what is wanted waits so long
-AGAIN_S = 1.0  # until topics that are not there, or brokers that are away, are tried again
 HEARD_EVERY_S = 3.0  # how often the brokers are asked whether they are there
 
 
@@ -91,8 +89,9 @@ class Builder:
         self._metrics = metrics
         self._fault = fault
         self._client = settings.kafka_client()
+        self._changelog = changelog_topics(settings)[0]
         self._apply: Mapping[str, tuple[Callable[[list[Any], float], None], ...]] = {
-            changelog_topics(settings)[0]: (self.counts.apply, self.funnel.apply),
+            self._changelog: (self.counts.apply, self.funnel.apply),
             names.items: (self._apply_items,),
             names.item_embeddings: (self._apply_embeddings,),
             names.encoder_releases: (self._apply_embeddings,),
@@ -153,20 +152,11 @@ class Builder:
             self._fault(f"what slates are made from cannot be followed: {error}")
 
     def _open(self) -> TopicReader | None:
-        """The reader at the beginning of its topics, once these are there; None: stopped."""
-        said = ""
-        while not self._stopping.is_set():
-            try:
-                self._reader = TopicReader(self._client, *self._apply, patient=True)
-            except (KafkaException, TopicsError) as error:
-                reason = error.args[0].str() if isinstance(error, KafkaException) else str(error)
-                if reason != said:
-                    said = reason
-                    log.warning("waiting for topics to follow: %s", reason)
-                self._stopping.wait(AGAIN_S)
-            else:
-                return self._reader
-        return None
+        reader = open_when_there(self._client, self._apply, self._changelog, self._stopping)
+        if reader is not None:
+            self.counts.begin(reader.ends_of(self._changelog))
+        self._reader = reader
+        return reader
 
     def turn(self, reader: TopicReader, now_s: float) -> None:
         """Read what has come, then make what is due."""
@@ -176,10 +166,17 @@ class Builder:
             by_topic.setdefault(record.topic() or "", []).append(record)
         for topic, own in by_topic.items():
             for apply in self._apply[topic]:
-                apply(own, now_s)
+                try:
+                    apply(own, now_s)
+                except FellBehind:
+                    log.warning("%s is read anew: records of it may be gone unread", topic)
+                    reader.again(topic)
+                    self.counts.begin(reader.ends_of(topic))
         if records or now_s - self.heard_s > HEARD_EVERY_S:
             self._heard(reader, bool(records), now_s)
-        self.counts.live = reader.at_end()
+        if not self.counts.live:
+            self.counts.read_to_end(reader.read_to_end(self._changelog))
+            self.counts.live = reader.at_end()
         if not self.counts.live:
             return
         self._take_named()

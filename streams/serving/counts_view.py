@@ -1,11 +1,12 @@
 """View: the global counts in memory, from the committed counts changelog.
 
 Each partition holds its own counts of the events it saw; the global count of (segment, item) is the
-sum over partitions, so a record that replaces a partition's row changes the sum by the difference.
+sum over partitions. What the log held when reading began is summed up by its rows' totals
+(`first_read`); from there on a record adds what its row grew by, and no row is kept.
 With a half-life, discounted counts are kept beside them at one common time.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -26,12 +27,21 @@ from streams.contract.count_rows import (
     decode_delays,
 )
 from streams.kafka.admin import TopicsError
+from streams.kafka.changelogs import COMPACTION_LAG_S
 from streams.kafka.names import changelog_topics
 from streams.kafka.topic_reader import TopicReader
+from streams.serving.first_read import FirstRead
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 # the common time moves on after this many: 2^16 is far from the ends of a float
 REBASE_HALF_LIVES = 16.0
+# a reader this far behind may have missed records: the rest is for clocks that differ
+LATEST_S = 5 / 6 * COMPACTION_LAG_S
+
+
+class FellBehind(Exception):
+    """Records of the counts changelog may be gone unread: it is to be read from its beginning."""
 
 
 class Index:
@@ -76,70 +86,90 @@ class CountsView:
         self._evidence = Evidence(half_lives=()) if evidence is None else evidence
         # totals, then discounted
         self._columns = len(COLUMNS) if half_life_s is None else 2 * len(COLUMNS)
-        self._slots: dict[tuple[int, bytes], int] = {}  # (partition, key) -> row of the next two
-        self._cells: NDArray[np.int64] = np.zeros((256, 2), dtype=np.int64)  # (segment, item)
-        self._last: Floats = np.zeros((256, self._columns))  # as added to the sums
+        self._first = FirstRead({})
+        self._next: dict[int, int] = {}  # offset by partition
         self._sums: Floats = np.zeros((self._columns, 16, 256))
         self._evidence.reserve((16, 256))
 
+    def begin(self, ends: Mapping[int, int]) -> None:
+        """The log is read from its beginning; `ends` is where its partitions end now."""
+        self._first, self._next, self.live = FirstRead(ends), {}, False
+        self._sums[:] = 0.0
+        self.version += 1
+
+    def read_to_end(self, partitions: Iterable[int]) -> None:
+        """All records of these partitions up to their ends in `begin` were applied."""
+        for partition in partitions:
+            cells = self._first.take(partition)
+            if cells.items.size:
+                self._rebase(float(cells.reference_s.max()))
+                self._add(cells.segments, cells.items, self._columns_of(*cells[2:]))
+
     def apply(self, records: Sequence[Message], now_s: float) -> None:
-        """Records of the counts changelog that came now, in order (confluent-kafka messages)."""
-        columns = (
-            map(Message.partition, records),
-            map(Message.key, records),
-            map(Message.value, records),
-        )
-        rows = {
-            (partition, key): value
-            for partition, key, value in zip(*columns, strict=True)
-            if value is not None
-            and key is not None
-            and partition is not None
-            and key.startswith(COUNTS_PREFIX)
-        }
+        """Records of the counts changelog that came now, in order (confluent-kafka messages).
+
+        Raises
+        ------
+        FellBehind
+            When they are so old that others may be gone, or come from another log.
+        """
+        rows: list[tuple[bytes, bytes]] = []  # what is added
+        early: dict[int, list[tuple[bytes, bytes]]] = {}
+        clicks = []
+        for record in records:
+            partition, offset = record.partition() or 0, record.offset() or 0
+            key, value = record.key() or b"", record.value()
+            first = self._first.holds(partition, offset)
+            if not first:
+                self._check(record, partition, offset, now_s)
+            if key.startswith(COUNTS_PREFIX):
+                if first:
+                    early.setdefault(partition, []).append((key, value or b""))
+                elif value is not None:
+                    rows.append((key, value))
+            elif key == DELAYS_KEY and value is not None:
+                clicks.append(value)
+        for partition, own in early.items():
+            self._first.add(partition, *self._cells_of(own), [value for _, value in own])
         if rows:
-            self._add(rows, now_s)
-        for value in map(Message.value, filter(_holds_delays, records)):
-            self._evidence.clicked(decode_delays(value or b""))
+            found = decode_counts([value for _, value in rows])
+            self._rebase(float(found.reference_s.max()))
+            segments, items = self._cells_of(rows)
+            added = self._columns_of(found.added, found.fresh_added, found.reference_s)
+            self._add(segments, items, added)
+            if self.live:
+                self._evidence.add(segments, items, added[:, : len(COLUMNS)], now_s)
+        for value in clicks:
+            self._evidence.clicked(decode_delays(value))
 
-    def put(self, partition: int, key: bytes, value: bytes, now_s: float = 0.0) -> None:
-        """One row of one partition: replaces what that partition said before."""
-        self._add({(partition, key): value}, now_s)
+    def _check(self, record: Message, partition: int, offset: int, now_s: float) -> None:
+        _kind, at_ms = record.timestamp()
+        if offset < self._next.get(partition, 0) or at_ms / 1000 < now_s - LATEST_S:
+            raise FellBehind
+        self._next[partition] = offset + 1
 
-    def _add(self, rows: dict[tuple[int, bytes], bytes], now_s: float) -> None:
-        slots = np.fromiter((self._slot(place) for place in rows), dtype=np.int64, count=len(rows))
-        new = self._decode(list(rows.values()))  # (n, columns)
-        increments = new - self._last[slots]
-        self._last[slots] = new
+    def _add(self, segments: Ints, items: Ints, increments: Floats) -> None:
+        """Increments (n, columns) of cells (n,)."""
         self._reserve()
-        segments, items = self._cells[slots].T
         for column in range(self._columns):
             np.add.at(self._sums[column], (segments, items), increments[:, column])
         self.version += 1
         for segment in np.unique(segments).tolist():
             self.changed_at[segment] = self.version
-        if self.live:
-            self._evidence.add(segments, items, increments[:, : len(COLUMNS)], now_s)
 
-    def _slot(self, place: tuple[int, bytes]) -> int:
-        slot = self._slots.get(place)
-        if slot is None:
-            segment, item = decode_count_key(place[1])
-            slot = self._slots[place] = len(self._slots)
-            if slot == len(self._last):
-                self._last = np.concatenate([self._last, np.zeros_like(self._last)])
-                self._cells = np.concatenate([self._cells, np.zeros_like(self._cells)])
-            self._cells[slot] = self.segments.number(segment), self.items.number(item)
-        return slot
+    def _cells_of(self, rows: Iterable[tuple[bytes, bytes]]) -> tuple[Ints, Ints]:
+        """Segment and item of rows, (n,) each."""
+        pairs = [decode_count_key(key) for key, _ in rows]
+        segments = [self.segments.number(segment) for segment, _ in pairs]
+        items = [self.items.number(item) for _, item in pairs]
+        return np.array(segments, dtype=np.int64), np.array(items, dtype=np.int64)
 
-    def _decode(self, values: Sequence[bytes]) -> Floats:
-        totals, fresh, references_s = decode_counts(values)
-        half_life_s = self._half_life_s
-        if half_life_s is None:
-            return totals
-        self._rebase(float(references_s.max()))
-        shares = 2.0 ** ((references_s - self.at_s) / half_life_s)
-        return np.concatenate([totals, fresh * shares[:, None]], axis=1)
+    def _columns_of(self, plain: Floats, fresh: Floats, references_s: Floats) -> Floats:
+        """(n, columns): discounted ones at the common time."""
+        if self._half_life_s is None:
+            return plain
+        shares = 2.0 ** ((references_s - self.at_s) / self._half_life_s)
+        return np.concatenate([plain, fresh * shares[:, None]], axis=1)
 
     def counts(self, now_s: float) -> Counts:
         """The global counts, (n_segments, n_items), fresh looks as `unripe`; with a half-life
@@ -174,12 +204,7 @@ class CountsView:
             return
         keep = 2.0 ** ((self.at_s - reference_s) / half_life_s)
         self._sums[len(COLUMNS) :] *= keep
-        self._last[:, len(COLUMNS) :] *= keep
         self.at_s = reference_s
-
-
-def _holds_delays(record: Message) -> bool:
-    return record.key() == DELAYS_KEY and record.value() is not None
 
 
 def read_counts(settings: Settings, segment: str | None = None) -> Iterator[dict[str, Any]]:
@@ -216,4 +241,4 @@ def read_counts(settings: Settings, segment: str | None = None) -> Iterator[dict
             }
 
 
-__all__ = ["CountsView", "Index", "RowError", "read_counts"]
+__all__ = ["CountsView", "FellBehind", "Index", "RowError", "read_counts"]

@@ -20,4 +20,4 @@ def row(number: int) -> tuple[bytes, bytes]:
     )
     return encode_count_key(
         f"segment-{number % SEGMENTS}", f"item-{number // SEGMENTS}"
-    ), encode_count(counts, discounted=False)
+    ), encode_count(counts)

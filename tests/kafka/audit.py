@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from confluent_kafka import Consumer, Message, TopicPartition
 from rocksdict import Options, Rdict
 
-from streams.contract.count_rows import DELAYS_KEY
+from streams.contract.count_rows import COUNTS_PREFIX, DELAYS_KEY, decode_counts
 from streams.counting.rocksdb import EXPIRY_PREFIX, OFFSET_PREFIX, SLATE_PREFIX
 from streams.kafka.admin import topic_ids
 from streams.serving.counts_view import read_counts
@@ -79,7 +79,11 @@ def disks(fleet: Fleet, partitions: int) -> list[str]:
             logs[name, record.partition() or 0].append(
                 (record.offset() or 0, record.key() or b"", record.value())
             )
-    lines = []
+    lines = [
+        f"{odd} rows of {name}[{number}] did not grow by what they say"
+        for (name, number), records in logs.items()
+        if name == counts and (odd := _odd_growth(records))
+    ]
     for worker in fleet.workers:
         for path in sorted((worker.data_dir / "state").glob("partition-*")):
             if not path.name.rpartition("-")[2].isdigit():
@@ -110,6 +114,19 @@ def disks(fleet: Fleet, partitions: int) -> list[str]:
                         f"{worker.name}: {odd} rows of {path.name} differ from {name} up to {until}"
                     )
     return lines
+
+
+def _odd_growth(records: list[tuple[int, bytes, bytes | None]]) -> int:
+    """How many rows hold another total than the one before and what was added."""
+    odd, totals = 0, dict[bytes, tuple[float, ...]]()
+    for _at, key, value in records:
+        if key[:1] == COUNTS_PREFIX and value is not None:
+            rows = decode_counts([value])
+            total, added = rows.totals[0].tolist(), rows.added[0].tolist()
+            known = totals.get(key, (0.0,) * 5)
+            odd += any(abs(t - k - a) > 1e-6 for t, k, a in zip(total, known, added, strict=True))
+            totals[key] = tuple(total)
+    return odd
 
 
 def committed_records(bootstrap: str, topic: str, partitions: list[int]) -> Iterator[Message]:

@@ -138,7 +138,7 @@ def changelogs(place: Place) -> Changelogs:
 def row(count: int) -> tuple[bytes, bytes]:
     made = CountRow()
     made.impressions = float(count)
-    return encode_count_key("s", f"i{count}"), encode_count(made, False)
+    return encode_count_key("s", f"i{count}"), encode_count(made)
 
 
 def foreign_transaction(place: Place) -> Producer:

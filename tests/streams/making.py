@@ -129,9 +129,11 @@ def seen_items(shows: ImpressionRuns) -> list[tuple[str, str, float]]:
     ]
 
 
-def partition_on(path: Path, rows_in_memory: int = 1000, discounted: bool = False) -> Partition:
+def partition_on(
+    path: Path, rows_in_memory: int = 1000, half_life_s: float | None = None
+) -> Partition:
     """A partition with an empty disk."""
-    return Partition(0, Disk(path / "partition-0"), rows_in_memory, discounted)
+    return Partition(0, Disk(path / "partition-0"), rows_in_memory, half_life_s)
 
 
 def flush(partition: Partition) -> None:

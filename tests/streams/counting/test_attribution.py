@@ -269,7 +269,7 @@ def test_with_a_half_life_what_is_old_counts_for_less(tmp_path: Path) -> None:
     """Half-life 10 s. Impressions at 0, 10 and 20: 1/4 + 1/2 + 1 = 1.75. A click at 10: 1/2. The
     totals stay whole.
     """
-    partition = partition_on(tmp_path, discounted=True)
+    partition = partition_on(tmp_path, half_life_s=10.0)
     rules = RULES._replace(half_life_s=10.0)
     for at_s in (0.0, 10.0, 20.0):
         count(partition, impression(f"s{at_s}", at_s=at_s), rules=rules)
@@ -284,7 +284,7 @@ def test_with_a_half_life_the_order_of_events_does_not_matter(tmp_path: Path) ->
     rules = RULES._replace(half_life_s=10.0)
     rows = []
     for number, order in enumerate(((0.0, 10.0, 20.0), (20.0, 0.0, 10.0), (10.0, 20.0, 0.0))):
-        partition = partition_on(tmp_path / str(number), discounted=True)
+        partition = partition_on(tmp_path / str(number), half_life_s=10.0)
         for at_s in order:
             count(partition, impression(f"s{at_s}", at_s=at_s), rules=rules)
         rows.append(partition.count(("default", "i")))
@@ -295,7 +295,7 @@ def test_with_a_half_life_the_order_of_events_does_not_matter(tmp_path: Path) ->
 def test_an_event_from_a_clock_that_runs_ahead_does_not_discount_the_others_to_nothing(
     tmp_path: Path,
 ) -> None:
-    partition = partition_on(tmp_path, discounted=True)
+    partition = partition_on(tmp_path, half_life_s=10.0)
     rules = RULES._replace(half_life_s=10.0)
     now_s = START_S + 10
     count(

@@ -47,7 +47,7 @@ def described(*names: str) -> DescribedItems:
 
 def opened(disk: Disk, limits: Limits, items: DescribedItems | None = None) -> Partition:
     """A partition as the store opens it."""
-    return Partition(0, disk, 10, False, Admission(limits, items or described("i"), disk))
+    return Partition(0, disk, 10, None, Admission(limits, items or described("i"), disk))
 
 
 @pytest.fixture

@@ -161,7 +161,7 @@ def test_what_comes_after_the_taking_is_in_the_next_changes_only(tmp_path: Path)
 
 
 def test_a_partition_goes_on_from_its_disk(tmp_path: Path) -> None:
-    partition = partition_on(tmp_path, discounted=True)
+    partition = partition_on(tmp_path, half_life_s=10.0)
     row = partition.count(("x", "a"))
     row.impressions, row.fresh_impressions, row.reference_s = 5, 2.5, 60.0
     partition.offsets["clicks"], partition.stream_s["clicks"], partition.topic_ids["clicks"] = (
@@ -170,7 +170,7 @@ def test_a_partition_goes_on_from_its_disk(tmp_path: Path) -> None:
         "id",
     )
     flush(partition)
-    again = Partition(0, partition.disk, 10, discounted=True)
+    again = Partition(0, partition.disk, 10, half_life_s=10.0)
     assert (again.offsets, again.stream_s, again.topic_ids) == (
         {"clicks": 7},
         {"clicks": 8.5},

@@ -28,7 +28,7 @@ pytestmark = pytest.mark.local
 def count(impressions: float) -> bytes:
     row = CountRow()
     row.impressions = impressions
-    return encode_count(row, discounted=False)
+    return encode_count(row)
 
 
 KEY = encode_count_key("x", "a")

@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 
 from streams.contract.count_rows import (
     COUNTS_PREFIX,
+    Before,
     CountRow,
     RowError,
+    before,
     decode_count,
     decode_count_key,
     decode_counts,
@@ -101,7 +103,7 @@ def test_counts_come_back_and_without_a_half_life_only_the_totals_are_kept(
     numbers: list[float], discounted: bool
 ) -> None:
     row = count_row(numbers)
-    found = decode_count(encode_count(row, discounted))
+    found = decode_count(encode_count(row, 10.0 if discounted else None))
     assert found.totals() == row.totals()
     assert (found.fresh(), found.reference_s) == (
         (row.fresh(), row.reference_s) if discounted else ((0.0,) * 5, 0.0)
@@ -115,16 +117,35 @@ def test_many_counts_rows_come_back_as_each_of_them_does(
     """With a half-life or without: also where a policy file that was changed leaves both kinds in
     one log.
     """
-    values = [encode_count(count_row(numbers), discounted) for numbers, discounted in given_rows]
-    totals, fresh, references_s = decode_counts(values)
+    values = [
+        encode_count(count_row(numbers), 10.0 if discounted else None)
+        for numbers, discounted in given_rows
+    ]
+    found = decode_counts(values) if values else None
     each = [decode_count(value) for value in values]
-    assert [tuple(row) for row in totals] == [row.totals() for row in each]
-    assert [tuple(row) for row in fresh] == [row.fresh() for row in each]
-    assert references_s.tolist() == [row.reference_s for row in each]
+    if found is not None:
+        assert [tuple(row) for row in found.totals] == [row.totals() for row in each]
+        assert [tuple(row) for row in found.fresh] == [row.fresh() for row in each]
+        assert found.reference_s.tolist() == [row.reference_s for row in each]
+
+
+def test_a_row_brings_what_it_grew_by_since_the_flush_before() -> None:
+    """Half-life 10 s. 8 impressions at time 0 weigh 4 at time 10, where 3 more come: 7, of which 3
+    are new.
+    """
+    row = count_row([8, 1, 0, 2.5, 8, 8, 1, 0, 2.5, 8, 0.0])
+    since = before(row, True)
+    row.impressions, row.examined, row.value = 11.0, 10.0, 1.5
+    row.fresh_impressions, row.fresh_examined, row.reference_s = 7.0, 6.0, 10.0
+    row.fresh_clicks, row.fresh_value = 0.5, 0.25
+    found = decode_counts([encode_count(row, 10.0, since)])
+    assert found.added.tolist() == [[3, 0, 0, -1, 2]]
+    assert found.fresh_added.tolist() == [[3, 0, 0, -1, 2]]
+    assert decode_counts([encode_count(row, None, since)]).added.tolist() == [[3, 0, 0, -1, 2]]
 
 
 def test_one_row_of_another_version_among_many_is_refused() -> None:
-    good = encode_count(CountRow(), discounted=False)
+    good = encode_count(CountRow())
     with pytest.raises(RowError, match="version 7"):
         decode_counts([good, b"\x07" + good[1:]])
 
@@ -164,8 +185,12 @@ def test_the_layouts_are_those_of_the_docstring() -> None:
     """Disks and changelogs of an earlier release are read with these bytes."""
     row = count_row([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11])
     assert encode_count_key("é", "i") == b"C\x02\x00\xc3\xa9i"
-    assert encode_count(row, discounted=False) == b"\x01" + struct.pack("<5d", 1, 2, 3, 4, 5)
-    assert encode_count(row, discounted=True) == b"\x02" + struct.pack("<11d", *range(1, 12))
+    since = Before((1, 1, 1, 1, 1), (4, 4, 4, 4, 4), 1.0)
+    plain = struct.pack("<11d", 99, 1, 2, 3, 4, 5, 0, 1, 2, 3, 4)
+    assert encode_count(row, None, since, 99.0) == b"\x01" + plain
+    assert encode_count(row, 10.0, since, 99.0) == b"\x02" + plain + struct.pack(
+        "<11d", *range(6, 12), 4, 5, 6, 7, 8
+    )
     bits = SEEN | CLICKED | WAITING_CLICK
     packed = encode_slate(
         SlateRow(60.0, "x", None, True, {"i": Seen(bits, 5.0, None, (6.0, 1.0), None)})

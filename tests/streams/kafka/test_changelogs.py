@@ -6,7 +6,7 @@ import uuid
 from pathlib import Path
 
 import pytest
-from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin import AdminClient, ConfigResource
 
 from streams.kafka.admin import TopicsError, partition_counts
 from streams.kafka.changelogs import ensure_changelogs
@@ -53,3 +53,8 @@ def test_changelogs_grow_with_the_sources(
     ensure_changelogs(admin, names, 4, settings(tmp_path, kafka))
     found = partition_counts(admin)
     assert [found[name] for name in names] == [4, 4]
+    # what rows of counts grew by is there for an hour, whatever replaces them
+    asked = [ConfigResource(ConfigResource.Type.TOPIC, name) for name in names]
+    configs = [future.result(20) for future in admin.describe_configs(asked).values()]
+    lags = [config["min.compaction.lag.ms"].value for config in configs]
+    assert lags == ["3600000", "0"]

@@ -121,3 +121,36 @@ def test_what_was_committed_behind_an_open_transaction_is_part_of_the_whole(kafk
         assert not reader.at_end()
         stopped.abort_transaction(20)
         assert [record.value() for record in reader.until_end()] == [b"counted"]
+
+
+@pytest.mark.kafka
+def test_partitions_are_read_in_turn_then_together_and_once_more_from_the_beginning(
+    kafka: str,
+) -> None:
+    topic, other = make_topic(kafka), make_topic(kafka)
+    numbers = [str(number).encode() for number in range(9000)]
+    produce(kafka, topic, numbers)
+    produce(kafka, other, [b"x"])
+
+    def read(reader: TopicReader) -> list[tuple[str, int]]:
+        found: list[tuple[str, int]] = []
+        while not reader.at_end():
+            for record in reader.batch():
+                found.append((record.topic() or "", record.partition() or 0))
+        return found
+
+    with TopicReader({"bootstrap.servers": kafka}, topic, other, in_turn=topic) as reader:
+        assert reader.ends_of(topic) == {0: 3000, 1: 3000, 2: 3000}
+        first = read(reader)
+        assert [number for name, number in first if name == topic] == [0] * 3000 + [1] * 3000 + [
+            2
+        ] * 3000
+        assert reader.read_to_end(topic) == {0, 1, 2}
+        produce(kafka, topic, [b"a", b"b", b"c"])  # one for each partition
+        later: list[int] = []
+        while len(later) < 3:
+            later += [record.partition() or 0 for record in reader.batch()]
+        assert sorted(later) == [0, 1, 2]
+        reader.again(topic)
+        assert (reader.at_end(), reader.ends_of(topic)[1]) == (False, 3001)
+        assert read(reader) == [(topic, 0)] * 3001 + [(topic, 1)] * 3001 + [(topic, 2)] * 3001

@@ -15,7 +15,7 @@ from streams.serving.builder import HEARD_EVERY_S
 from streams.serving.served_state import ServedState
 from streams.serving.wanted import ASKED_S
 from tests.streams.making import record
-from tests.streams.serving.world import COUNTS, ITEMS, World, request
+from tests.streams.serving.world import ITEMS, World, request
 
 
 @pytest.fixture
@@ -103,7 +103,7 @@ def test_delays_of_clicks_are_learned_from_the_log(world: World) -> None:
     world.turn(after_s=10.0)
     before = state(world).world.counts.unripe.sum()
     delays = encode_delays([(0.2, world.now_s - 100.0)] * 2000)
-    world.log.records.append(record(delays, DELAYS_KEY, COUNTS))
+    world.changelog(DELAYS_KEY, delays)
     world.count("x", ITEMS[2], 1001.0)
     world.turn(after_s=10.0)
     assert state(world).world.counts.unripe.sum() < before / 10

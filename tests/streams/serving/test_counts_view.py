@@ -1,5 +1,5 @@
-"""The view: counts of all partitions add up, a newer row replaces the older one of its partition,
-discounted ones meet at one time.
+"""The view: counts of all partitions add up, from totals up to where the log ended and from what
+rows grew by from there on; discounted ones meet at one time.
 """
 
 from __future__ import annotations
@@ -8,25 +8,14 @@ from collections.abc import Iterable
 
 import numpy as np
 import pytest
-from confluent_kafka import Message
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.contract.count_rows import CountRow, RowError, encode_count, encode_count_key
+from streams.contract.count_rows import RowError, encode_count_key
 from streams.counting.rows import POSITIONS_KEY
-from streams.serving.counts_view import REBASE_HALF_LIVES, CountsView, Index
-from tests.streams import making
-
-
-def row(impressions: float, clicks: float = 0.0, value: float = 0.0) -> bytes:
-    made = CountRow()
-    made.impressions = made.examined = impressions
-    made.clicks, made.value = clicks, value
-    return encode_count(made, discounted=False)
-
-
-def record(partition: int, segment: str, item: str, value: bytes | None) -> Message:
-    return making.record(value, encode_count_key(segment, item), "changelog", partition)
+from streams.serving.counts_view import LATEST_S, REBASE_HALF_LIVES, CountsView, FellBehind, Index
+from tests.streams.making import AT_MS, record
+from tests.streams.serving.changelog import Changelog
 
 
 def table(view: CountsView) -> dict[tuple[str, str], tuple[float, float]]:
@@ -40,85 +29,126 @@ def table(view: CountsView) -> dict[tuple[str, str], tuple[float, float]]:
 
 
 def test_the_global_count_is_the_sum_over_partitions() -> None:
-    view = CountsView(Index())
-    view.apply(
-        [
-            record(0, "x", "a", row(10, 1)),
-            record(7, "x", "a", row(5, 2)),
-            record(0, "y", "b", row(3)),
-        ],
-        0.0,
-    )
+    view, log = CountsView(Index()), Changelog()
+    log.count("x", "a", 10, 1)
+    log.count("x", "a", 5, 2, partition=7)
+    log.count("y", "b", 3)
+    log.feed(view)
     assert table(view) == {("x", "a"): (15, 3), ("y", "b"): (3, 0)}
 
 
-def test_a_newer_row_replaces_what_its_partition_said_before() -> None:
-    view = CountsView(Index())
-    view.apply(
-        [
-            record(0, "x", "a", row(10, 1)),
-            record(1, "x", "a", row(5)),
-            record(0, "x", "a", row(12, 2)),
-        ],
-        0.0,
-    )
+def test_what_a_row_grew_by_is_added() -> None:
+    view, log = CountsView(Index()), Changelog()
+    log.count("x", "a", 10, 1)
+    log.count("x", "a", 5, partition=1)
+    log.count("x", "a", 2, 1)
+    log.feed(view)
     assert table(view) == {("x", "a"): (17, 2)}
 
 
 def test_positions_and_tombstones_are_no_counts() -> None:
     view = CountsView(Index())
-    view.apply([making.record(b"\x01whatever", POSITIONS_KEY), record(0, "x", "a", None)], 0.0)
+    tombstone = record(None, encode_count_key("x", "a"), offset=1)
+    view.apply([record(b"\x01whatever", POSITIONS_KEY), tombstone], 0.0)
     assert (table(view), view.version) == ({}, 0)
 
 
 def test_values_may_be_negative_and_impressions_may_not() -> None:
-    view = CountsView(Index())
-    view.apply([record(0, "x", "a", row(1, 1, value=-2.5))], 0.0)
+    view, log = CountsView(Index()), Changelog()
+    log.count("x", "a", 1, 1, value=-2.5)
+    log.feed(view)
     assert view.counts(0.0).value[0, 0] == -2.5
 
 
 def test_a_row_of_another_version_stops_the_view_and_is_not_guessed_at() -> None:
+    bad = record(b"\x07" + b"\0" * 40, encode_count_key("x", "a"))
     with pytest.raises(RowError):
-        CountsView(Index()).apply([record(0, "x", "a", b"\x07" + b"\0" * 40)], 0.0)
+        CountsView(Index()).apply([bad], 0.0)
 
 
 def test_the_version_moves_with_every_count_and_items_of_others_have_columns() -> None:
-    items = Index()
+    items, log = Index(), Changelog()
     items.number("described, not seen yet")
     view = CountsView(items)
-    view.apply([record(0, "x", "a", row(1))], 0.0)
+    log.count("x", "a", 1)
+    log.feed(view)
     assert view.version == 1
     assert view.counts(0.0).impressions.tolist() == [[0.0, 1.0]]
 
 
-@given(
-    st.lists(
-        st.tuples(st.integers(0, 2), st.integers(0, 40), st.integers(0, 600), st.integers(0, 9)),
-        max_size=60,
-    )
+FLUSHES = st.lists(
+    st.tuples(
+        st.integers(0, 2),  # partition
+        st.lists(
+            st.tuples(st.integers(0, 4), st.integers(0, 300), st.integers(1, 9)),
+            min_size=1,
+            max_size=4,
+        ),
+        st.booleans(),  # whether the transaction is committed
+    ),
+    max_size=30,
 )
-def test_any_rows_in_any_order_give_the_last_of_each_partition(
-    rows: list[tuple[int, int, int, int]],
+
+
+@pytest.mark.parametrize("half_life_s", [None, 50.0])
+@given(flushes=FLUSHES, end=st.integers(0, 30), cut=st.integers(0, 30), half=st.booleans())
+def test_a_view_that_begins_anywhere_has_what_was_committed(
+    half_life_s: float | None,
+    flushes: list[tuple[int, list[tuple[int, int, int]], bool]],
+    end: int,
+    cut: int,
+    half: bool,
 ) -> None:
-    """Also when the arrays have to grow in both directions."""
-    view = CountsView(Index())
-    last: dict[tuple[int, str, str], float] = {}
-    for partition, segment, item, impressions in rows:
-        view.apply([record(partition, f"s{segment}", f"i{item}", row(impressions))], 0.0)
-        last[partition, f"s{segment}", f"i{item}"] = impressions
-    sums: dict[tuple[str, str], float] = {}
-    for (_partition, segment_name, item_name), impressions in last.items():
-        sums[segment_name, item_name] = sums.get((segment_name, item_name), 0.0) + impressions
-    assert {name: pair[0] for name, pair in table(view).items()} == {
-        name: n for name, n in sums.items() if n
-    }
+    """Flushes of three partitions, some aborted. The view begins when `end` of them are in the log,
+    which was compacted up to `cut` (or every second record that may go is gone), and reads on.
+    """
+    log, want = Changelog(half_life_s), dict[tuple[str, str], float]()
+    ends: dict[int, int] = {}
+    for number, (partition, rows, committed) in enumerate(flushes):
+        if number == end:
+            ends = log.ends()
+        for segment, item, impressions in rows:
+            name = f"s{segment}", f"i{item}"
+            log.count(*name, impressions, partition=partition, at_s=10.0 * number)
+            if committed:
+                want[name] = want.get(name, 0.0) + impressions
+        log.flush(partition, committed)
+    if end >= len(flushes):
+        ends = log.ends()
+    log.compact(min(cut, end), every=2 if half else 1)
+    view = CountsView(Index(), half_life_s)
+    view.begin(ends)
+    log.feed(view)
+    assert {name: pair[0] for name, pair in table(view).items()} == want
+    if half_life_s is not None and want:
+        total = sum(log.weight(half_life_s, 1000.0))
+        assert view.counts(1000.0).recent[0].impressions.sum() == pytest.approx(total)
 
 
-def discounted(impressions: float, at_s: float) -> bytes:
-    made = CountRow()
-    made.impressions = made.examined = made.fresh_impressions = made.fresh_examined = impressions
-    made.reference_s = at_s
-    return encode_count(made, discounted=True)
+def test_a_view_that_fell_behind_says_so_and_begins_anew() -> None:
+    view, log = CountsView(Index()), Changelog()
+    log.count("x", "a", 10)
+    log.feed(view, AT_MS / 1000)
+    log.count("x", "a", 1)
+    with pytest.raises(FellBehind):
+        log.feed(view, AT_MS / 1000 + LATEST_S + 1)
+    assert table(view) == {("x", "a"): (10, 0)}
+    log.rewind()
+    view.begin(log.ends())
+    log.feed(view, AT_MS / 1000 + LATEST_S + 1)
+    assert table(view) == {("x", "a"): (11, 0)}
+
+
+def test_another_log_under_the_same_name_is_noticed() -> None:
+    view, log = CountsView(Index()), Changelog()
+    for _ in range(3):
+        log.count("x", "a", 10)
+        log.flush(0)
+    log.feed(view)
+    other = Changelog()
+    other.count("x", "a", 1)
+    with pytest.raises(FellBehind):
+        other.feed(view)
 
 
 def recent(view: CountsView, now_s: float) -> float:
@@ -130,10 +160,10 @@ def test_rows_that_were_discounted_to_different_times_add_up_at_one() -> None:
     """Half-life 10 s. 8 at time 0 and 8 at time 10, seen at 20: 8/4 + 8/2 = 6. The
     totals stay 16.
     """
-    view = CountsView(Index(), half_life_s=10.0)
-    view.apply(
-        [record(0, "x", "a", discounted(8, 0.0)), record(1, "x", "a", discounted(8, 10.0))], 0.0
-    )
+    view, log = CountsView(Index(), half_life_s=10.0), Changelog(10.0)
+    log.count("x", "a", 8, at_s=0.0)
+    log.count("x", "a", 8, partition=1, at_s=10.0)
+    log.feed(view)
     assert recent(view, 20.0) == pytest.approx(6.0)
     assert view.counts(20.0).impressions[0, 0] == 16
 
@@ -142,10 +172,11 @@ def test_discounted_counts_are_right_after_any_time_has_passed() -> None:
     """1 event every 5 half-lives, for 400 of them: far beyond what 2^t could hold without moving
     the common time.
     """
-    view = CountsView(Index(), half_life_s=10.0)
+    view, log = CountsView(Index(), half_life_s=10.0), Changelog(10.0)
     times: Iterable[float] = (50.0 * number for number in range(int(400 / 5) + 1))
     for at_s in times:
-        view.apply([record(0, "x", "a", discounted(1, at_s))], 0.0)
+        log.count("x", "a", 1, at_s=at_s)
+        log.feed(view)
     assert view.at_s > 4000 - REBASE_HALF_LIVES * 10
-    assert recent(view, 4010.0) == pytest.approx(0.5)
+    assert recent(view, 4010.0) == pytest.approx(0.5 / (1 - 2**-5))
     assert np.isfinite(view._sums).all()

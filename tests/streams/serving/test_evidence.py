@@ -4,28 +4,25 @@ import numpy as np
 
 from bandits.learning.evidence import Evidence
 from bandits.learning.priors import learn
-from streams.contract.count_rows import CountRow, encode_count, encode_count_key
 from streams.serving.counts_view import CountsView, Index
+from tests.streams.serving.changelog import Changelog
 
 HOUR_S = 3600.0  # from one turn to the next: longer than any clock of clicks here runs
 
 
-def row(impressions: float, clicks: float) -> bytes:
-    made = CountRow()
-    made.impressions = made.examined = impressions
-    made.clicks = clicks
-    return encode_count(made, False)
-
-
 def test_view_remembers_what_comes_live_and_grows_with_it():
     view = CountsView(Index(), evidence=Evidence(half_lives=(2.0,)))
-    view.put(0, encode_count_key("s", "a"), row(100, 10))
+    log = Changelog()
+    log.count("s", "a", 100, 10)
+    log.feed(view)
     view.live = True
-    view.put(0, encode_count_key("s", "a"), row(108, 10))
+    log.count("s", "a", 8, 0)
+    log.feed(view)
     view.counts(HOUR_S)
-    view.put(1, encode_count_key("s", "a"), row(4, 4))
+    log.count("s", "a", 4, 4, partition=1)
     for number in range(300):  # more items than the first arrays hold
-        view.put(0, encode_count_key("t", f"i{number}"), row(1, 0))
+        log.count("t", f"i{number}", 1)
+    log.feed(view)
     counts = view.counts(2 * HOUR_S)
     assert (counts.impressions[0, 0], counts.clicks[0, 0]) == (112, 14)
     assert (counts.recent[0].impressions[0, 0], counts.recent[0].clicks[0, 0]) == (8 / 4 + 4, 4)
@@ -46,13 +43,15 @@ def test_a_change_that_the_memory_saw_turns_the_belief():
     view = CountsView(Index(), evidence=Evidence(half_lives=(250.0,)))
     names = [f"i{number}" for number in range(20)]
     view.live = True
+    log = Changelog()
     for name in names:
-        view.put(0, encode_count_key("s", name), row(1000, 200))
+        log.count("s", name, 1000, 200)
+    log.feed(view)
     view.counts(HOUR_S)
     for step in range(1, 4):
         for name in names:
-            clicks = 2 if name == "i0" else 20
-            view.put(0, encode_count_key("s", name), row(1000 + 100 * step, 200 + clicks * step))
+            log.count("s", name, 100, 2 if name == "i0" else 20)
+        log.feed(view)
         counts = view.counts(HOUR_S * (step + 1))
     whole = learn(counts._replace(recent=()))
     remembered = learn(counts)
@@ -63,13 +62,13 @@ def test_a_change_that_the_memory_saw_turns_the_belief():
 
 def test_a_worker_that_reads_an_old_log_takes_its_looks_for_ripe():
     view = CountsView(Index(), evidence=Evidence(HOUR_S, ()))
-    key, row = encode_count_key("s", "a"), CountRow()
-    row.impressions = row.examined = 5.0
-    view.put(0, key, encode_count(row, False), 100.0)
+    log = Changelog()
+    log.count("s", "a", 5)
+    log.feed(view, 100.0)
     assert view.counts(100.0).unripe.sum() == 0.0
     view.live = True
-    row.impressions = row.examined = 7.0
-    view.put(0, key, encode_count(row, False), 100.0)
+    log.count("s", "a", 2)
+    log.feed(view, 100.0)
     unripe = view.counts(100.1).unripe
     assert 1.5 < unripe[0, 0] <= 2.0
     assert np.all(unripe <= view.counts(100.1).examined)

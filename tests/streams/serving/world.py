@@ -12,7 +12,14 @@ import pytest
 
 from bandits.slates.config import DEFAULT, SlateConfig
 from bandits.slates.variants import PolicyFile, only
-from streams.contract.count_rows import CountRow, encode_count, encode_count_key
+from streams.contract.count_rows import (
+    NOTHING,
+    Before,
+    CountRow,
+    before,
+    encode_count,
+    encode_count_key,
+)
 from streams.contract.events import Slate, SlateRequest
 from streams.metrics import ServingMetrics
 from streams.serving.builder import Builder
@@ -38,6 +45,9 @@ class Log:
     def at_end(self) -> bool:
         return True
 
+    def read_to_end(self, _topic: str) -> set[int]:
+        return {0}
+
     def answers(self) -> bool:
         return self.there
 
@@ -53,6 +63,8 @@ class World:
         self.metrics = ServingMetrics()
         self.builder = Builder(settings(tmp_path), file, self.metrics, pytest.fail)
         self.log = Log()
+        self._rows: dict[bytes, Before] = {}
+        self._offset = 0
         self.users = UserProfiles()
         self.responder = Responder(file, "group", ("age",), self.builder, self.users, self.metrics)
         self.now_s = NOW_S
@@ -75,8 +87,15 @@ class World:
         row = CountRow()
         row.impressions = row.examined = impressions
         row.clicks = row.value = clicks
-        key, value = encode_count_key(segment, item), encode_count(row, discounted=False)
-        self.log.records.append(record(value, key, COUNTS))
+        key = encode_count_key(segment, item)
+        value = encode_count(row, since=self._rows.get(key, NOTHING))
+        self._rows[key] = before(row, discounted=False)
+        self.changelog(key, value)
+
+    def changelog(self, key: bytes, value: bytes, partition: int = 0) -> None:
+        """A record of the counts changelog."""
+        self.log.records.append(record(value, key, COUNTS, partition, self._offset))
+        self._offset += 1
 
     def turn(self, after_s: float = 0.0) -> None:
         """The builder's next turn, so much later."""

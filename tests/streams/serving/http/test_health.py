@@ -12,15 +12,14 @@ from streams.contract.events import DeadLetter
 from streams.contract.funnel_rows import FUNNEL_KEY, encode_funnel
 from streams.serving.http.health import MOST_LISTENERS
 from streams.serving.watch.lag_meter import Lag
-from tests.streams.making import record
 from tests.streams.serving.http.site import Site
-from tests.streams.serving.world import COUNTS, World
+from tests.streams.serving.world import World
 
 
 def count(site: Site, **clicks: int) -> None:
     events = {("clicks", outcome): number for outcome, number in clicks.items()}
     events["impressions", "impression"] = 40
-    site.world.log.records.append(record(encode_funnel(events), FUNNEL_KEY, COUNTS, 1))
+    site.world.changelog(FUNNEL_KEY, encode_funnel(events), partition=1)
     site.world.turn()
 
 
