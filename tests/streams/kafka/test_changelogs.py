@@ -10,6 +10,7 @@ from confluent_kafka.admin import AdminClient, ConfigResource
 
 from streams.kafka.admin import TopicsError, partition_counts
 from streams.kafka.changelogs import ensure_changelogs
+from tests.kafka.fleet import wait_for
 from tests.streams.making import settings
 
 pytestmark = pytest.mark.local
@@ -51,8 +52,7 @@ def test_changelogs_grow_with_the_sources(
     admin = AdminClient({"bootstrap.servers": kafka})
     ensure_changelogs(admin, names, 2, settings(tmp_path, kafka))
     ensure_changelogs(admin, names, 4, settings(tmp_path, kafka))
-    found = partition_counts(admin)
-    assert [found[name] for name in names] == [4, 4]
+    wait_for("new partitions", lambda: [partition_counts(admin)[name] for name in names] == [4, 4])
     # what rows of counts grew by is there for an hour, whatever replaces them
     asked = [ConfigResource(ConfigResource.Type.TOPIC, name) for name in names]
     configs = [future.result(20) for future in admin.describe_configs(asked).values()]
