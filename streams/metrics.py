@@ -51,6 +51,28 @@ class Metrics:
             registry=self.registry,
         )
 
+        self.sampled_events = Counter(
+            "slatestream_sampled_events",
+            "A few events of each chunk by whether their key is their user's id: user, other",
+            ["topic", "key"],
+            registry=self.registry,
+        )
+        self.sampled_positions = Counter(
+            "slatestream_sampled_positions",
+            "Positions of those impressions: 0, other",
+            ["position"],
+            registry=self.registry,
+        )
+
+    def sampled(self, topic: str, events: int, other_key: int, positions: int, at_top: int) -> None:
+        """How some events of impressions or clicks are written; a replay's are told again."""
+        if events:
+            self.sampled_events.labels(topic, "user").inc(events - other_key)
+            self.sampled_events.labels(topic, "other").inc(other_key)
+        if positions:
+            self.sampled_positions.labels("0").inc(at_top)
+            self.sampled_positions.labels("other").inc(positions - at_top)
+
     def flushed(self, duration_s: float, counted: Iterable[Mapping[tuple[str, str], int]]) -> None:
         """A flush was committed; `counted` hold events by outcome and segment."""
         self.flushes.inc()

@@ -5,7 +5,8 @@ import argparse
 from rich.table import Table
 
 from streams.commands import Subparsers, add_json
-from streams.commands.examine import BAD, CARE, GOOD, examine
+from streams.commands.examine import examine
+from streams.commands.findings import BAD, CARE, GOOD
 from streams.commands.output import json_line, out
 from streams.config import Settings
 

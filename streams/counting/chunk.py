@@ -119,6 +119,17 @@ class Refused(NamedTuple):
     reason: str
 
 
+class Sample(NamedTuple):
+    """What a few events of a chunk show of their producer: how many were looked at, have a key that
+    is not their user's id, say a position, say position 0.
+    """
+
+    events: int = 0
+    other_key: int = 0
+    positions: int = 0
+    at_top: int = 0
+
+
 class Chunk(NamedTuple):
     """Events in order, with what the store needs to know before it counts them.
 
@@ -134,6 +145,8 @@ class Chunk(NamedTuple):
         of the last record.
     session
         of the reader; the store refuses another one's.
+    sample
+        of impressions and clicks: how their producers write.
     events
         `ImpressionRuns`, or a list of `Feedback` or `Offered`.
     original
@@ -150,6 +163,7 @@ class Chunk(NamedTuple):
     end: int
     time_ms: int
     session: int
+    sample: Sample
     events: Any
     original: Callable[[int], Original]
     refused: Sequence[Refused]

@@ -21,6 +21,7 @@ from streams.counting.chunk import (
     Offered,
     Original,
     Refused,
+    Sample,
 )
 from streams.counting.consumer import Consumed
 
@@ -44,7 +45,7 @@ class Head(Struct, array_like=True):
     busy: bool = False
     reached: list[tuple[str, int, int]] = []
     ends: list[tuple[str, int, int]] = []
-    chunks: list[tuple[str, str, int, int, int, int, int]] = []
+    chunks: list[tuple[str, str, int, int, int, int, int, Sample]] = []
     sizes: list[tuple[int, int]] = []
 
 
@@ -66,7 +67,7 @@ def pack(answer: Consumed | Original | None, error: str = "") -> list[bytes]:
         answer.busy,
         [(*place, at) for place, at in answer.reached.items()],
         [(*place, at) for place, at in answer.ends.items()],
-        [chunk[:7] for chunk in answer.chunks],
+        [chunk[:8] for chunk in answer.chunks],
         [(len(events), len(refused)) for events, refused in sections],
     )
     return [*_with_length(head), *itertools.chain.from_iterable(sections)]

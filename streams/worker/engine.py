@@ -156,6 +156,7 @@ class Engine:
             if partition is not None:
                 yield from counting_chunk(partition, chunk, self.store.rules, time.time())
                 self.store.advance(chunk)
+                self.metrics.sampled(chunk.source, *chunk.sample)
         except BrokenDisk as broken:
             self.store.set_aside(broken)
         except Exception:

@@ -16,6 +16,7 @@ from streams.contract.count_rows import COUNTS_PREFIX, decode_count, decode_coun
 from streams.contract.events import Click, Impression, OfferedItem, OfferedSlate
 from streams.counting import attribution, impressions, served
 from streams.counting.chunk import Chunk, ImpressionRuns, Refusal
+from streams.counting.consumer import sample_of
 from streams.counting.parse import feedback, offered, parse, shown
 from streams.counting.partition import Partition
 from streams.counting.rocksdb import Disk
@@ -68,6 +69,7 @@ def chunk_from(records: list[Any], source: str, start: int = 0, max_bytes: int =
         start + len(records),
         AT_MS,
         0,
+        sample_of(source, records),
         *parse(source, records, max_bytes, RULES),
     )
 

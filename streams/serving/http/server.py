@@ -14,6 +14,7 @@ from aiohttp import web
 
 from streams.config import Settings
 from streams.contract.topics import TopicNames
+from streams.kafka.event_sample import EventSampler
 from streams.kafka.names import app_id
 from streams.kafka.producer import EventSender
 from streams.metrics import ServingMetrics
@@ -34,7 +35,6 @@ from streams.serving.http.slates import Slates
 from streams.serving.http.status import Status
 from streams.serving.recent_slates import RecentSlates
 from streams.serving.responder import Responder
-from streams.serving.watch.event_sample import EventSampler
 from streams.serving.watch.lag_meter import LagMeter
 from streams.serving.watch.observer import Observer
 from streams.serving.watch.slate_feedback import SlateFeedback

@@ -2,7 +2,6 @@
 
 funnel_view    what became of events, from the counts changelog
 lag_meter      how far counting is behind its topics
-event_sample   the last events as they lie on Kafka: keys, partitions, positions
 observed       all of it at one time, and its sums
 findings       why nothing moves, in words, and what to do
 history        figures of the last half hour

@@ -4,9 +4,10 @@ They come in the order in which a person should read them: what stops everything
 keeps events from being counted, then what makes counts worth less.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from streams.contract.health import Finding
+from streams.kafka.event_sample import Seen
 from streams.serving.watch.funnel_view import now_waiting
 from streams.serving.watch.observed import Observed, Sums, events_of, sums_of
 
@@ -20,6 +21,13 @@ def findings(observed: Observed) -> list[Finding]:
     """All that there is to say; empty where events are counted as they should be."""
     sums = sums_of(observed)
     return [finding for look in _LOOKS for finding in look(observed, sums)]
+
+
+def sample_findings(sample: Mapping[bool, Seen]) -> list[Finding]:
+    """What a sample of events says by itself."""
+    observed = Observed(sample=sample)
+    sums = sums_of(observed)
+    return [*_partitioner(observed, sums), *_positions(observed, sums)]
 
 
 def _ready(observed: Observed, _sums: Sums) -> Iterator[Finding]:
@@ -59,12 +67,14 @@ def _partitioner(observed: Observed, sums: Sums) -> Iterator[Finding]:
     for impressions, seen in observed.sample.items():
         topic = "impressions" if impressions else "clicks"
         if seen.other_key > SHARE * seen.events:
+            same = f"; that key is the event's {seen.key_is}" if seen.key_is else ""
             yield Finding(
                 "other-key",
                 "alarm",
                 f"Keys of {topic} are not users",
                 f"{seen.other_key} of the last {seen.events} events have a key that is not their "
-                "user_id: one user's events are counted in different places and do not meet.",
+                f"user_id (the last one: key {seen.key_shape}; user_id {seen.user_shape}{same}): "
+                "one user's events are counted in different places and do not meet.",
                 f"Produce to `{topic}` with the user_id as key.",
             )
         elif seen.elsewhere > SHARE * seen.events / 2:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from streams.serving.watch.event_sample import Seen
+from streams.kafka.event_sample import Seen
 from streams.serving.watch.funnel_view import now_waiting
 from streams.serving.watch.lag_meter import Lag
 

@@ -17,7 +17,7 @@ from confluent_kafka import KafkaException
 
 from streams.contract.events import DeadLetter
 from streams.kafka.admin import TopicsError
-from streams.serving.watch.event_sample import Seen
+from streams.kafka.event_sample import Seen
 from streams.serving.watch.funnel_view import FunnelView, now_waiting
 from streams.serving.watch.lag_meter import Lag
 from streams.serving.watch.observed import NOTHING

@@ -12,15 +12,15 @@ from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from streams import cli
-from streams.commands import examine as doctor
-from streams.commands.examine import BAD, CARE, GOOD, Finding
+from streams.commands import checks_here, checks_there, examine
+from streams.commands.findings import BAD, CARE, GOOD, Finding
 from streams.config import load_settings
 from streams.kafka.producer import EventSender
 
 
 def local(environ: dict[str, str]) -> dict[str, Finding]:
     settings = load_settings(environ)
-    return {finding.check: finding for check in doctor.LOCAL_CHECKS for finding in check(settings)}
+    return {finding.check: finding for check in examine.LOCAL_CHECKS for finding in check(settings)}
 
 
 def test_a_sound_configuration_is_good_and_secrets_stay_unsaid(tmp_path: Path) -> None:
@@ -43,7 +43,7 @@ def test_a_policy_file_that_is_missing_or_broken_is_bad(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_is_bad(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(doctor, "LEAST_FREE_BYTES", 1 << 60)
+    monkeypatch.setattr(checks_here, "LEAST_FREE_BYTES", 1 << 60)
     found = local({"SLATESTREAM_DATA_DIR": str(tmp_path)})["disk"]
     assert (found.status, found.remedy[:15]) == (BAD, "free some space")
 
@@ -63,7 +63,8 @@ def test_without_a_broker_the_rest_is_said_not_to_be_seen(
     assert found["broker"]["status"] == BAD
     assert found["broker"]["remedy"].startswith("start one")
     assert (
-        found["topics, partitions, group, rights, releases"]["found"] == "not looked at: no broker"
+        found["topics, partitions, group, rights, events, releases"]["found"]
+        == "not looked at: no broker"
     )
 
 
@@ -92,12 +93,12 @@ def test_a_check_that_raises_is_a_finding_and_the_others_go_on(
     def broken(*_: object) -> NoReturn:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(doctor, "differences", refused)
-    monkeypatch.setattr(doctor.shutil, "disk_usage", broken)
+    monkeypatch.setattr(checks_there, "differences", refused)
+    monkeypatch.setattr(checks_here.shutil, "disk_usage", broken)
     settings = load_settings(
         {"KAFKA_BOOTSTRAP_SERVERS": local_broker, "SLATESTREAM_DATA_DIR": str(tmp_path)}
     )
-    found = {finding.check: finding for finding in doctor.examine(settings)}
+    found = {finding.check: finding for finding in examine.examine(settings)}
     assert (found["topics"].status, found["topics"].remedy[:12]) == (BAD, "see the ACLs")
     assert (found["disk"].status, found["disk"].found) == (BAD, "ZeroDivisionError")
     assert {"settings", "policy file", "broker", "partitions", "group", "releases"} <= set(found)
@@ -170,7 +171,7 @@ def test_unequal_partitions_are_bad_even_where_that_many_were_asked_for(local_br
     settings = load_settings(
         {"KAFKA_BOOTSTRAP_SERVERS": local_broker, "SLATESTREAM_TOPIC_PREFIX": prefix}
     )
-    (found,) = doctor.check_partitions(settings, admin)
+    (found,) = checks_there.check_partitions(settings, admin)
     assert (found.status, f"{prefix}clicks 3" in found.found, found.remedy[:14]) == (
         BAD,
         True,

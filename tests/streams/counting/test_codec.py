@@ -19,6 +19,7 @@ from streams.counting.chunk import (
     Offered,
     Original,
     Refused,
+    Sample,
 )
 from streams.counting.codec import ConsumerError, pack, unpack
 from streams.counting.consumer import Consumed
@@ -53,7 +54,8 @@ def nothing(at: int) -> Original:
 
 
 def chunks(source: str, events: st.SearchStrategy[Any]) -> st.SearchStrategy[Chunk]:
-    heads = st.tuples(st.just(source), st.text(), numbers, numbers, numbers, numbers, numbers)
+    samples = st.builds(Sample, *[st.integers(0, 2**31)] * 4)
+    heads = st.tuples(st.just(source), st.text(), *[numbers] * 5, samples)
     return st.builds(lambda head, own, bad: Chunk(*head, own, nothing, bad), heads, events, refused)
 
 

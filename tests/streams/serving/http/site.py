@@ -15,6 +15,7 @@ from confluent_kafka import KafkaError, KafkaException, Message
 
 from streams.contract.events import DeadLetter, Slate
 from streams.contract.topics import TopicNames
+from streams.kafka.event_sample import Seen
 from streams.serving.answers import Answers
 from streams.serving.dead_letter_reader import DeadLetterReader
 from streams.serving.http.app import Api
@@ -29,7 +30,6 @@ from streams.serving.http.segments import Segments
 from streams.serving.http.slates import Slates
 from streams.serving.http.status import Status
 from streams.serving.recent_slates import RecentSlates
-from streams.serving.watch.event_sample import Seen
 from streams.serving.watch.lag_meter import Lag
 from streams.serving.watch.observer import Observer
 from streams.serving.watch.slate_feedback import Found

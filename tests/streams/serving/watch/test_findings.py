@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from streams.serving.watch.event_sample import Seen
+from streams.kafka.event_sample import Seen
 from streams.serving.watch.findings import BEHIND, findings
 from streams.serving.watch.lag_meter import Lag
 from streams.serving.watch.observed import Observed, events_of

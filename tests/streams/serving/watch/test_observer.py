@@ -9,7 +9,7 @@ from confluent_kafka import KafkaError, KafkaException
 
 from streams.contract.events import DeadLetter
 from streams.contract.funnel_rows import FUNNEL_KEY, encode_funnel
-from streams.serving.watch.event_sample import Seen
+from streams.kafka.event_sample import Seen
 from streams.serving.watch.funnel_view import FunnelView, now_waiting
 from streams.serving.watch.lag_meter import Lag
 from streams.serving.watch.observer import LOOK_S, SAMPLE_S, Observer

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from streams.contract.partitioner import partition_of
-from streams.serving.watch.event_sample import Seen, look_at
+from streams.kafka.event_sample import Seen, look_at
 from tests.streams.making import START_S, record
 
 PARTITIONS = 8
@@ -27,7 +27,12 @@ def test_keys_and_partitions_are_compared_with_murmur2() -> None:
     elsewhere = [event(user, partition=0, item_id="i") for user in users]
     moved = sum(partition_of(user, PARTITIONS) != 0 for user in users)
     assert look_at(elsewhere, False, PARTITIONS).elsewhere == moved > 20
-    assert look_at([event("u", key="i", item_id="i")], False, PARTITIONS).other_key == 1
+    other = look_at([event("u-7", key="i", item_id="i")], False, PARTITIONS)
+    assert other.other_key == 1
+    assert (other.key_shape, other.user_shape) == ("a, 1 character", "a-9, 3 characters")
+    assert other.key_is == "item_id"
+    assert look_at([event("u", key="x", item_id="i")], False).key_is == ""
+    assert look_at(elsewhere, False).elsewhere == 0  # nobody said how many partitions
 
 
 def test_positions_are_those_that_are_said_and_those_of_a_list() -> None:

@@ -4,6 +4,8 @@ of them.
     partition   a key of a producer with another partitioner lies where `murmur2(key) mod n` is not
     key         that is not the event's user_id
     position    none of the impressions is at the top
+
+Values of keys and ids stay here: what they look like (`streams.contract.shapes`) is told.
 """
 
 import time
@@ -21,6 +23,7 @@ from streams.contract.events import (
     seconds,
 )
 from streams.contract.partitioner import partition_of
+from streams.contract.shapes import shape
 from streams.kafka.topic_reader import TopicReader
 
 RECORDS = 400  # of each topic
@@ -45,6 +48,10 @@ class Seen(NamedTuple):
         ids that they name.
     newest_s
         the largest of their times, 0 without any.
+    key_shape, user_shape
+        what a key that is not the user's id looks like, and that id; empty without one.
+    key_is
+        the field of the event that holds that key; empty where none does.
     """
 
     events: int = 0
@@ -54,12 +61,17 @@ class Seen(NamedTuple):
     at_top: int = 0
     slates: frozenset[str] = frozenset()
     newest_s: float = 0.0
+    key_shape: str = ""
+    user_shape: str = ""
+    key_is: str = ""
 
 
-def look_at(records: Iterable[Message], impressions: bool, partitions: int) -> Seen:
-    """What some records of `impressions` or `clicks` show; broken ones are passed over."""
+def look_at(records: Iterable[Message], impressions: bool, partitions: int | None = None) -> Seen:
+    """What some records of `impressions` or `clicks` show; broken ones are passed over. Without the
+    number of partitions it is not looked whether they lie in the right one.
+    """
     events = elsewhere = other_key = positions = at_top = 0
-    slates, newest_s = set(), 0.0
+    slates, newest_s, odd = set(), 0.0, ("", "", "")
     decode: Any = decode_impression if impressions else decode_click
     for record in records:
         try:
@@ -68,15 +80,23 @@ def look_at(records: Iterable[Message], impressions: bool, partitions: int) -> S
             continue
         events += 1
         key = (record.key() or b"").decode(errors="replace")
-        other_key += key != event.user_id
-        elsewhere += bool(key) and partition_of(key, partitions) != record.partition()
+        if key != event.user_id:
+            other_key += 1
+            odd = shape(key), shape(event.user_id), _field_of(event, key)
+        if partitions is not None and key:
+            elsewhere += partition_of(key, partitions) != record.partition()
         slates.add(event.slate_id)
         newest_s = max(newest_s, seconds(event.ts))
         if isinstance(event, Impression):
             said = _positions(event)
             positions += len(said)
             at_top += said.count(0)
-    return Seen(events, elsewhere, other_key, positions, at_top, frozenset(slates), newest_s)
+    return Seen(events, elsewhere, other_key, positions, at_top, frozenset(slates), newest_s, *odd)
+
+
+def _field_of(event: Any, key: str) -> str:
+    fields = ("item_id", "slate_id", "segment", "event_id")
+    return next((name for name in fields if key and getattr(event, name, None) == key), "")
 
 
 def _positions(event: Impression) -> list[int]:
