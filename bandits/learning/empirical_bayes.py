@@ -21,6 +21,7 @@ from __future__ import annotations
 import numpy as np
 
 from bandits.arms import Floats
+from bandits.learning.field_effects import Effects
 from bandits.learning.item_sample import item_sample
 from bandits.learning.pooling import HIGHEST_RATE, Anchor, pool, priors_of
 from bandits.learning.special import log_beta_binomial, log_gamma
@@ -39,16 +40,20 @@ NUDGE = (
 LARGEST = 10_000
 
 
-def learn_segment_clicks(looks: Floats, hits: Floats, anchor: Anchor) -> float:
+def learn_segment_clicks(
+    looks: Floats, hits: Floats, anchor: Anchor, effects: Effects | None = None
+) -> float:
     """c_seg from counts (n_segments, n_items); the guess where there is one segment only."""
     if looks.shape[0] < 2:
         return MIDDLE
-    items = item_sample(np.flatnonzero(looks.sum(axis=0) > 0), LARGEST // looks.shape[0])
+    most = max(1, LARGEST // looks.shape[0])
+    items = item_sample(np.flatnonzero(looks.sum(axis=0) > 0), most)
     n, s = looks[:, items], hits[:, items]
     anchor = Anchor(anchor.mean[items], anchor.clicks[items])
+    effects = None if effects is None else effects.among(items)
     fit = np.empty(GRID.size)
     for j, c in enumerate(GRID):
-        prior = priors_of(pool(n, s, anchor, float(c)))
+        prior = priors_of(pool(n, s, anchor, float(c), effects))
         fit[j] = _fit(s, n, prior.mean, prior.strength)
     return float(np.exp((_weights(fit, GRID) * np.log(GRID)).sum()))
 

@@ -12,7 +12,9 @@ the global rate.
 
 A segment with a million looks tells no more about another than k_i looks would: the segments differ
 by more than its error. Strengths are counted in clicks (c clicks are c / m looks), so that they
-mean the same at a click rate of 17% and of 1.7%. The anchor is the global rate, or what the item's
+mean the same at a click rate of 17% and of 1.7%. Where segments are made of context fields, f_s is
+f_si: what the values of the fields say about the item (`bandits.learning.field_effects`) is part of
+it, and what that is unsure of weakens the prior: 1 / strength grows by m (1 - m) variance. The anchor is the global rate, or what the item's
 neighbours in embedding space suggest (`bandits.learning.embedding_prior`).
 
 DerSimonian & Laird (1986), Meta-analysis in clinical trials (the weights of a random-effects
@@ -21,11 +23,13 @@ model); Efron & Morris (1975), Data analysis using Stein's estimator.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from bandits.arms import Floats
+from bandits.learning.field_effects import Effects, shifted
 
 LOWEST_RATE, HIGHEST_RATE = 1e-9, 0.999  # keeps both Beta parameters above zero
 # clicks' worth of "a segment clicks as much as all others": a factor within 30% needs about 10
@@ -48,13 +52,16 @@ class Pool(NamedTuple):
     looks, hits
         (n_segments, n_items) effective looks and successes that the pool was made of.
     factor
-        (n_segments, 1) how much a segment clicks, relative to all.
+        How much a segment clicks, relative to all: (n_segments, 1), or (n_segments, n_items) with
+        effects of fields.
     weight, weighted
         (n_segments, n_items) w_si, and w_si times the arm's rate on the common scale.
     between
         (n_items,) k_i in looks.
     anchor, anchor_looks
         (n_items,) a_i and A_i.
+    effects
+        Of fields, or None.
 
     """
 
@@ -68,6 +75,7 @@ class Pool(NamedTuple):
     between: Floats
     anchor: Floats
     anchor_looks: Floats
+    effects: Effects | None = None
 
 
 class Priors(NamedTuple):
@@ -79,7 +87,13 @@ class Priors(NamedTuple):
     strength: Floats
 
 
-def pool(looks: Floats, hits: Floats, anchor: Anchor, segment_clicks: float) -> Pool:
+def pool(
+    looks: Floats,
+    hits: Floats,
+    anchor: Anchor,
+    segment_clicks: float,
+    effects: Effects | None = None,
+) -> Pool:
     """Pool the segments.
 
     Parameters
@@ -90,6 +104,8 @@ def pool(looks: Floats, hits: Floats, anchor: Anchor, segment_clicks: float) -> 
         Where items start from.
     segment_clicks
         c_seg, above 0: how many clicks the common rate is worth for one segment; larger pools more.
+    effects
+        What the segments' fields say of the same items; None: nothing.
 
     """
     c = min(max(segment_clicks, 1e-3), 1e9)
@@ -99,8 +115,11 @@ def pool(looks: Floats, hits: Floats, anchor: Anchor, segment_clicks: float) -> 
     # (n_items,) item rate, all segments alike
     common = (item_hits + anchor.clicks) / (looks.sum(axis=0) + anchor_looks)
     for _ in range(FACTOR_STEPS):
-        expected = (looks * common).sum(axis=1, keepdims=True)  # (n_segments, 1)
-        factor = (hits.sum(axis=1, keepdims=True) + FACTOR_CLICKS) / (expected + FACTOR_CLICKS)
+        # (n_segments, n_items)
+        lift = np.ones((1, 1)) if effects is None else shifted(common, effects.shift)
+        expected = (looks * common * lift).sum(axis=1, keepdims=True)  # (n_segments, 1)
+        level = (hits.sum(axis=1, keepdims=True) + FACTOR_CLICKS) / (expected + FACTOR_CLICKS)
+        factor = level * lift
         common = (item_hits + anchor.clicks) / ((looks * factor).sum(axis=0) + anchor_looks)
     between = c / common  # (n_items,)
     exposure = np.maximum(looks * factor, hits)  # (n_segments, n_items) looks on the common scale
@@ -118,23 +137,35 @@ def pool(looks: Floats, hits: Floats, anchor: Anchor, segment_clicks: float) -> 
         between,
         anchor.mean,
         anchor_looks,
+        effects,
     )
 
 
-def prior_of(pooled: Pool, segment: int | None) -> Priors:
-    """Prior of one segment's arms, (n_items,) each; None is a segment nobody has seen."""
+def prior_of(pooled: Pool, segment: int | None, codes: Sequence[int] = ()) -> Priors:
+    """Prior of one segment's arms, (n_items,) each; None is a segment nobody has seen, whose fields
+    may have values with these codes.
+    """
+    effects = pooled.effects
     if segment is None:
-        return _prior(pooled, pooled.weight_sum, pooled.weighted_sum, np.float64(1.0))
+        if effects is None:
+            return _prior(pooled, pooled.weight_sum, pooled.weighted_sum, np.float64(1.0))
+        shift, variance = effects.of(codes or [-1] * len(effects.values))
+        common = _mean(pooled, pooled.weight_sum, pooled.weighted_sum)
+        return _prior(
+            pooled, pooled.weight_sum, pooled.weighted_sum, shifted(common, shift), variance
+        )
     weight = np.maximum(pooled.weight_sum - pooled.weight[segment], 0.0)  # (n_items,)
     weighted = np.maximum(pooled.weighted_sum - pooled.weighted[segment], 0.0)
-    return _prior(pooled, weight, weighted, pooled.factor[segment])
+    variance = np.zeros(1) if effects is None else effects.variance[segment]
+    return _prior(pooled, weight, weighted, pooled.factor[segment], variance)
 
 
 def priors_of(pooled: Pool) -> Priors:
     """Priors of all segments, (n_segments, n_items) each."""
     weight = np.maximum(pooled.weight_sum - pooled.weight, 0.0)
     weighted = np.maximum(pooled.weighted_sum - pooled.weighted, 0.0)
-    return _prior(pooled, weight, weighted, pooled.factor)
+    variance = np.zeros(1) if pooled.effects is None else pooled.effects.variance
+    return _prior(pooled, weight, weighted, pooled.factor, variance)
 
 
 def item_rates(pooled: Pool) -> tuple[Floats, Floats]:
@@ -144,9 +175,20 @@ def item_rates(pooled: Pool) -> tuple[Floats, Floats]:
     return pooled.weight_sum, pooled.weighted_sum
 
 
-def _prior(pooled: Pool, weight: Floats, weighted: Floats, factor: Floats | np.float64) -> Priors:
-    worth = weight + pooled.anchor_looks
-    mean = (weighted + pooled.anchor_looks * pooled.anchor) / worth
+def _mean(pooled: Pool, weight: Floats, weighted: Floats) -> Floats:
+    """m_i."""
+    mean = weighted + pooled.anchor_looks * pooled.anchor
+    return np.asarray(mean / (weight + pooled.anchor_looks), dtype=np.float64)
+
+
+def _prior(
+    pooled: Pool,
+    weight: Floats,
+    weighted: Floats,
+    factor: Floats | np.float64,
+    variance: Floats | float = 0.0,
+) -> Priors:
+    mean, worth = _mean(pooled, weight, weighted), weight + pooled.anchor_looks
     # the same clicks are fewer looks where more is clicked
-    strength = 1 / (1 / pooled.between + 1 / worth) / factor
+    strength = 1 / (1 / pooled.between + 1 / worth + mean * (1 - mean) * variance) / factor
     return Priors(np.clip(mean * factor, LOWEST_RATE, HIGHEST_RATE), np.maximum(strength, 1e-6))

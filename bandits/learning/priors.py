@@ -1,7 +1,7 @@
 """Priors from general to specific, and the view of one segment that all policies read.
 
-    global rate -> the item's neighbours (`neighbours`) -> the item over all segments (`pooling`) ->
-    the arm's own counts
+    global rate -> the item's neighbours (`embedding_prior`) -> the item over all segments
+    (`pooling`) -> what the fields of the segment say (`field_effects`) -> the arm's own counts
 
 with strengths learned (`strength`) or set, in clicks; and, where counts carry memories, forgetting
 as far as change demands (`forgetting`). `learn` does what all segments share, once per look at the
@@ -10,6 +10,7 @@ counts; `arm_view` is then cheap for each segment.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -20,6 +21,7 @@ from bandits.counts import Counts
 from bandits.learning.change_detection import change_odds, mix
 from bandits.learning.embedding_prior import neighbour_anchor
 from bandits.learning.empirical_bayes import MIDDLE, learn_items, learn_segment_clicks
+from bandits.learning.field_effects import Effects, Ints, fit_effects
 from bandits.learning.pooling import Anchor, Pool, Priors, item_rates, pool, prior_of, priors_of
 
 Target = Literal["clicks", "conversions"]
@@ -51,12 +53,13 @@ class PriorConfig:
 
 
 class Strengths(NamedTuple):
-    """What moves slowly and costs most: where items start from, and c_seg in clicks. Good for later
-    counts of the same items.
+    """What moves slowly and costs most: where items start from, c_seg in clicks, and what fields say
+    (of these very segments). Good for later counts of the same items.
     """
 
     anchor: Anchor
     segment_clicks: float
+    effects: Effects | None = None
 
 
 class Beliefs(NamedTuple):
@@ -81,6 +84,7 @@ def strengths(
     vectors: Floats | None = None,
     *,
     target: Target = "clicks",
+    codes: Ints | None = None,
 ) -> Strengths:
     """Learn from the whole log what is not set: the global rate, anchors, c_item and c_seg.
 
@@ -94,6 +98,9 @@ def strengths(
         (n_items, d) embeddings, or None; a row of zeros is an item without.
     target
         What counts as success.
+    codes
+        (n_segments, n_fields) of the fields that segments are made of, as `fit_effects` takes them;
+        None, or fewer than two fields: segments are names.
 
     """
     config = config or PriorConfig()
@@ -116,9 +123,12 @@ def strengths(
     anchor = Anchor(np.full(n_items, rate), np.full(n_items, clicks))
     if vectors is not None:
         anchor = neighbour_anchor(n, s, vectors, rate, clicks)
+    effects = None
+    if codes is not None and codes.shape[1] > 1 and looks.shape[0] > 1:
+        effects = fit_effects(looks, hits, anchor.mean, anchor.clicks, codes)
     if config.segment_clicks is not None:
-        return Strengths(anchor, config.segment_clicks)
-    return Strengths(anchor, learn_segment_clicks(looks, hits, anchor))
+        return Strengths(anchor, config.segment_clicks, effects)
+    return Strengths(anchor, learn_segment_clicks(looks, hits, anchor, effects), effects)
 
 
 def learn(
@@ -128,6 +138,7 @@ def learn(
     *,
     target: Target = "clicks",
     shared: Strengths | None = None,
+    codes: Ints | None = None,
 ) -> Beliefs:
     """Work out what all segments share: pools, and which memory holds.
 
@@ -135,26 +146,26 @@ def learn(
     ----------
     counts
         (n_segments, n_items); memories in `counts.recent` are used when there.
-    config, vectors, target
+    config, vectors, target, codes
         As for `strengths`.
     shared
         What `strengths` returned, now or a little earlier; None works it out here.
 
     """
-    anchor, segment_clicks = (
-        strengths(counts, config, vectors, target=target) if shared is None else shared
+    anchor, segment_clicks, effects = (
+        strengths(counts, config, vectors, target=target, codes=codes) if shared is None else shared
     )
     looks, hits = _evidence(counts, target)
-    whole = pool(looks, hits, anchor, segment_clicks)
+    whole = pool(looks, hits, anchor, segment_clicks, effects)
     if not counts.recent:
         return Beliefs((whole,), None)
     memories = [_evidence(copy, target) for copy in counts.recent] + [(looks, hits)]
     n0, s0 = memories[0]
     rests = [
-        pool(np.maximum(n - n0, 0.0), np.maximum(s - s0, 0.0), anchor, segment_clicks)
+        pool(np.maximum(n - n0, 0.0), np.maximum(s - s0, 0.0), anchor, segment_clicks, effects)
         for n, s in memories
     ]
-    pools = [pool(n, s, anchor, segment_clicks) for n, s in memories[:-1]] + [whole]
+    pools = [pool(n, s, anchor, segment_clicks, effects) for n, s in memories[:-1]] + [whole]
     return Beliefs(tuple(pools), change_odds(pools[0], rests))
 
 
@@ -177,6 +188,7 @@ def arm_view(
     *,
     target: Target = "clicks",
     beliefs: Beliefs | None = None,
+    codes: Sequence[int] = (),
 ) -> ArmView:
     """One segment as its policies see it.
 
@@ -190,6 +202,8 @@ def arm_view(
         As for `learn`.
     beliefs
         What `learn` returned for the same counts; None works it out here.
+    codes
+        Where the segment is None: values of its fields, if `beliefs` know fields; -1 is unknown.
 
     """
     shared = learn(counts, config, vectors, target=target) if beliefs is None else beliefs
@@ -197,10 +211,12 @@ def arm_view(
     none = np.zeros(whole.looks.shape[1])  # (n_items,)
     rows = [none if segment is None else p.looks[segment] for p in shared.pools]
     hits = [none if segment is None else p.hits[segment] for p in shared.pools]
-    prior = prior_of(whole, segment)
+    prior = prior_of(whole, segment, codes)
     n, s, k = rows[-1], hits[-1], prior.strength
     if shared.odds is not None:
-        alpha, beta = mix([prior_of(p, segment) for p in shared.pools], rows, hits, shared.odds)
+        alpha, beta = mix(
+            [prior_of(p, segment, codes) for p in shared.pools], rows, hits, shared.odds
+        )
         # The mixture as counts again: the prior as it was, or weaker where the mixture is less sure
         # than it.
         k = np.minimum(k, np.minimum(alpha / prior.mean, beta / (1 - prior.mean)))
