@@ -10,9 +10,9 @@ of values which was never seen starts from what its values say.
 
 c_f is in clicks, as all strengths: a value with as many clicks of an item believes half of what
 they say. The fields are taken by what each says alone, most first, so that one which only goes with
-another keeps nothing. A cell's own counts are left out of its shift by its leverage: with
-V = sum_f 1 / (W + c_f), g = s - n p and w = n p (1 - p), the shift is less V g / (1 - w V) and its
-variance V / (1 - w V). Only sums per (value, item) are used, and only cells with looks cost time.
+another keeps nothing. A cell's own counts are left out of its shift: with w = n p (1 - p), it is
+less V (s - n p), V = sum_f 1 / (W - w + c_f), and V is its variance. Only sums per (value, item)
+are used, and only cells with looks cost time.
 
 Not promised: what two values say only together is no sum of what each says; that is left to the
 segment's own counts and to c_seg. Where clicks are likelier than not, the Poisson law behind c_f
@@ -165,10 +165,16 @@ def fit_effects(looks: Floats, hits: Floats, mean: Floats, clicks: Floats, codes
     shift = sum((v[field.codes] for v, field in zip(values, fields, strict=True)), np.zeros(1))
     spread = sum((v[field.codes] for v, field in zip(variances, fields, strict=True)), np.zeros(1))
     p = _rate(eta)
-    g, w, v = s - cells.n * p, cells.n * p * (1 - p), spread[rows, items]
-    free = np.maximum(1 - w * v, 0.01)
-    shift[rows, items] -= v * g / free
-    spread[rows, items] = v / free
+    w = cells.n * p * (1 - p)
+    without, more = np.zeros((2, rows.size))  # V of what the cell takes part in, and what is added
+    for field in fields:
+        if np.isfinite(field.clicks):
+            whole = field.worth[field.key] + field.clicks
+            rest = np.maximum(whole - w, field.clicks)
+            without += field.known / rest
+            more += field.known * (1 / rest - 1 / whole)
+    shift[rows, items] -= without * (s - cells.n * p)
+    spread[rows, items] += more
     return Effects(values, variances, known, shift, spread)
 
 

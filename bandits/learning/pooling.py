@@ -12,10 +12,10 @@ the global rate.
 
 A segment with a million looks tells no more about another than k_i looks would: the segments differ
 by more than its error. Strengths are counted in clicks (c clicks are c / m looks), so that they
-mean the same at a click rate of 17% and of 1.7%. Where segments are made of context fields, f_s is
-f_si: what the values of the fields say about the item (`bandits.learning.field_effects`) is part of
-it, and what that is unsure of weakens the prior: 1 / strength grows by m (1 - m) variance. The anchor is the global rate, or what the item's
-neighbours in embedding space suggest (`bandits.learning.embedding_prior`).
+mean the same at a click rate of 17% and of 1.7%. The anchor is the global rate, or what the item's
+neighbours in embedding space suggest (`bandits.learning.embedding_prior`). Where segments are made
+of context fields, f_s is f_si: what their values say about the item (`field_effects`) is part of
+it, and 1 / strength grows by m (1 - m) times what that is unsure of.
 
 DerSimonian & Laird (1986), Meta-analysis in clinical trials (the weights of a random-effects
 model); Efron & Morris (1975), Data analysis using Stein's estimator.

@@ -53,8 +53,8 @@ class PriorConfig:
 
 
 class Strengths(NamedTuple):
-    """What moves slowly and costs most: where items start from, c_seg in clicks, and what fields say
-    (of these very segments). Good for later counts of the same items.
+    """What moves slowly and costs most: where items start from, c_seg in clicks, and what fields
+    say, of these very segments. Good for later counts of the same items.
     """
 
     anchor: Anchor

@@ -55,6 +55,8 @@ class Worker:
         Least time between two refreshes; larger learns later.
     vectors
         (n_items, d), or None.
+    codes
+        (n_segments, n_fields) values of the fields that segments are made of, or None.
 
     """
 
@@ -65,8 +67,9 @@ class Worker:
         visits_per_s: float,
         refresh_s: float = REFRESH_S,
         vectors: NDArray[np.float32] | None = None,
+        codes: Ints | None = None,
     ) -> None:
-        self.config, self.shape, self.vectors = config, shape, vectors
+        self.config, self.shape, self.vectors, self.codes = config, shape, vectors, codes
         self.visits, self.visits_per_s, self.refresh_s = 0, visits_per_s, refresh_s
         self.looks = examination_of(np.arange(shape[2]), config.examination)  # (n_places,)
         self.evidence = evidence_of(config, WINDOW_S)
@@ -127,7 +130,7 @@ class Worker:
         nothing, alone = np.full(n_items, np.nan), np.full(n_items, -1, dtype=np.int32)
         catalogue = Catalogue(can_show.copy(), nothing, alone, self.vectors)
         counts = self.evidence.counts(self.sums, self.now_s)
-        self.known, self.snapshots = learned(self.config, counts, catalogue), {}
+        self.known, self.snapshots = learned(self.config, counts, catalogue, self.codes), {}
         self.can_show, self.next_s = can_show.copy(), self.now_s + self.refresh_s
 
     def _snapshot(self, segment: int, rng: np.random.Generator) -> Snapshot:

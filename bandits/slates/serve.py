@@ -67,6 +67,7 @@ def prepare(
     now_s: float,
     rng: np.random.Generator,
     beliefs: Beliefs | None = None,
+    codes: Sequence[int] = (),
 ) -> Snapshot:
     """Work out what the requests of one segment share.
 
@@ -86,6 +87,8 @@ def prepare(
         What `bandits.learning.priors.learn(counts, config.priors, catalogue.vectors)` returned:
         what all segments share, so that many segments of the same counts pay for it once. None
         works it out here.
+    codes
+        Values of the fields of a segment that nobody has seen, if `beliefs` know fields.
 
     Raises
     ------
@@ -97,7 +100,8 @@ def prepare(
     """
     check_catalogue(counts, segment, catalogue)
     n_items, vectors = counts.impressions.shape[1], catalogue.vectors
-    arms = arm_view(counts, segment, config.priors, cast("Floats | None", vectors), beliefs=beliefs)
+    known = cast("Floats | None", vectors)
+    arms = arm_view(counts, segment, config.priors, known, beliefs=beliefs, codes=codes)
     mean = posterior_mean(arms)  # (n_items,)
     if not np.isfinite(mean).all():
         validate(counts)

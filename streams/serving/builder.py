@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from bandits.learning.segment_fields import SegmentFields
 from bandits.slates.refresh import REFRESH_S, evidence_of, segment_snapshot
 from bandits.slates.snapshot_pools import Snapshot
 from bandits.slates.variants import BASE, PolicyFile, Variant
@@ -50,9 +51,7 @@ class Builder:
 
     Parameters
     ----------
-    settings, policy_file
-        Of the process.
-    metrics
+    settings, policy_file, metrics
         Of the process.
     fault
         Told once if the thread cannot go on.
@@ -96,6 +95,7 @@ class Builder:
             names.item_embeddings: (self._apply_embeddings,),
             names.encoder_releases: (self._apply_embeddings,),
         }
+        self._fields = SegmentFields(settings.segment_fields)
         self._rng = np.random.default_rng()
         self._reader: TopicReader | None = None
         self._made_of: tuple[int, ...] = ()
@@ -225,6 +225,7 @@ class Builder:
             min(now_s, self.heard_s),
             self.items.get,
             self.policy_file,
+            self._fields.codes(self.counts.segments.names),
         )
         before = self.state
         state = ServedState(
@@ -241,6 +242,7 @@ class Builder:
                 )
                 for each in self.policy_file.variants
             },
+            fields=self._fields,
         )
         lately = self._wanted.let_go(world.n_items, now_s)
         for variant, segment in dict.fromkeys([(BASE, DEFAULT_SEGMENT), *lately]):
@@ -263,13 +265,19 @@ class Builder:
     def _prepare(self, state: ServedState, variant: str, segment: str, now_s: float) -> bool:
         """Add a segment to the slates of a variant; False where there is nothing to add."""
         own, number = state.variants[variant], state.segments.get(segment)
-        if number is None or own.snapshot(segment) is not None:
+        if own.snapshot(segment) is not None or not state.knows(segment):
             return False
-        own.prepared[segment] = self._prepared(state.world, own.variant, number, now_s)
+        codes = () if number is not None else state.codes(segment)
+        own.prepared[segment] = self._prepared(state.world, own.variant, number, now_s, codes)
         return True
 
     def _prepared(
-        self, world: World, variant: Variant, segment: int | None, now_s: float
+        self,
+        world: World,
+        variant: Variant,
+        segment: int | None,
+        now_s: float,
+        codes: tuple[int, ...] = (),
     ) -> Snapshot:
         return segment_snapshot(
             variant.config,
@@ -278,19 +286,11 @@ class Builder:
             now_s,
             self._rng,
             self._wanted.lengths(),
+            codes,
         )
 
     def _hide(self) -> None:
         """Items that the state would show and that may not be shown any more."""
-        state = self.state
-        if state is None or not self.changed_items:
-            return
-        hidden = set(state.hidden)
-        for name in self.changed_items:
-            number = self.items.get(name)
-            if number is not None and number < state.world.n_items:
-                if self.catalogue.may_show(name):
-                    hidden.discard(number)
-                else:
-                    hidden.add(number)
-        self.state = state._replace(hidden=frozenset(hidden))
+        state, changed = self.state, self.changed_items
+        if state is not None and changed:
+            self.state = state.hiding(changed, self.items.get, self.catalogue.may_show)

@@ -101,8 +101,8 @@ class Responder:
     ) -> Slate | None:
         """The slate; None where waiting would give a better one and the asker can wait.
 
-        Worth waiting for are a segment that has counts and was not asked for lately, and items that
-        are newer than the state.
+        Worth waiting for are a segment that has counts, or fields with values that have, and was
+        not asked for lately, and items that are newer than the state.
 
         Raises
         ------
@@ -124,7 +124,7 @@ class Responder:
         self.source.want(name, segment, request.k, now_s)
         snapshot = state.variants[name].snapshot(segment)
         among, newer = candidates(state, self.source, self._filters, request)
-        if wait and (newer or (snapshot is None and segment in state.segments)):
+        if wait and (newer or (snapshot is None and state.knows(segment))):
             return None
         snapshot = state.variants[name].unseen if snapshot is None else snapshot
         rng = np.random.default_rng(_seed(request.request_id, state.number))

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from bandits.counts import Counts
 from bandits.learning.priors import Beliefs
+from bandits.learning.segment_fields import UNKNOWN, SegmentFields
 from bandits.slates.refresh import Learned, learned
 from bandits.slates.request import Catalogue
 from bandits.slates.snapshot_pools import Snapshot
@@ -94,6 +95,8 @@ class ServedState(NamedTuple):
         Numbers of the segments that have counts, by name.
     variants
         By name.
+    fields
+        Reads the values of context fields off a segment's name.
     hidden
         Items that were withdrawn or made unavailable since.
     """
@@ -103,7 +106,33 @@ class ServedState(NamedTuple):
     names: Sequence[str]
     segments: dict[str, int]
     variants: Mapping[str, VariantState]
+    fields: SegmentFields
     hidden: frozenset[int] = frozenset()
+
+    def codes(self, segment: str) -> tuple[int, ...]:
+        """Values of the fields of a segment without counts; none where they say nothing."""
+        found = self.fields.of(segment) if len(self.fields.fields) > 1 else None
+        return () if found is None or max(found) == UNKNOWN else found
+
+    def knows(self, segment: str) -> bool:
+        """Whether there is more to say of it than of any: it has counts, or fields with values that
+        have.
+        """
+        return segment in self.segments or bool(self.codes(segment))
+
+    def hiding(
+        self,
+        changed: Iterable[str],
+        number_of: Callable[[str], int | None],
+        may_show: Callable[[str], bool],
+    ) -> "ServedState":
+        """The state after items have changed: it may show some no more, others again."""
+        hidden = set(self.hidden)
+        for name in changed:
+            number = number_of(name)
+            if number is not None and number < self.world.n_items:
+                (hidden.discard if may_show(name) else hidden.add)(number)
+        return self._replace(hidden=frozenset(hidden))
 
     @property
     def prepared(self) -> dict[str, Snapshot]:
@@ -119,8 +148,11 @@ def make_world(
     counts_ts: float,
     number_of: Callable[[str], int | None],
     policy_file: PolicyFile,
+    codes: NDArray[np.int64] | None = None,
 ) -> World:
-    """Learn what all segments share; `number_of` an item, for those that a variant never shows."""
+    """Learn what all segments share; `number_of` an item, for those that a variant never shows;
+    `codes` of the segments' fields.
+    """
     by_variant: dict[str, Learned] = {}
     for each in policy_file.variants:
         available = catalogue.available.copy()
@@ -135,7 +167,9 @@ def make_world(
             None,
         )  # beliefs do not depend on what may be shown
         by_variant[each.name] = (
-            learned(each.config, counts, own) if alike is None else alike._replace(catalogue=own)
+            learned(each.config, counts, own, codes)
+            if alike is None
+            else alike._replace(catalogue=own)
         )
     return World(by_variant, encoder, counts_ts, facets)
 

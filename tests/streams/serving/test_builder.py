@@ -15,7 +15,7 @@ from streams.serving.builder import HEARD_EVERY_S
 from streams.serving.served_state import ServedState
 from streams.serving.wanted import ASKED_S
 from tests.streams.making import record
-from tests.streams.serving.world import ITEMS, World, request
+from tests.streams.serving.world import ITEMS, World, request, shown
 
 
 @pytest.fixture
@@ -139,3 +139,29 @@ def test_segments_that_requests_invent_are_not_remembered_without_end(
     assert len(world.builder._wanted.segments()) == 5 + 1
     world.turn()
     assert "x" in state(world).prepared
+
+
+def test_a_combination_without_counts_starts_from_its_values(tmp_path: Path) -> None:
+    """Who is old clicks item 1 and who is young item 2, in two cities; a third city has the old."""
+    world = World(tmp_path, fields="age,city")
+    for item in ITEMS:
+        world.describe(item)
+        for age, liked in (("old", ITEMS[1]), ("young", ITEMS[2])):
+            for city in ("A", "B"):
+                clicks = 200.0 if item == liked else 10.0
+                world.count(f"age={age},city={city}", item, 1000.0, clicks)
+    world.count("age=young,city=C", ITEMS[0], 1.0)
+    world.turn()
+    for age, liked in (("old", ITEMS[1]), ("young", ITEMS[2])):
+        asked = request(f"r-{age}", context={"age": age, "city": "C"}, k=1)
+        assert world.waits(asked)
+        world.turn()
+        slate = world.ask(asked)
+        assert slate.segment == f"age={age},city=C"
+        assert shown(slate) == [liked]
+        assert slate.items[0].why["prior"] > 0.1
+    prepared = set(state(world).prepared)
+    for unknown in ("age=other,city=D", "front page", "default"):
+        assert not world.waits(request(segment=unknown))
+        world.turn()
+    assert set(state(world).prepared) <= prepared

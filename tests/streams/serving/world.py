@@ -58,15 +58,20 @@ class Log:
 class World:
     """The builder, and a responder on it."""
 
-    def __init__(self, tmp_path: Path, config: SlateConfig | PolicyFile = DEFAULT) -> None:
+    def __init__(
+        self, tmp_path: Path, config: SlateConfig | PolicyFile = DEFAULT, fields: str = "age"
+    ) -> None:
         file = config if isinstance(config, PolicyFile) else only(config)
         self.metrics = ServingMetrics()
-        self.builder = Builder(settings(tmp_path), file, self.metrics, pytest.fail)
+        made_of = settings(tmp_path, SLATESTREAM_SEGMENT_FIELDS=fields)
+        self.builder = Builder(made_of, file, self.metrics, pytest.fail)
         self.log = Log()
         self._rows: dict[bytes, Before] = {}
         self._offset = 0
         self.users = UserProfiles()
-        self.responder = Responder(file, "group", ("age",), self.builder, self.users, self.metrics)
+        self.responder = Responder(
+            file, "group", made_of.segment_fields, self.builder, self.users, self.metrics
+        )
         self.now_s = NOW_S
 
     def fill(self) -> World:
