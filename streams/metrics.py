@@ -2,13 +2,29 @@
 is committed, so replays do not count twice.
 """
 
-from collections.abc import Iterable, Mapping
+import functools
+import platform
+import time
+from collections.abc import Callable, Iterable, Mapping
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+import confluent_kafka
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    GCCollector,
+    Histogram,
+    PlatformCollector,
+    ProcessCollector,
+)
+
+from streams import __version__
 
 # label values; segments beyond are counted under "other", since every one is a time series
 MAX_SEGMENTS = 500
 REJECTED = "rejected"  # the outcome of an event that became a dead letter
+# out: of no group. joining: waits for its part. restoring: has it, and gets its state ready.
+GROUP_STATES = ("out", "joining", "restoring", "stable")
 SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
 
 
@@ -24,11 +40,68 @@ def _events(registry: CollectorRegistry) -> Counter:
     )
 
 
+def _since(age_s: Callable[[str], float], what: str) -> float:
+    return time.time() - age_s(what)
+
+
+class GroupMetrics:
+    """Those of a process and its place in a consumer group; ages go out as times, as is usual with
+    Prometheus: `time() - slatestream_last_flush_timestamp_seconds`.
+    """
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._registry = registry
+        self._places: set[tuple[str, int]] = set()
+        ProcessCollector(registry=registry)
+        PlatformCollector(registry=registry)
+        GCCollector(registry=registry)
+        Gauge(
+            "slatestream_build_info",
+            "1; the labels say which versions run here",
+            ["version", "librdkafka", "python"],
+            registry=registry,
+        ).labels(__version__, confluent_kafka.libversion()[0], platform.python_version()).set(1)
+        self.lag = Gauge(
+            "slatestream_source_lag_records",
+            "Records of a partition owned here that are not counted, or not answered, yet",
+            ["topic", "partition"],
+            registry=registry,
+        )
+        self.state = Gauge(
+            "slatestream_group_state",
+            "1 for the state of this member of its group, 0 for the others",
+            ["state"],
+            registry=registry,
+        )
+
+    def watch(self, age_s: Callable[[str], float], *whats: str) -> None:
+        """Tell when something happened last."""
+        for what in whats:
+            Gauge(
+                f"slatestream_last_{what}_timestamp_seconds",
+                f"Time of the last {what}",
+                registry=self._registry,
+            ).set_function(functools.partial(_since, age_s, what))
+
+    def look(self, state: str, lag: Mapping[tuple[str, int], int]) -> None:
+        """The state of the member (one of `GROUP_STATES`) and records left, by topic and partition,
+        as they are now.
+        """
+        for each in GROUP_STATES:
+            self.state.labels(each).set(each == state)
+        for (topic, number), records in lag.items():
+            self.lag.labels(topic, number).set(records)
+        for place in self._places - lag.keys():
+            self.lag.remove(*place)
+        self._places = set(lag)
+
+
 class Metrics:
     """Those of a worker, in a registry of their own."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        self.group = GroupMetrics(self.registry)
         self._segments: set[str] = set()
         self.events = _events(self.registry)
         self.flushes = Counter("slatestream_flushes", "Committed flushes", registry=self.registry)
@@ -105,6 +178,7 @@ class ServingMetrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        self.group = GroupMetrics(self.registry)
         self.events = _events(self.registry)
         self.requests = Counter(
             "slatestream_requests", "Slate requests answered", registry=self.registry

@@ -3,7 +3,7 @@ out, and what is left to read.
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from streams.counting.chunk import Chunk
 from streams.counting.consumer import Consumed, Place
@@ -13,9 +13,12 @@ SILENCE_S = 5.0  # after which an old answer says nothing about the ends of part
 
 
 class PositionTracker:
-    """Chunks of the assigned partitions, from the positions it was given."""
+    """Chunks of the assigned partitions, from the positions it was given; `heard` is told of each
+    answer.
+    """
 
-    def __init__(self, consumer: ConsumerProcess) -> None:
+    def __init__(self, consumer: ConsumerProcess, heard: Callable[[], None] = lambda: None) -> None:
+        self._heard = heard
         self.topics: frozenset[str] = frozenset()
         # whether the last read was as large as may be: an old log, or more than this worker can do
         self.busy = False
@@ -53,6 +56,7 @@ class PositionTracker:
         """
         session = self._session
         consumed: Consumed = await self._consumer.call("read")
+        self._heard()
         if session != self._session:
             return []
         for chunk in consumed.chunks:
@@ -102,6 +106,17 @@ class PositionTracker:
         as read.
         """
         return max(self._positions[topic, number], self._reached.get((topic, number), 0)) >= end
+
+    def left(self, topic: str, number: int, applied: int) -> int | None:
+        """Records between the state, which has come to `applied`, and the end; None as long as no
+        end is known.
+        """
+        end = self._ends.get((topic, number), -1)
+        if end < 0:
+            return None
+        if applied == self._positions.get((topic, number)):  # markers of transactions may follow
+            applied = max(applied, self._reached.get((topic, number), 0))
+        return max(0, end - applied)
 
     async def close(self) -> None:
         """Stop reading."""

@@ -19,6 +19,14 @@ from streams.counting.restore import Stopped
 from streams.counting.rules import Rules
 from streams.counting.set_aside import BrokenDisk
 from streams.counting.sources import Sources
+from streams.kafka.liveness import (
+    FLUSH,
+    FLUSH_LIMIT_S,
+    HEARTBEAT,
+    POLL,
+    POLL_LIMIT_S,
+    Liveness,
+)
 from streams.kafka.names import app_id
 from streams.kafka.transaction import CommitAborted, CommitFenced, FatalCommit, Owner, Transactions
 from streams.metrics import Metrics
@@ -50,6 +58,14 @@ class Store:
         self.rules = rules
         self.metrics = metrics
         self.partitions: dict[int, Partition] = {}
+        self.liveness = Liveness(
+            {
+                POLL: POLL_LIMIT_S,
+                # while an old log is read, flushes are left out
+                FLUSH: FLUSH_LIMIT_S + 4 * settings.flush_interval_ms / 1000,
+                HEARTBEAT: settings.broker_session_timeout_s,
+            }
+        )
         self._opening = Opening(settings, sources, changelogs, rules, metrics, transactions)
         self.described = self._opening.described
         self.ready_generation: int | None = None  # None: nothing may be read or flushed
@@ -132,6 +148,7 @@ class Store:
                 async with self.counting:
                     changes = await take_changes(self.partitions)
                 if not changes:
+                    self.liveness.happened(FLUSH)
                     return
                 await self._in_thread(self._commit, changes)
             except CommitFenced as refusal:
@@ -155,6 +172,7 @@ class Store:
                     "disk and start again"
                 )
             else:
+                self.liveness.happened(FLUSH)
                 for number in changes.keys() & self.partitions.keys():
                     self.partitions[number].settled()
                 self.metrics.flushed(
@@ -230,6 +248,7 @@ class Store:
             if not wanted():
                 return False
             self.ready_generation = generation
+            self.liveness.happened(FLUSH)  # what is on the disks is in the log
             took_s = time.monotonic() - began
             self.metrics.restored(took_s, records, len(mine))
             said = "generation %d: own %s, restored %s (%d records, %.2f s)"

@@ -48,6 +48,7 @@ class Answers:
         self, sender: EventSender, names: TopicNames, metrics: ServingMetrics, recent: RecentSlates
     ) -> None:
         self.under_way = 0
+        self._moved_s = 0.0  # when one began while nothing was under way, or one arrived
         self._sender = sender
         self._names = names
         self._metrics = metrics
@@ -113,6 +114,10 @@ class Answers:
         """Hear of deliveries."""
         self._sender.poll()
 
+    def silent_s(self) -> float:
+        """For how long answers have been under way and none has arrived, in seconds."""
+        return time.monotonic() - self._moved_s if self.under_way else 0.0
+
     def flush(self) -> None:
         """Wait for what is under way, a while."""
         end_s = time.monotonic() + FLUSH_S
@@ -133,6 +138,7 @@ class Answers:
         def delivered(error: KafkaError | None, _message: Any) -> None:
             self.under_way -= 1
             if error is None:
+                self._moved_s = time.monotonic()
                 done()
             elif error.name() in _CLIENTS_FAULT and clients:
                 log.warning("no reply to %s: %s", topic, error.str())
@@ -141,6 +147,8 @@ class Answers:
                 log.error("an answer was not delivered and is sent again: %s", error.str())
                 self._put(topic, key, value, done, clients, **rest)
 
+        if not self.under_way:
+            self._moved_s = time.monotonic()
         self.under_way += 1
         try:
             self._sender.send(topic, key, value, delivered, **rest)

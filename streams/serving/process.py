@@ -71,7 +71,7 @@ class ServingProcess:
         )
         recent = RecentSlates(settings.recent_slates_bytes)
         answers = Answers(EventSender(client, prompt=True), names, self.metrics, recent)
-        self.requests = Requests(settings, self.responder, answers, end_process)
+        self.requests = Requests(settings, self.responder, answers, self.metrics.group, end_process)
         self._clicks = ClicksFollower(client, names.clicks, self.users)
         self.http = HttpServer(
             settings,
@@ -121,7 +121,7 @@ class ServingProcess:
         reasons = self.builder.missing()
         if not reasons and not self.requests.joined:
             reasons = ["no partitions of slate-requests are assigned yet"]
-        return reasons
+        return reasons or self.requests.liveness.too_old()
 
     async def run(self, parent: IO[bytes] | None = None) -> None:
         """Answer until SIGTERM or SIGINT, or until `parent` ends.

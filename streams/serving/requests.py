@@ -19,7 +19,17 @@ from streams.contract.dead_letters import Place
 from streams.contract.events import EventError, SlateRequest
 from streams.contract.topics import TopicNames
 from streams.kafka.client import consuming
+from streams.kafka.liveness import (
+    FLUSH,
+    FLUSH_LIMIT_S,
+    HEARTBEAT,
+    POLL,
+    POLL_LIMIT_S,
+    Liveness,
+)
+from streams.kafka.membership import read_statistics
 from streams.kafka.names import serving_group
+from streams.metrics import GroupMetrics
 from streams.serving.accept import accept
 from streams.serving.answers import Answers
 from streams.serving.offsets import Offsets, Opened
@@ -34,6 +44,7 @@ AT_ONCE = 100  # requests between two looks at what is under way
 WAIT_S = 0.1  # for a segment that is being prepared
 MOST_WAITING = 1000  # beyond, nobody waits
 COMMIT_MS = 500
+STATISTICS_MS = 1000
 NO_KEY = (
     "expected the user's id as key, found none: without it one user's events do not share a "
     "partition"
@@ -65,6 +76,8 @@ class Requests:
         Of the process.
     responder, answers
         Who makes slates, and who sends them.
+    metrics
+        Of the process and its group.
     fault
         Told once if the thread cannot go on.
     """
@@ -74,10 +87,20 @@ class Requests:
         settings: Settings,
         responder: Responder,
         answers: Answers,
+        metrics: GroupMetrics,
         fault: Callable[[str], None],
     ) -> None:
         self.assigned: frozenset[int] = frozenset()  # partitions, for other threads to read
         self.joined = False
+        self.liveness = Liveness(
+            {
+                POLL: POLL_LIMIT_S,
+                FLUSH: FLUSH_LIMIT_S,  # here: an answer that is under way arrived
+                HEARTBEAT: settings.serving_session_timeout_s,
+            }
+        )
+        metrics.watch(self.liveness.age_s, POLL, FLUSH, HEARTBEAT)
+        self._metrics = metrics
         self._settings = settings
         self._responder = responder
         self._answers = answers
@@ -134,6 +157,8 @@ class Requests:
             "fetch.wait.max.ms": 10,
             "fetch.queue.backoff.ms": 5,
             "queued.min.messages": 1000,
+            "statistics.interval.ms": STATISTICS_MS,
+            "stats_cb": self._statistics,
         }
         session_ms = int(settings.serving_session_timeout_s * 1000)
         if settings.serving_group_protocol == "consumer":
@@ -151,6 +176,7 @@ class Requests:
     def _turn(self) -> None:
         under_way = bool(self._waiting) or self._answers.under_way > 0
         first = self._consumer.poll(BUSY_S if under_way else IDLE_S)
+        self.liveness.happened(POLL)
         records = [] if first is None else [first, *self._consumer.consume(AT_ONCE - 1, 0)]
         for record in records:
             error = record.error()
@@ -161,6 +187,14 @@ class Requests:
         if self._waiting:
             self._answer_waiting()
         self._answers.poll()
+        self.liveness.happened(FLUSH, self._answers.silent_s())
+
+    def _statistics(self, text: str) -> None:
+        """What the client knows of its group and of the partitions' ends."""
+        state, lag, heartbeat_ago_s = read_statistics(text, self._topic, self.assigned)
+        self._metrics.look(state, lag)
+        if heartbeat_ago_s is not None:
+            self.liveness.happened(HEARTBEAT, heartbeat_ago_s)
 
     def _take(self, record: Any) -> None:
         opened = self._offsets.open(record.partition(), record.offset())

@@ -12,6 +12,7 @@ from streams.counting.sources import Sources
 from streams.counting.store import Store
 from streams.kafka.admin import partitions_of_sources
 from streams.kafka.client import connect
+from streams.kafka.liveness import FLUSH, HEARTBEAT, POLL
 from streams.kafka.names import app_id, changelog_topics
 from streams.kafka.producer import EventSender
 from streams.kafka.required_rights import check_rights, worker_rights
@@ -63,10 +64,12 @@ def build_engine(settings: Settings, config: SlateConfig) -> Engine:
         Transactions(client, f"{app_id(settings)}-{worker_name(settings)}"),
         end_process,
     )
+    metrics.group.watch(store.liveness.age_s, POLL, FLUSH, HEARTBEAT)
     reading = ConsumerConfig(
         client, settings.chunk_records, PREFETCHED, settings.max_event_bytes, rules
     )
     consumer = ConsumerProcess(reading, end_process)
     items = ItemsFollower(client, names.items, store.described)
-    parts = Parts(store, consumer, PositionTracker(consumer), items, EventSender(client), metrics)
+    tracker = PositionTracker(consumer, lambda: store.liveness.happened(POLL))
+    parts = Parts(store, consumer, tracker, items, EventSender(client), metrics)
     return Engine(settings, partitions, parts)

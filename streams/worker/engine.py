@@ -22,6 +22,7 @@ from streams.counting.expiry import drop_expired
 from streams.counting.ingest import counting_chunk
 from streams.counting.set_aside import BrokenDisk
 from streams.kafka.changelogs import ensure_changelogs
+from streams.kafka.liveness import HEARTBEAT
 from streams.kafka.names import changelog_topics
 from streams.kafka.transaction import TRANSACTION_TIMEOUT_S
 from streams.metrics import REJECTED
@@ -176,9 +177,23 @@ class Engine:
 
     def not_ready(self, generation: int) -> list[str]:
         """What keeps this worker from being ready, in words; empty when it is."""
-        if self.ready(generation):
-            return []
-        return ["state is not restored, or no partitions are assigned yet"]
+        if not self.ready(generation):
+            return ["state is not restored, or no partitions are assigned yet"]
+        return self.store.liveness.too_old()
+
+    def look(self, state: str) -> None:
+        """Bring the metrics of the group up to date."""
+        lag: dict[tuple[str, int], int] = {}
+        for number, partition in self.store.partitions.items():
+            for topic, source in self.source.items():
+                left = self._tracker.left(topic, number, partition.offsets[source])
+                if left is not None:
+                    lag[topic, number] = left
+        self.metrics.group.look(state, lag)
+
+    def heartbeat(self) -> None:
+        """The group's coordinator has answered; called by the thread that asks it."""
+        self.store.liveness.happened(HEARTBEAT)
 
     async def flush(self) -> None:
         """Make durable what was counted; now and then only, while an old log is read."""

@@ -43,6 +43,9 @@ class ChunkFlow(Protocol):
     def hand_out(self, chunk: Chunk) -> None:
         """A chunk is on its way to its agent."""
 
+    def heartbeat(self) -> None:
+        """The group's coordinator has answered."""
+
     async def before_revocation(self) -> None:
         """Make durable what was counted, while the group still accepts this generation."""
 
@@ -94,6 +97,7 @@ class RebalanceListener(driver.ConsumerRebalanceListener):
         owner = self._thread
         chunked = [tp for tp in assigned if tp.topic in owner.consumer.chunk_topics]
         owner._ensure_consumer().pause(*chunked)
+        owner.consumer.watch_heartbeats(owner._ensure_consumer()._coordinator)
         await super().on_partitions_assigned(assigned)
 
 
@@ -111,6 +115,25 @@ class Consumer(driver.Consumer):
         self._lanes: list[Lane] | None = None  # None: no session
         self._lane_of: dict[str, Lane] = {}
         self._plain: asyncio.Task[list[tuple[TP, Any]]] | None = None
+        self._watched: Any = None  # the coordinator whose heartbeats are heard of
+
+    def watch_heartbeats(self, coordinator: Any) -> None:
+        """Tell the flow of each heartbeat that is answered; the join that has just ended is one."""
+        flow = self._flow
+        if flow is None:
+            return
+        flow.heartbeat()
+        if self._watched is coordinator:
+            return
+        self._watched, ask = coordinator, coordinator._do_heartbeat
+
+        async def do_heartbeat() -> bool:
+            answered: bool = await ask()
+            if answered:
+                flow.heartbeat()
+            return answered
+
+        coordinator._do_heartbeat = do_heartbeat
 
     # ---- reading
 

@@ -12,6 +12,7 @@ import yaml
 from encoder.serving.verify import State
 from streams.counting import outcomes as outcome_names
 from streams.counting import partition
+from streams.kafka.liveness import FLUSH, HEARTBEAT, POLL
 from streams.metrics import REJECTED, Metrics, ServingMetrics
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
@@ -27,27 +28,52 @@ SUFFIXES = {
 }
 
 
+def names_in(query: str) -> set[str]:
+    return set(re.findall(r"\b(?:slatestream|process|python)_\w+", query))
+
+
+def family(name: str) -> str:
+    return re.sub(r"_(bucket|sum|count)$", "", name)
+
+
 def series() -> set[str]:
     """The names under which Prometheus keeps what workers and serving processes say."""
+    made = Metrics(), ServingMetrics()
+    for metrics in made:
+        metrics.group.watch(lambda _what: 0.0, POLL, FLUSH, HEARTBEAT)
     return {
-        family.name + suffix
-        for metrics in (Metrics(), ServingMetrics())
-        for family in metrics.registry.collect()
-        for suffix in SUFFIXES[family.type]
+        each.name + suffix
+        for metrics in made
+        for each in metrics.registry.collect()
+        for suffix in SUFFIXES[each.type]
     }
 
 
 def test_every_metric_of_the_alerts_exists() -> None:
-    named = {name for rule in RULES for name in re.findall(r"slatestream_\w+", rule["expr"])}
+    named = {name for rule in RULES for name in names_in(rule["expr"])}
     assert named
     assert named <= series()
 
 
 def test_every_metric_of_the_dashboard_exists_and_every_metric_is_shown() -> None:
-    named = {name for query in QUERIES for name in re.findall(r"slatestream_\w+", query)}
+    named = {name for query in QUERIES for name in names_in(query)}
     assert named <= series()
-    families = {re.sub(r"_(bucket|sum|count)$", "", name) for name in named}
-    assert families == {re.sub(r"_(bucket|sum|count)$", "", name) for name in series()}
+    own = {name for name in series() if name.startswith("slatestream_")}
+    assert {family(name) for name in named} >= {family(name) for name in own}
+
+
+def test_names_and_units_are_those_of_prometheus() -> None:
+    """https://prometheus.io/docs/practices/naming/: base units, `_total` on what only grows."""
+    for metrics in (Metrics(), ServingMetrics()):
+        for each in metrics.registry.collect():
+            if not each.name.startswith("slatestream_"):
+                continue
+            assert each.documentation, each.name
+            assert not re.search(r"_(ms|milliseconds|minutes|mb|kb|percent)(_|$)", each.name)
+            if each.type == "histogram":
+                assert each.name.endswith("_seconds"), each.name
+            if "timestamp" in each.name:
+                assert each.name.endswith("_timestamp_seconds"), each.name
 
 
 def test_every_label_value_exists() -> None:

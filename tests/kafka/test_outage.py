@@ -1,5 +1,5 @@
-"""A worker whose only broker is away for more than half a minute says so three times; its log has
-one format, whoever writes.
+"""A worker whose only broker is away for more than half a minute says so three times, and is not
+ready; its log has one format, whoever writes.
 """
 
 from __future__ import annotations
@@ -27,11 +27,18 @@ def test_a_broker_that_is_away_is_said_once_every_30_s_and_once_when_it_is_back(
         worker.command("topics", "create", "--json")
         with worker:
             before = len(worker.log.read_text().splitlines())
+            wait_for("metrics", lambda: told(worker))
             cluster.kill()
-            time.sleep(AWAY_S)
+            killed_s = time.monotonic()
+            for port in (worker.worker_port, worker.port):
+                wait_for("not ready", lambda port=port: worker.get("/readyz", port)[0] == 503, 12)
+            status, said_s = worker.get("/readyz", worker.worker_port)
+            assert (status, "the last heartbeat was" in said_s) == (503, True), said_s
+            time.sleep(AWAY_S - (time.monotonic() - killed_s))
             cluster.restart()
             wait_for("the end said", lambda: worker.log.read_text().count("answer again") == 2)
-            assert worker.get("/readyz")[0] == 200
+            for port in (worker.worker_port, worker.port):
+                wait_for("ready", lambda port=port: worker.get("/readyz", port)[0] == 200)
             for page in ("/router/", "/table/", "/graph", "/stats", "/performance"):
                 assert worker.get(page, worker.worker_port)[0] == 404
             after = len(worker.log.read_text().splitlines())
@@ -51,3 +58,22 @@ def test_a_broker_that_is_away_is_said_once_every_30_s_and_once_when_it_is_back(
     text = "\n".join(line["message"] for line in lines)
     assert len(ends) == 2, text
     assert len(lines) < 25, text
+
+
+def told(worker: WorkerProcess) -> bool:
+    """Whether both processes tell of their group and of themselves."""
+    names = (
+        'slatestream_group_state{state="stable"} 1.0',
+        "slatestream_last_flush_timestamp_seconds ",
+        "slatestream_last_poll_timestamp_seconds ",
+        "slatestream_last_heartbeat_timestamp_seconds ",
+        "process_resident_memory_bytes ",
+        "python_info{",
+        "slatestream_build_info{",
+    )
+    for port, topic in ((worker.worker_port, "impressions"), (worker.port, "slate-requests")):
+        lag = f'slatestream_source_lag_records{{partition="1",topic="away.{topic}"}} 0.0'
+        text = worker.get("/metrics", port)[1]
+        if not all(name in text for name in (lag, *names)):
+            return False
+    return True

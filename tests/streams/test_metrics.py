@@ -43,3 +43,15 @@ def test_restores_and_gaps_are_counted() -> None:
         3,
         1,
     ]
+
+
+def test_lag_is_that_of_the_partitions_that_are_owned_now() -> None:
+    metrics = Metrics()
+    metrics.group.look("stable", {("t", 0): 3, ("t", 1): 4})
+    metrics.group.look("joining", {("t", 1): 5})
+    value = metrics.registry.get_sample_value
+    name = "slatestream_source_lag_records"
+    assert value(name, {"topic": "t", "partition": "1"}) == 5
+    assert value(name, {"topic": "t", "partition": "0"}) is None
+    assert value("slatestream_group_state", {"state": "joining"}) == 1
+    assert value("slatestream_group_state", {"state": "stable"}) == 0

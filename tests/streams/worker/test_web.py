@@ -30,9 +30,16 @@ def pages(missing: list[str]) -> dict[str, Any]:
     def not_ready(generation: int) -> list[str]:
         return missing if generation == 7 else ["another generation"]
 
-    engine: Any = SimpleNamespace(metrics=metrics, not_ready=not_ready)
+    engine: Any = SimpleNamespace(
+        metrics=metrics,
+        not_ready=not_ready,
+        ready=lambda _generation: not missing,
+        look=lambda state: metrics.group.look(state, {("t", 1): 5}),
+    )
     app: Any = SimpleNamespace(
-        page=lambda path: lambda page: found.update({path: page}), consumer_generation_id=7
+        page=lambda path: lambda page: found.update({path: page}),
+        consumer_generation_id=7,
+        rebalancing=False,
     )
     add_pages(app, engine)
     return found
@@ -59,3 +66,8 @@ def test_metrics_are_in_the_format_of_prometheus() -> None:
     status, content_type, body = ask(found, "/metrics")
     assert (status, content_type) == (200, "text/plain")
     assert "# TYPE slatestream_flushes_total counter" in body
+    assert 'slatestream_source_lag_records{partition="1",topic="t"} 5.0' in body
+    assert 'slatestream_group_state{state="stable"} 1.0' in body
+    restoring = ask(pages(["state is not restored"]), "/metrics")[2]
+    assert 'slatestream_group_state{state="restoring"} 1.0' in restoring
+    assert 'slatestream_group_state{state="stable"} 0.0' in restoring
