@@ -33,6 +33,7 @@ ORDER = {  # from the lowest: a folder imports from itself and from those before
         "metrics",
         "contract",
         "kafka",
+        "client",
         "counting",
         "serving",
         "worker",

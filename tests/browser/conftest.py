@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from tests.cluster import free_ports
 from tests.streams.worker_process import WorkerProcess
 
 CHROMIUM = shutil.which("chromium")
@@ -97,7 +98,13 @@ def shop(
 ) -> Iterator[Shop]:
     """A worker with items and some visits behind it."""
     directory: Path = tmp_path_factory.mktemp("browser")
-    worker = WorkerProcess(directory, local_broker, "browser.")
+    (port,) = free_ports(1)  # of pages elsewhere
+    worker = WorkerProcess(
+        directory,
+        local_broker,
+        "browser.",
+        SLATESTREAM_HTTP_CORS_ORIGINS=f"http://127.0.0.1:{port}",
+    )
     worker.command("topics", "create")
     with worker:
         shop = Shop(worker)
