@@ -21,6 +21,7 @@ from streams.contract.events import (
     decode_slate_request,
 )
 
+_WISHES = dict.fromkeys(SlateRequest.__struct_fields__).keys()
 _encode = msgspec.json.Encoder().encode
 
 
@@ -32,10 +33,9 @@ def request_of(user: str, k: int, wishes: Mapping[str, Any]) -> SlateRequest:
     ClientError
         For what a serving process would refuse.
     """
-    known = set(SlateRequest.__struct_fields__)
-    wrong = sorted(set(wishes) - known)
+    wrong = wishes.keys() - _WISHES
     if wrong:
-        msg = f"expected fields of a slate request ({', '.join(sorted(known))}), found {wrong[0]!r}"
+        msg = f"expected fields of a slate request ({', '.join(_WISHES)}), found {min(wrong)!r}"
         raise ClientError(msg)
     said = {"request_id": str(uuid.uuid4()), "ts": time.time(), "user_id": user, "k": k}
     said |= {name: value for name, value in wishes.items() if value is not None}

@@ -3,14 +3,13 @@
     slate = one of the segment's draws, taken at random, cut to k items
 
 Cut so, a place's propensity stays the share of the draws that have the item there. A segment
-without draws of its own has those of `default`. A slate knows no request, so its impressions say
+without draws of its own has those of `default`. A slate says no `request_id`, so impressions say
 segment, places and propensities themselves.
 """
 
 import random
 import threading
 import time
-import uuid
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any
@@ -79,7 +78,7 @@ class LocalWay:
             )
             raise ClientError(msg)
         return Slate(
-            slate_id=str(uuid.uuid4()),
+            slate_id=request.request_id,
             request_id=None,
             user_id=request.user_id,
             group=GROUP,
