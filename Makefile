@@ -7,7 +7,7 @@ ROUNDS ?= 20
 # torch: 2.13.0 from the default index unless a CPU wheel index is given, e.g. make test PIP_ARGS="--extra-index-url <CPU index of PyTorch>"
 PIP_ARGS ?=
 
-.PHONY: help demo test lint bench chaos lock pin worker sbom clean
+.PHONY: help demo test lint bench chaos drill pythons lock pin worker sbom clean
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*##/\t/'
 
@@ -41,6 +41,12 @@ bench: $(VENV)/.dev $(VENV)/.data  ## NAME=ingest|latency|recovery|soak|regret|p
 
 chaos: $(VENV)/.dev  ## ROUNDS=N rounds of kill -9, pauses and wiped disks on Apache Kafka (KAFKA_HOME)
 	$(BIN)/python -m tests.kafka.chaos --rounds $(ROUNDS)
+
+drill: $(VENV)/.dev  ## what users notice when workers, serving processes and a broker of three come and go (KAFKA_HOME): a table
+	$(BIN)/python -m tests.kafka.drill
+
+pythons: $(VENV)/.dev  ## the tests on every Python from 3.11 to 3.14 that is at hand: a table
+	$(BIN)/python -m tests.pythons
 
 LOCK = $(VENV)/uv/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header $(UPGRADE)
 R := deploy/requirements

@@ -123,7 +123,7 @@ class House:
         return process
 
     def run(self, container: Container, name: str) -> int:
-        return self.start(container, name).wait(120)
+        return self.start(container, name).wait(240)
 
     def log(self, name: str) -> str:
         return (self.directory / f"{name}.log").read_text()
@@ -162,6 +162,7 @@ def health(house: House, container: Container, port: dict[str, str]) -> int:
     return done.returncode
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("source", [of_compose, of_manifests])
 def test_every_command_runs_in_its_environment(
     source: Callable[[], dict[str, Container]], house: House
@@ -177,7 +178,7 @@ def test_every_command_runs_in_its_environment(
         own = {setting: str(port), "SLATESTREAM_DATA_DIR": str(data)}
         running.append((name, port, own, house.start(containers[name], name, **own)))
     for name, port, own, process in running:
-        until(lambda p=port, q=process: answers(p, "/readyz") or q.poll() is not None, 90)
+        until(lambda p=port, q=process: answers(p, "/readyz") or q.poll() is not None, 240)
         assert process.poll() is None, house.log(name)
         assert answers(port, "/healthz")
         assert health(house, containers[name], own) == 0
@@ -185,7 +186,7 @@ def test_every_command_runs_in_its_environment(
     for _name, _port, _own, process in running:
         process.send_signal(signal.SIGTERM)
     for name, _port, _own, process in running:
-        assert process.wait(45) == 0, house.log(name)
+        assert process.wait(120) == 0, house.log(name)
 
 
 def refresh(container: Container, house: House) -> None:

@@ -20,7 +20,7 @@ ALERTS: dict[str, Any] = yaml.safe_load((DEPLOY / "prometheus" / "alerts.yaml").
 RULES = [rule for group in ALERTS["groups"] for rule in group["rules"]]
 DASHBOARD: dict[str, Any] = json.loads((DEPLOY / "grafana" / "slatestream.json").read_text())
 QUERIES = [target["expr"] for panel in DASHBOARD["panels"] for target in panel.get("targets", [])]
-GUIDE = (Path(__file__).parents[2] / "docs" / "deployment.md").read_text()
+RUNBOOK = (Path(__file__).parents[2] / "docs" / "runbook.md").read_text()
 SUFFIXES = {
     "counter": ["_total"],
     "gauge": [""],
@@ -97,13 +97,17 @@ def test_the_operator_gets_the_same_alerts() -> None:
     assert rule["spec"] == ALERTS
 
 
-def test_every_alert_says_what_it_means_and_the_guide_says_what_to_do() -> None:
+def test_every_alert_has_an_entry_in_the_runbook_and_every_entry_an_alert() -> None:
     names = [rule["alert"] for rule in RULES]
     assert len(set(names)) == len(names)
     for rule in RULES:
         assert rule["labels"]["severity"] in ("page", "ticket")
         assert rule["annotations"]["summary"].endswith(".")
-        assert re.search(rf"^\| `{rule['alert']}` \| .+ \|$", GUIDE, re.MULTILINE), rule["alert"]
+    entries = dict(re.findall(r"^### (\w+)\n((?:.+\n)+)", RUNBOOK, re.MULTILINE))
+    assert entries.keys() == set(names)
+    for name, entry in entries.items():
+        assert re.search(r"\*Look (at|for)\*", entry), name
+        assert re.search(r"\*[Dd]o\*", entry), name
 
 
 def test_the_panels_have_their_own_places_and_numbers() -> None:

@@ -146,14 +146,14 @@ class Fleet:
             {name: value for name, value in self.environ.items() if not name.startswith("CHAOS_")}
         )
 
-    def create_topics(self, partitions: int) -> None:
+    def create_topics(self, partitions: int, replication: int = 1) -> None:
         """The declared topics; those that are not joined by user get one partition."""
         new = [
             NewTopic(
                 self.names.of(t),
                 partitions if t.attribute in COPARTITIONED else 1,
-                1,
-                config=declared_configs(t, 1),
+                replication,
+                config=declared_configs(t, replication),
             )
             for t in TOPICS
         ]
