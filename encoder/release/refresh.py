@@ -144,6 +144,7 @@ def make_encoder(corpus: Corpus, plan: Plan, run: Path, labels: Path, report: Re
             items,
             Path(teacher),
             run / "encoder",
+            prompt=plan.prompt,
             progress=lambda done, all_of: report("the teacher reads a sample", done, all_of),
             **_options(plan.quick, "quick"),
         )
@@ -174,7 +175,9 @@ def train_config(plan: Plan, teacher: str) -> Any:
         msg = f"train: expected {', '.join(known)}, found {', '.join(sorted(unknown))}"
         raise PlanError(msg)
     try:
-        return msgspec.convert({"teacher": teacher} | plan.train, TrainConfig)
+        return msgspec.convert(
+            {"teacher": teacher, "prompt": plan.prompt} | plan.train, TrainConfig
+        )
     except msgspec.ValidationError as error:
         msg = f"train: expected what encoder.training.train_config.TrainConfig takes, found {error}"
         raise PlanError(msg) from error
@@ -190,7 +193,7 @@ def read_with_teacher(
     from encoder.corpus.teacher_cache import read_vectors
 
     return read_vectors(
-        load_teacher(teacher_path(plan)),
+        load_teacher(teacher_path(plan), plan.prompt),
         corpus.texts,
         folder,
         progress=lambda done, all_of: report("the teacher reads the catalogue", done, all_of),

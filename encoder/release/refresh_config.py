@@ -1,6 +1,7 @@
 """What a refresh does, as a TOML file: every key is known, checked and named in the error.
 
     teacher = "packaged"            # or a directory, or a Hugging Face name
+    prompt = "passage: "            # in front of every text; default: what the teacher's files say
     method = "train"                # or "quick": no training, see encoder.training.closed_form
     recall = false                  # measure the teacher's neighbours too (a reading more)
 
@@ -55,6 +56,7 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """See the module's docstring."""
 
     teacher: str = PACKAGED
+    prompt: str | None = None
     method: Literal["train", "quick"] = "train"
     recall: bool = False
     train: dict[str, Any] = {}

@@ -61,6 +61,7 @@ def quick(
     dim: int = 64,
     tokens: int = 25_000,
     threads: int = 1,
+    prompt: str | None = None,
     progress: Callable[[int, int], None] = lambda done, all_of: None,
 ) -> Artifact:
     """Distil a static encoder for a catalogue.
@@ -80,6 +81,8 @@ def quick(
         one core. Texts beyond it get vectors by generalisation.
     threads
         Of the teacher.
+    prompt
+        As in `encoder.corpus.teacher.load_teacher`; only the teacher reads it.
     progress
         Called with the number of texts that the teacher has read, of how many.
 
@@ -110,7 +113,7 @@ def quick(
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
-        source = load_teacher(teacher)
+        source = load_teacher(teacher, prompt)
         source.tokenizer.enable_truncation(min(MAX_TOKENS, source.max_tokens))
         lengths = np.cumsum([len(ids) for ids in source.tokens(texts)])
         read = texts[: max(1, int(np.searchsorted(lengths, tokens, side="right")))]

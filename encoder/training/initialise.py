@@ -3,7 +3,11 @@
 
 Layers of BERT, RoBERTa, XLM-RoBERTa and DistilBERT are one design under different names. What is
 taken over computes what the teacher computes (the tests compare the states), apart from the tanh
-form of gelu. From there the compression steps take away.
+form of gelu and from poolings other than the mean. MPNet has the same layers and adds to each score
+of attention a number for the distance; these are left behind, and training makes up for them. Of
+other networks (ModernBERT: norms in front, turned positions, gated units) the vectors of the tokens
+are taken over, and layers of the same sizes start as BERT's do. From there the compression steps
+take away.
 """
 
 from collections.abc import Mapping
@@ -11,11 +15,11 @@ from typing import NamedTuple
 
 import torch
 from tokenizers import Tokenizer
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn import functional
 
 from encoder.compress.student import LayerShape, Model, Student, StudentShape
 from encoder.corpus.teacher import Teacher
-from encoder.serving.artifact import ArtifactError
 
 
 class _Names(NamedTuple):
@@ -56,43 +60,56 @@ _DISTILBERT = _Names(
     "ffn.lin2",
     "output_layer_norm",
 )
-FAMILIES = {"bert": _BERT, "roberta": _BERT, "xlm-roberta": _BERT, "distilbert": _DISTILBERT}
+_MPNET = _BERT._replace(
+    q="attention.attn.q",
+    k="attention.attn.k",
+    v="attention.attn.v",
+    out="attention.attn.o",
+    norm_1="attention.LayerNorm",
+)
+FAMILIES = {
+    "bert": _BERT,
+    "roberta": _BERT,
+    "xlm-roberta": _BERT,
+    "distilbert": _DISTILBERT,
+    "mpnet": _MPNET,
+}
+BEHIND_PADDING = ("roberta", "xlm-roberta", "mpnet")  # whose positions start there
+START = 0.02  # standard deviation of BERT's weights before training
 GELUS = ("gelu", "gelu_new", "gelu_pytorch_tanh", "gelu_fast")
 
 
 def adopt(teacher: Teacher, max_tokens: int | None = None) -> Model:
-    """The teacher as a student of full size, with the identity for a projection.
+    """The teacher as a student of full size, which says what the teacher says where its network is
+    of a family in `FAMILIES` with gelu, and starts with the teacher's tokens alone where not.
 
     Parameters
     ----------
     teacher
-        of a family in `FAMILIES`.
+        any.
     max_tokens
         longest input of the student; None keeps the teacher's.
 
-    Raises
-    ------
-    ArtifactError
-        a family, an activation or a position scheme that the student does not have.
-
     """
-    config = teacher.model.config
-    family, activation = (
-        config.model_type,
-        getattr(config, "hidden_act", getattr(config, "activation", "?")),
-    )
-    if family not in FAMILIES or activation not in GELUS:
-        msg = (
-            f"{teacher.name}: expected a teacher among {', '.join(FAMILIES)} with gelu, found "
-            f"{family} with {activation}; "
-            "distil a static table from it instead"
-        )
-        raise ArtifactError(msg)
-    names, weights = FAMILIES[family], teacher.model.state_dict()
     longest = min(max_tokens or teacher.max_tokens, teacher.max_tokens)
+    student = _taken_over(teacher, longest) if is_taken_over(teacher) else _fresh(teacher, longest)
+    tokenizer = Tokenizer.from_str(teacher.tokenizer.to_str())
+    tokenizer.enable_truncation(longest)
+    return Model(student.eval(), tokenizer, longest)
+
+
+def is_taken_over(teacher: Teacher) -> bool:
+    """Whether `adopt` takes the layers over, and not the tokens alone."""
+    config = teacher.model.config
+    activation = getattr(config, "hidden_act", getattr(config, "activation", ""))
+    return config.model_type in FAMILIES and activation in GELUS
+
+
+def _taken_over(teacher: Teacher, longest: int) -> Student:
+    config = teacher.model.config
+    names, weights = FAMILIES[config.model_type], teacher.model.state_dict()
     tokens = weights["embeddings.word_embeddings.weight"]  # (vocabulary, hidden)
-    # RoBERTa's positions start behind the padding's
-    first = config.pad_token_id + 1 if family.endswith("roberta") else 0
+    first = config.pad_token_id + 1 if config.model_type in BEHIND_PADDING else 0
     # (longest, hidden)
     positions = weights["embeddings.position_embeddings.weight"][first : first + longest]
     kinds = weights.get("embeddings.token_type_embeddings.weight")
@@ -101,10 +118,11 @@ def adopt(teacher: Teacher, max_tokens: int | None = None) -> Model:
     layers = [_layer(weights, names, number) for number in range(config.num_hidden_layers)]
     heads = config.num_attention_heads
     vocabulary, hidden = tokens.shape
+    last = _last_map(teacher)
     shape = StudentShape(
         vocabulary,
         hidden,
-        hidden,
+        len(last),
         longest,
         tuple(LayerShape(heads, hidden // heads, len(layer["up.weight"])) for layer in layers),
     )
@@ -115,9 +133,7 @@ def adopt(teacher: Teacher, max_tokens: int | None = None) -> Model:
         "norm.weight": weights["embeddings.LayerNorm.weight"],
         "norm.bias": weights["embeddings.LayerNorm.bias"],
         # the last mean alone
-        "project.weight": torch.eye(hidden, hidden * (len(layers) + 1)).roll(
-            hidden * len(layers), 1
-        ),
+        "project.weight": functional.pad(last, (hidden * len(layers), 0)),
     }
     state |= {
         f"layers.{number}.{name}": value
@@ -125,9 +141,39 @@ def adopt(teacher: Teacher, max_tokens: int | None = None) -> Model:
         for name, value in layer.items()
     }
     student.load_state_dict(state)
-    tokenizer = Tokenizer.from_str(teacher.tokenizer.to_str())
-    tokenizer.enable_truncation(longest)
-    return Model(student.eval(), tokenizer, longest)
+    return student
+
+
+def _fresh(teacher: Teacher, longest: int) -> Student:
+    config = teacher.model.config
+    tokens = teacher.model.get_input_embeddings().weight.detach()  # (vocabulary, hidden)
+    vocabulary, hidden = tokens.shape
+    heads = getattr(config, "num_attention_heads", max(1, hidden // 64))
+    layer = LayerShape(heads, hidden // heads, getattr(config, "intermediate_size", 4 * hidden))
+    layers = (layer,) * getattr(config, "num_hidden_layers", 6)
+    last = _last_map(teacher)
+    student = Student(StudentShape(vocabulary, hidden, len(last), longest, layers))
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for name, weight in student.named_parameters():
+            if name == "positions" or (weight.ndim > 1 and name.startswith("layers.")):
+                weight.normal_(std=START, generator=generator)
+            elif name.endswith("bias"):
+                weight.zero_()
+        student.tokens.weight.copy_(tokens)
+        student.project.weight.copy_(functional.pad(last, (hidden * len(layers), 0)))
+    return student
+
+
+def _last_map(teacher: Teacher) -> Tensor:
+    """(dim, width): what the teacher does with its pooled states, the offsets and bends of it left
+    out.
+    """
+    last = torch.eye(teacher.width)
+    for layer in teacher.files.dense:
+        if isinstance(layer, nn.Linear):
+            last = layer.weight.detach() @ last
+    return last
 
 
 def _layer(weights: Mapping[str, Tensor], names: _Names, number: int) -> dict[str, Tensor]:

@@ -34,7 +34,7 @@ from encoder.training.alignment import aim, targets
 from encoder.training.checkpoint import LOG, Checkpoint
 from encoder.training.course import Course
 from encoder.training.device import chosen_device, half_pays
-from encoder.training.initialise import adopt
+from encoder.training.initialise import adopt, is_taken_over
 from encoder.training.quantisation_aware import rounded
 from encoder.training.train_config import TrainConfig
 
@@ -90,7 +90,7 @@ def train(
     if not texts:
         msg = f"expected texts to train on, found {len(corpus)} items that are all held out"
         raise ValueError(msg)
-    teacher = load_teacher(config.teacher or packaged_teacher())
+    teacher = load_teacher(config.teacher or packaged_teacher(), config.prompt)
     model = first_student(teacher, texts, config, report)  # 1
     teacher.model.to(device)
 
@@ -153,6 +153,9 @@ def first_student(
     """
     if config.start:
         return load_model(load(Path(config.start)))
+    if not is_taken_over(teacher):
+        network = teacher.model.config.model_type
+        report(f"student: takes over the tokens of {network}, its layers start anew", 1, 1)
     model = adopt(teacher, config.max_tokens)
     for number, (name, options) in enumerate(map(parse, config.steps)):
         report(f"student: {name}", number, len(config.steps))

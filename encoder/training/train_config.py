@@ -24,6 +24,9 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True):
     ----------
     teacher
         directory or name of a Hugging Face encoder; empty for the packaged one.
+    prompt
+        in front of every text, for teacher and student; None takes the teacher's own prompt for
+        documents, where it has one.
     start
         a `transformer` artifact to train on from; empty starts from the teacher and `steps`.
     steps
@@ -66,6 +69,7 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     teacher: str = ""
+    prompt: str | None = None
     start: str = ""
     steps: Sequence[str | Mapping[str, Any]] = (
         {"step": "trim_vocabulary", "minimum": 0, "drop_punctuation": False},

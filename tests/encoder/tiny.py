@@ -4,10 +4,12 @@ compression.
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 import torch
+from safetensors.torch import save_file
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
@@ -70,6 +72,39 @@ def save_teacher(folder: Path, layers: int = 3, seed: int = 0) -> Path:
         tokenizer_object=tokenizer, pad_token="[PAD]", unk_token="[UNK]"
     ).save_pretrained(folder)
     return folder
+
+
+def with_modules(folder: Path, *kinds: str) -> Path:
+    """`modules.json` as sentence-transformers has it, a folder for each module behind the first."""
+    modules = [
+        {
+            "idx": number,
+            "name": str(number),
+            "path": f"{number}_{kind}" if number else "",
+            "type": f"sentence_transformers.models.{kind}",
+        }
+        for number, kind in enumerate(kinds)
+    ]
+    (folder / "modules.json").write_text(json.dumps(modules))
+    for module in modules[1:]:
+        (folder / module["path"]).mkdir()
+    return folder
+
+
+def with_dense(folder: Path, dim: int, activation: str = "Identity") -> torch.nn.Linear:
+    """A teacher's folder with a linear map to `dim` numbers behind the mean."""
+    with_modules(folder, "Transformer", "Pooling", "Dense", "Normalize")
+    torch.manual_seed(1)
+    linear = torch.nn.Linear(32, dim, bias=False)
+    config = {
+        "in_features": 32,
+        "out_features": dim,
+        "bias": False,
+        "activation_function": f"torch.nn.modules.activation.{activation}",
+    }
+    (folder / "2_Dense" / "config.json").write_text(json.dumps(config))
+    save_file({"linear.weight": linear.weight.detach()}, folder / "2_Dense" / "model.safetensors")
+    return linear
 
 
 def items(n: int = 120, seed: int = 1) -> list[dict[str, object]]:

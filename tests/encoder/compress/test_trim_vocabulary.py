@@ -131,3 +131,22 @@ def test_byte_pair_vocabularies_are_refused():
 def test_no_texts_are_refused(model):
     with pytest.raises(ValueError, match="0 texts"):
         trim_vocabulary(model, [])
+
+
+def test_a_byte_pair_tokenizer_stays_whole_with_a_minimum_of_0():
+    tokenizer = Tokenizer(models.BPE({"a": 0, "b": 1, "ab": 2}, [("a", "b")]))
+    model = of(tokenizer)
+    assert trim_vocabulary(model, ["ab"], minimum=0, drop_punctuation=False) is model
+
+
+def test_scripts_of_thousands_of_characters_stay_whole_where_a_text_has_one():
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "鹿", "虎", "か", "é", "red"]
+    tokenizer = Tokenizer(
+        models.WordPiece({word: number for number, word in enumerate(words)}, unk_token="[UNK]")
+    )
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.add_special_tokens(words[:4])
+    kept = trim_vocabulary(
+        of(tokenizer), ["red 鹿"], minimum=0, drop_punctuation=False
+    ).tokenizer.get_vocab()
+    assert set(kept) == {*words[:4], "鹿", "虎", "red"}

@@ -46,16 +46,6 @@ def test_vector_is_the_mean_of_the_states(folder):
     assert torch.allclose(vectors[0], expected, atol=1e-6)
 
 
-def test_a_pooling_file_can_ask_for_the_first_token(tmp_path):
-    where = save_teacher(tmp_path)
-    (where / "1_Pooling").mkdir()
-    (where / "1_Pooling" / "config.json").write_text(json.dumps({"pooling_mode_cls_token": True}))
-    teacher = load_teacher(where)
-    with torch.inference_mode():
-        states, vectors = teacher.read(*padded(teacher.tokens(TEXTS)))
-    assert torch.allclose(vectors, torch.nn.functional.normalize(states[:, 0], dim=1))
-
-
 def test_long_texts_are_cut(tmp_path):
     where = save_teacher(tmp_path)
     (where / "sentence_bert_config.json").write_text(json.dumps({"max_seq_length": 10}))

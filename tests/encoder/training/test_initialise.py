@@ -12,6 +12,8 @@ from transformers import (
     BertModel,
     DistilBertConfig,
     DistilBertModel,
+    MPNetConfig,
+    MPNetModel,
     PreTrainedTokenizerFast,
     RobertaConfig,
     RobertaModel,
@@ -19,10 +21,10 @@ from transformers import (
 
 from encoder.compress.project import unit_vectors
 from encoder.corpus.teacher import load_teacher
-from encoder.serving.artifact import ArtifactError
-from encoder.training.initialise import adopt
-from tests.encoder.tiny import save_teacher, wordpiece
+from encoder.training.initialise import adopt, is_taken_over
+from tests.encoder.tiny import save_teacher, with_dense, wordpiece
 
+SPECIAL = {"cls": 2, "sep": 3, "bos": 2, "eos": 3}
 TEXTS = ["adalin 1. drama.", "bomor 2. comedy. adalin, cynor, diros.", "x"]
 
 
@@ -48,9 +50,13 @@ def network(family: str, **more):
                 max_position_embeddings=66,
             )
         )
-    config, kind = {"bert": (BertConfig, BertModel), "roberta": (RobertaConfig, RobertaModel)}[
-        family
-    ]
+    if family == "modernbert":
+        return modern_bert(size)
+    config, kind = {
+        "bert": (BertConfig, BertModel),
+        "roberta": (RobertaConfig, RobertaModel),
+        "mpnet": (MPNetConfig, MPNetModel),
+    }[family]
     sizes = {
         "hidden_size": 32,
         "num_hidden_layers": 2,
@@ -58,8 +64,26 @@ def network(family: str, **more):
         "intermediate_size": 64,
         "max_position_embeddings": 66,
     }
+    if family == "mpnet":
+        return kind(config(vocab_size=size, **sizes))  # pads with 1, whatever it is told
     # The tokenizer pads with 0, and RoBERTa counts its positions from there.
     return kind(config(vocab_size=size, pad_token_id=0, **sizes, **more))
+
+
+def modern_bert(size: int):
+    from transformers import ModernBertConfig, ModernBertModel  # brings torch's compiler with it
+
+    return ModernBertModel(
+        ModernBertConfig(
+            vocab_size=size,
+            hidden_size=32,
+            num_hidden_layers=2,
+            num_attention_heads=4,
+            intermediate_size=64,
+            pad_token_id=0,
+            **{f"{name}_token_id": number for name, number in SPECIAL.items()},
+        )
+    )
 
 
 @pytest.mark.parametrize("family", ["bert", "roberta", "distilbert"])
@@ -84,7 +108,35 @@ def test_shorter_inputs_on_request(tmp_path):
     assert len(model.tokenizer.encode("adalin " * 9).ids) == 5
 
 
-def test_another_activation_is_refused(tmp_path):
-    teacher = load_teacher(save(tmp_path, network("bert", hidden_act="relu")))
-    with pytest.raises(ArtifactError, match="found bert with relu"):
-        adopt(teacher)
+def test_mpnet_without_its_distances_is_taken_over(tmp_path):
+    network_ = network("mpnet")
+    with torch.no_grad():
+        network_.encoder.relative_attention_bias.weight.zero_()
+    teacher = load_teacher(save(tmp_path, network_))
+    assert is_taken_over(teacher)
+    np.testing.assert_allclose(
+        unit_vectors(adopt(teacher), TEXTS).numpy(), teacher.embed(TEXTS), atol=2e-3
+    )
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")  # of torch's compiler
+@pytest.mark.parametrize(("family", "more"), [("modernbert", {}), ("bert", {"hidden_act": "relu"})])
+def test_of_other_networks_the_tokens_are_taken_over(tmp_path, family, more):
+    teacher = load_teacher(save(tmp_path, network(family, **more)))
+    assert not is_taken_over(teacher)
+    model = adopt(teacher)
+    assert torch.equal(model.student.tokens.weight, teacher.model.get_input_embeddings().weight)
+    assert len(model.student.shape.layers) == 2
+    assert model.student.shape.dim == teacher.dim == 32
+    vectors = unit_vectors(model, TEXTS)
+    assert torch.isfinite(vectors).all()
+    assert torch.equal(vectors, unit_vectors(adopt(teacher), TEXTS))  # the same each time
+
+
+def test_a_map_behind_the_pooling_becomes_the_projection(tmp_path):
+    folder = save(tmp_path, network("bert", hidden_act="gelu_new"))
+    with_dense(folder, 8)
+    teacher = load_teacher(folder)
+    model = adopt(teacher)
+    assert model.student.shape.dim == teacher.dim == 8
+    np.testing.assert_allclose(unit_vectors(model, TEXTS).numpy(), teacher.embed(TEXTS), atol=1e-5)
