@@ -7,6 +7,7 @@
 from collections.abc import Callable
 from typing import Literal, NamedTuple
 
+from bandits.ope.balance import balance
 from bandits.ope.cascade_dr import cascade_dr
 from bandits.ope.direct import direct
 from bandits.ope.doubly_robust import doubly_robust, doubly_robust_sn
@@ -23,7 +24,7 @@ class Estimator(NamedTuple):
 
     terms: Callable[[Sample], Terms]
     # what its effective sample size is counted in
-    weighs: Literal["rows", "prefixes", "slates", "matches", "nothing"]
+    weighs: Literal["rows", "averages", "prefixes", "slates", "matches", "nothing"]
     per: Literal["row", "slate"]  # what its value is a mean over
     conditional: bool = False  # needs propensities given the items above
     # width of a contribution in ranges of the reward, of the largest weight
@@ -34,6 +35,7 @@ ESTIMATORS: dict[str, Estimator] = {
     "replay": Estimator(replay, "matches", "row"),
     "ips": Estimator(ips, "rows", "row", reach=lambda w: w),
     "snips": Estimator(snips, "rows", "row"),
+    "balance": Estimator(balance, "averages", "row"),
     "dm": Estimator(direct, "nothing", "row", reach=lambda _: 1.0),
     "dr": Estimator(doubly_robust, "rows", "row", reach=lambda w: 1 + 2 * w),
     "sndr": Estimator(doubly_robust_sn, "rows", "row"),

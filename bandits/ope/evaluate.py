@@ -16,9 +16,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from bandits.ope import ESTIMATORS, Estimator
+from bandits.ope.balance import balanced
 from bandits.ope.ess import (
+    Expected,
     Limits,
     TooLittleData,
+    average_weight,
     check_amount,
     check_weights,
     check_width,
@@ -34,7 +37,9 @@ from bandits.ope.support import NotShown, check_support
 from bandits.ope.target import Target
 from bandits.ope.terms import EstimatorError, Sample, Terms, needed, per_slate, value
 
-ROW_ESTIMATORS = ("replay", "ips", "snips", "dm", "dr")
+# what is not shown counts as paying what the rest pays: an error of at most about this share
+UNCOVERED = 0.05
+ROW_ESTIMATORS = ("replay", "ips", "snips", "balance", "dm", "dr")
 
 
 def evaluate(
@@ -45,9 +50,14 @@ def evaluate(
     model: RewardModel | None = None,
     question: Question = Question(),  # noqa: B008  (immutable)
     items: Sequence[str] = (),
+    *,
+    expected: Expected,
 ) -> list[Estimate | Refusal]:
     """Judge every target by every estimator, in this order; an answer does not depend on what else
     is asked. `items` are the names that refusals call the items by.
+
+    Whether there is an answer is decided by weights, and by what is `expected` of rows that are not
+    judged (`bandits.ope.ess.expected_rewards` of the training part): never by the rewards judged.
 
     Raises
     ------
@@ -79,7 +89,14 @@ def evaluate(
             try:
                 results.append(
                     estimate(
-                        log, target, sample, name, np.random.default_rng(seed), model, question
+                        log,
+                        target,
+                        sample,
+                        name,
+                        np.random.default_rng(seed),
+                        model,
+                        question,
+                        expected=expected,
                     )
                 )
             except TooLittleData as error:
@@ -102,6 +119,8 @@ def estimate(
     rng: np.random.Generator,
     model: RewardModel | None = None,
     question: Question = Question(),  # noqa: B008  (immutable)
+    *,
+    expected: Expected,
 ) -> Estimate:
     """Judge one target by one estimator; `sample` is `sample_of(log, target, ...)`.
 
@@ -126,18 +145,23 @@ def estimate(
             "docs/evaluation.md"
         )
         raise EstimatorError(msg)
-    weight, reward = _weights(how, sample)
+    weight = _weights(how, sample)
     if weight is None:
         _check_model(model, sample.reward.size, question.limits)
         ess, mean_weight = float(sample.reward.size), float("nan")
     else:
-        check_amount(weight, reward, question.limits)
-        if how.weighs != "matches":
-            check_weights(weight, question.limits)
+        share = expected.share_of_slates if how.weighs == "slates" else expected.share
+        check_amount(weight, share, question.limits)
+        if how.weighs == "averages":
+            _check_covered(weight, sample)
+        elif how.weighs != "matches":
+            slate = None if how.weighs == "slates" else sample.slate
+            check_weights(weight, question.limits, slate)
         ess, mean_weight = (
             effective_rows(weight),
             float("nan") if how.weighs == "matches" else float(weight.mean()),
         )
+    check_width(ess, expected, question.confidence, sample.reward.size, question.limits)
     terms = how.terms(sample)
     width = (
         _width(how, log, target, sample, model)
@@ -145,15 +169,13 @@ def estimate(
         else float("nan")
     )
     low, high = INTERVALS[question.interval](terms, question.confidence, rng, width)
-    estimated = value(terms)
-    check_width(estimated, low, high, sample.reward.size, question.limits)
     return Estimate(
         policy=target.name,
         estimator=estimator,
         reward=question.reward,
-        value=estimated,
+        value=value(terms),
         low=low,
-        high=high,
+        high=high + terms.above,
         confidence=question.confidence,
         interval=question.interval,
         per=how.per,
@@ -209,20 +231,30 @@ def _check_names(estimator: str, interval: str) -> None:
         raise ValueError(msg)
 
 
-def _weights(how: Estimator, sample: Sample) -> tuple[F64 | None, F64]:
-    """Return the weights that decide how much the log is worth to this estimator, and the rewards
-    that they weigh.
-    """
+def _weights(how: Estimator, sample: Sample) -> F64 | None:
+    """Return the weights that decide how much the log is worth to this estimator."""
     if how.weighs == "nothing":
-        return None, sample.reward
+        return None
     if how.weighs == "matches":
         remedy = "replay needs a log drawn uniformly at random; use snips"
-        return needed(sample.matched, "draws of the target", remedy), sample.reward
+        return needed(sample.matched, "draws of the target", remedy)
     if how.weighs == "prefixes":
-        return prefix(sample), sample.reward
+        return prefix(sample)
     if how.weighs == "slates":
-        return slate_weight(sample), per_slate(sample.reward, sample.slate)[:, 0]
-    return sample.weight, sample.reward
+        return slate_weight(sample)
+    if how.weighs == "averages":
+        return balanced(sample)
+    return sample.weight
+
+
+def _check_covered(weight: F64, sample: Sample) -> None:
+    """Refuse the average policy where it does not show what the policy wants: the average weight is
+    then the part that it shows.
+    """
+    covered, error = average_weight(weight, sample.slate)
+    if abs(covered - 1) > UNCOVERED + 3 * error:
+        reason = f"the log shows {covered:.0%} of what this policy shows, each item at its place"
+        raise NotShown(reason, weight.size, math.ceil(weight.size / max(covered, 1e-6)))
 
 
 def _check_model(model: RewardModel | None, rows: int, limits: Limits) -> None:

@@ -10,6 +10,11 @@ may have and still not be seen with 95%. A cell counts as lacking when U_c is mo
 by chance, a log that shows everything now and then leaves items out too, and its weights make up
 for that.
 
+Propensities may say otherwise: over a log that has the floor that it says, the weights of a policy
+average 1, however seldom it shows what the policy wants, and 1 - U where it never does. So a cell
+that seems to lack is none where the average weight is nearer to 1 than to 1 - U, and above 1 - U by
+more than `SURE` standard errors: the few rows there are then stand for it.
+
 Good (1953), The Population Frequencies of Species and the Estimation of Population Parameters.
 Wrong tool for a log that shows what the policy wants, only too rarely: that is for the effective
 rows (`bandits.ope.ess`) to say.
@@ -21,7 +26,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bandits.ope.ess import TooLittleData
+from bandits.ope.ess import TooLittleData, average_weight
 from bandits.ope.log import F64, I64, Log, LogError
 
 # a policy that wants the unseen ten times as often as the log may show it waits for weights above
@@ -29,6 +34,7 @@ from bandits.ope.log import F64, I64, Log, LogError
 TIMES = 10.0
 # of the policy's slots; less moves an estimate by less than its interval is wide
 LEAST_SHARE = 0.01
+SURE = 3.0
 NAMED = 3  # items that are named, those that the policy wants most
 
 
@@ -140,7 +146,7 @@ def check_support(log: Log, table: F64, names: Sequence[str] = ()) -> None:
         With what is never shown, and the share of the policy's slots that want it.
     """
     found = unseen(log, table)
-    if found.share < LEAST_SHARE:
+    if found.share < LEAST_SHARE or (not found.positions and _vouched(log, table, found.share)):
         return
     if found.positions:
         what = f"position {few(found.positions)}"
@@ -154,6 +160,14 @@ def check_support(log: Log, table: F64, names: Sequence[str] = ()) -> None:
     )
     rows = log.item.size
     raise NotShown(reason, rows, math.ceil(rows / max(1 - found.share, 1e-6)))
+
+
+def _vouched(log: Log, table: F64, share: float) -> bool:
+    """Whether the weights say that the log shows some of the share that it seems to lack."""
+    weight = table[log.segment, log.position, log.item] / log.propensity  # (n,)
+    slate = np.unique(log.slate, return_inverse=True)[1]  # (n,)
+    mean, error = average_weight(weight, slate)
+    return mean > 1 - share / 2 and mean - (1 - share) > SURE * error
 
 
 def _lacking(shown: I64, mass: F64) -> F64:

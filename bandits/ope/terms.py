@@ -16,18 +16,23 @@ To first order, slate i moves V by
 Techniques, ch. 6 for ratios).
 """
 
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
 from bandits.ope.log import F64, I64
 
+A = TypeVar("A", F64, I64)
+
 
 class Terms(NamedTuple):
-    """Numerators and denominators per slate, both (m, t)."""
+    """Numerators and denominators per slate, both (m, t); and by how much V may be too low for a
+    reason that slates drawn again do not show.
+    """
 
     numerator: F64
     denominator: F64
+    above: float = 0.0
 
 
 class Sample(NamedTuple):
@@ -50,6 +55,10 @@ class Sample(NamedTuple):
     # modelled reward of this slot and all below, given the logged item
     q_rest_logged: F64 | None = None
     q_rest_target: F64 | None = None  # the same, expected under the target given the items above
+    # target / average policy of the log, of the logged item at its position
+    balanced: F64 | None = None
+    segment: I64 | None = None
+    item: I64 | None = None
 
 
 class EstimatorError(ValueError):
@@ -87,7 +96,7 @@ def influence(terms: Terms) -> F64:
     return result
 
 
-def needed(field: F64 | None, name: str, remedy: str) -> F64:
+def needed(field: A | None, name: str, remedy: str) -> A:
     """Return `field`, or raise `EstimatorError` that says what is missing and how to get it."""
     if field is None:
         msg = f"expected {name} in the sample, found none; {remedy}"

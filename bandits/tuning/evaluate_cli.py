@@ -16,7 +16,7 @@ from bandits.ope.contract_log import (
     Joining,
     read_contract,
 )
-from bandits.ope.ess import Limits, TooLittleData
+from bandits.ope.ess import Limits, TooLittleData, expected_rewards
 from bandits.ope.estimate import Estimate, Question, Refusal
 from bandits.ope.evaluate import evaluate, logged
 from bandits.ope.fit import counts_of
@@ -93,7 +93,16 @@ def _evaluate(args: argparse.Namespace, loaded: LoadedLog) -> int:
     model = fit_reward_model(train, loaded.shape, args.reward)
     per = dict.fromkeys(ESTIMATORS[name].per for name in args.estimators)
     results: list[Estimate | Refusal] = [logged(test, rng, kind, question) for kind in per]
-    judged = evaluate(test, targets, rng, args.estimators, model, question, loaded.items)
+    judged = evaluate(
+        test,
+        targets,
+        rng,
+        args.estimators,
+        model,
+        question,
+        loaded.items,
+        expected=expected_rewards(train, args.reward),
+    )
     results += judged
     if args.json:
         for result in results:

@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bandits.ope.ess import TooLittleData
+from bandits.ope.ess import Expected, TooLittleData, expected_rewards
 from bandits.ope.estimate import Estimate, Question, Refusal
 from bandits.ope.evaluate import estimate, evaluate
 from bandits.ope.log import F64, Log, Shape
@@ -128,6 +128,7 @@ class Bench(NamedTuple):
     search: Search
     catalogue: Catalogue | None
     models: dict[str, RewardModel]
+    expected: dict[str, Expected]
 
 
 def make_bench(
@@ -152,12 +153,10 @@ def make_bench(
         The search cannot be run as asked.
     """
     check_search(search)
-    models = {
-        goal: fit_reward_model(parts.fit, parts.shape, goal)
-        for goal in search.goals
-        if goal != "variety"
-    }
-    return Bench(parts, base, search, catalogue, models)
+    paid = [goal for goal in search.goals if goal != "variety"]
+    models = {goal: fit_reward_model(parts.fit, parts.shape, goal) for goal in paid}
+    expected = {goal: expected_rewards(parts.fit, goal) for goal in paid}
+    return Bench(parts, base, search, catalogue, models, expected)
 
 
 def pareto_search(bench: Bench, each: Callable[[], None] = lambda: None) -> list[Point]:
@@ -239,9 +238,11 @@ def _searched(bench: Bench, target: Target) -> dict[str, float]:
         # the interval is not looked at: the cheapest
         question = search.question._replace(reward=goal, interval="normal")
         sample = sample_of(log, target, rng, bench.models[goal], goal)
-        goals[goal] = estimate(
-            log, target, sample, search.estimator, rng, bench.models[goal], question
-        ).value
+        model, expected = bench.models[goal], bench.expected[goal]
+        found = estimate(
+            log, target, sample, search.estimator, rng, model, question, expected=expected
+        )
+        goals[goal] = found.value
     return goals
 
 
@@ -255,8 +256,9 @@ def _judged(bench: Bench, target: Target) -> dict[str, Estimate | Refusal | floa
             continue
         rng = np.random.default_rng(search.seed)
         question = search.question._replace(reward=goal)
+        model, expected = bench.models[goal], bench.expected[goal]
         judged[goal] = evaluate(
-            log, [target], rng, [search.estimator], bench.models[goal], question
+            log, [target], rng, [search.estimator], model, question, expected=expected
         )[0]
     return judged
 

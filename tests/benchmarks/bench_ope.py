@@ -25,7 +25,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bandits.ope import ESTIMATORS
-from bandits.ope.ess import Limits, TooLittleData, check_amount, effective_rows
+from bandits.ope.ess import Expected, Limits, TooLittleData, check_amount, effective_rows
 from bandits.ope.estimate import Question
 from bandits.ope.evaluate import evaluate, logged
 from bandits.ope.intervals import INTERVALS
@@ -49,6 +49,7 @@ WORLDS = (
     (0.005, 5000, 100.0, 1.0),
     (0.005, 5000, 0.5, 50.0),
     (0.005, 5000, 100.0, 0.3),
+    (0.005, 3000, 100.0, 0.3),
 )
 
 
@@ -88,7 +89,7 @@ def agreement() -> dict:
     for behaviour in ("random", "bts"):
         theirs = answers[behaviour]
         rows = {}
-        for name in ESTIMATORS:
+        for name in filter(THEIRS[behaviour].__contains__, ESTIMATORS):
             mine = ours(behaviour, name)
             rows[name] = {
                 "ours": mine,
@@ -134,7 +135,7 @@ def coverage(reps: int) -> list[dict]:
             for interval in ("normal", "bootstrap")
         }
         hits["ips bernstein"] = []
-        rewards, judged = [], []
+        rewards, judged, lucky, errors = [], [], [], []
         for _ in range(reps):
             p = rng.dirichlet(np.full(34, logging)) * 0.9 + 0.1 / 34
             pi = rng.dirichlet(np.full(34, wanted))
@@ -150,7 +151,10 @@ def coverage(reps: int) -> list[dict]:
                 q_target=model,
             )
             rewards.append(effective_rows(sample.weight) * float(sample.reward.mean()))
-            judged.append(enough(sample))
+            before = (rng.random(n) < click[rng.choice(34, n, p=p)]).mean()  # the part not judged
+            judged.append(enough(sample, max(float(before), 1 / n)))
+            lucky.append(enough_by_own_rewards(sample))
+            errors.append(value(ESTIMATORS["snips"].terms(sample)) / truth - 1)
             for column, held in hits.items():
                 name, interval = column.split()
                 low, high = INTERVALS[interval](
@@ -162,6 +166,9 @@ def coverage(reps: int) -> list[dict]:
             "rows": n,
             "effective_rewards": float(np.mean(rewards)),
             "judged": float(np.mean(judged)),
+            "error": float(np.mean(np.array(errors)[judged])) if any(judged) else None,
+            "judged_by_own_rewards": float(np.mean(lucky)),
+            "error_by_own_rewards": float(np.mean(np.array(errors)[lucky])) if any(lucky) else None,
         }
         row["covered"] = {column: float(np.mean(held)) for column, held in hits.items()}
         row["covered_when_judged"] = {
@@ -172,12 +179,20 @@ def coverage(reps: int) -> list[dict]:
     return rows
 
 
-def enough(sample: Sample) -> bool:
+def enough(sample: Sample, share: float) -> bool:
+    """Whether rows that pay this share would be judged."""
     try:
-        check_amount(sample.weight, sample.reward, Limits())
+        check_amount(sample.weight, share, Limits())
     except TooLittleData:
         return False
     return True
+
+
+def enough_by_own_rewards(sample: Sample) -> bool:
+    """Whether they would be, if the judged rows' own rewards decided."""
+    seen = int(((sample.weight > 0) & (sample.reward != 0)).sum())
+    least = Limits().min_rewarded
+    return enough(sample, max(float(sample.reward.mean()), 1e-9)) and seen >= least / 2
 
 
 def crossing() -> dict:
@@ -193,7 +208,12 @@ def crossing() -> dict:
         ("were_it_not_refused", Question(limits=limits)),
     ):
         answers = evaluate(
-            campaign("bts"), [uniform(Shape(1, 3, 34))], rng, ["ips", "snips"], question=question
+            campaign("bts"),
+            [uniform(Shape(1, 3, 34))],
+            rng,
+            ["ips", "snips"],
+            question=question,
+            expected=Expected(0.005, 0.005, 0.005, 0.07),
         )
         result[kind] = [answer._asdict() for answer in answers]
     return result
@@ -238,6 +258,9 @@ def run(options: list[str]) -> dict:
         "click rate",
         "effective rewards",
         "not refused",
+        "mean error",
+        "by own rewards",
+        "mean error",
         *results["coverage"][0]["covered"],
     ):
         table.add_column(name, justify="right")
@@ -250,6 +273,9 @@ def run(options: list[str]) -> dict:
             f"{row['click_rate']:.1%}",
             f"{row['effective_rewards']:.1f}",
             f"{row['judged']:.0%}",
+            "-" if row["error"] is None else f"{row['error']:+.1%}",
+            f"{row['judged_by_own_rewards']:.0%}",
+            "-" if row["error_by_own_rewards"] is None else f"{row['error_by_own_rewards']:+.1%}",
             *cells,
         )
     console.print(table)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from bandits.ope import ESTIMATORS
-from bandits.ope.ess import Limits, TooLittleData
+from bandits.ope.ess import Expected, Limits, TooLittleData, expected_rewards
 from bandits.ope.estimate import Estimate, Question, Refusal
 from bandits.ope.evaluate import estimate, evaluate
 from bandits.ope.fit import counts_of
@@ -26,6 +26,7 @@ SHAPE = Shape(2, 3, 10)
 WEIGHTS = np.exp(np.linspace(-1, 1, 20).reshape(2, 10))
 CLICK = np.linspace(0.02, 0.3, 20).reshape(2, 10)[:, ::-1]  # what it likes is clicked least
 LOOKED = np.array([1.0, 0.6, 0.4])
+PLENTY = Expected(0.1, 0.2, 0.1, 0.3)  # rewards of rows that are not judged
 
 
 def world(n_slates: int, rng: np.random.Generator, *, conditional: bool) -> Log:
@@ -94,7 +95,7 @@ def test_every_estimator_judges_a_policy_that_was_never_run(conditional):
         if how.conditional == conditional and how.per == "slate"
     ]
     targets = [wanted(), uniform(SHAPE), logging()]
-    results = evaluate(test, targets, rng, names, model, question)
+    results = evaluate(test, targets, rng, names, model, question, expected=PLENTY)
     truths = {target.name: truth(target) for target in targets}
     assert truths["wanted"] > 1.15 * truths["logging"]
     for result in results:
@@ -112,7 +113,12 @@ def test_a_policy_fitted_on_the_first_half_is_better_than_the_log_and_judged_so(
     by_name = {
         (result.policy, result.estimator): result
         for result in evaluate(
-            test, [greedy, logging()], rng, ["snips", "dr"], fit_reward_model(train, SHAPE)
+            test,
+            [greedy, logging()],
+            rng,
+            ["snips", "dr"],
+            fit_reward_model(train, SHAPE),
+            expected=expected_rewards(train),
         )
     }
     for estimator in ("snips", "dr"):
@@ -137,6 +143,7 @@ def test_too_little_data_is_a_refusal_and_not_a_number():
         rng,
         ["replay", "ips", "snips", "dr"],
         fit_reward_model(train, loaded.shape),
+        expected=expected_rewards(train),
     )
     assert [type(result) for result in judged] == [Refusal, Estimate, Estimate, Estimate] + [
         Refusal
@@ -152,7 +159,9 @@ def test_too_little_data_is_a_refusal_and_not_a_number():
 
 
 def test_what_more_rows_cannot_mend_says_so():
-    results = evaluate(paper_log(), [paper_target()], np.random.default_rng(0), ["replay", "rips"])
+    results = evaluate(
+        paper_log(), [paper_target()], np.random.default_rng(0), ["replay", "rips"], expected=PLENTY
+    )
     assert [result.rows_needed for result in results if isinstance(result, Refusal)] == [None, None]
 
 
@@ -162,7 +171,7 @@ def test_a_log_of_another_policy_is_refused():
         propensity=np.full(12_000, 0.1)
     )
     skewed = logging()
-    result = evaluate(log, [skewed], np.random.default_rng(0), ["ips"])[0]
+    result = evaluate(log, [skewed], np.random.default_rng(0), ["ips"], expected=PLENTY)[0]
     assert isinstance(result, Refusal)
     assert "instead of 1" in result.reason
 
@@ -170,7 +179,7 @@ def test_a_log_of_another_policy_is_refused():
 def test_the_direct_method_needs_rewards_to_fit_on():
     log = world(1000, np.random.default_rng(4), conditional=False)
     model = fit_reward_model(world(8, np.random.default_rng(5), conditional=False), SHAPE)
-    result = evaluate(log, [wanted()], np.random.default_rng(0), ["dm"], model)[0]
+    result = evaluate(log, [wanted()], np.random.default_rng(0), ["dm"], model, expected=PLENTY)[0]
     assert isinstance(result, Refusal)
     assert "the reward model was fitted on" in result.reason
 
@@ -179,8 +188,11 @@ def test_an_answer_only_when_good_enough():
     log = world(2000, np.random.default_rng(6), conditional=False)
     question = Question(limits=Limits(max_relative_width=0.01))
     sample = sample_of(log, wanted(), np.random.default_rng(0))
-    with pytest.raises(TooLittleData, match="of the estimate to each side, expected at most 1%"):
-        estimate(log, wanted(), sample, "snips", np.random.default_rng(0), question=question)
+    with pytest.raises(
+        TooLittleData, match=r"would be .* of the estimate to each side, expected at most 1%"
+    ):
+        rng = np.random.default_rng(0)
+        estimate(log, wanted(), sample, "snips", rng, question=question, expected=PLENTY)
 
 
 def test_bernstein_covers_far_more_than_it_says_and_is_wider():
@@ -193,6 +205,7 @@ def test_bernstein_covers_far_more_than_it_says_and_is_wider():
                 np.random.default_rng(0),
                 [name],
                 question=Question(interval=interval),
+                expected=PLENTY,
             )[0]
             for interval in ("normal", "bernstein")
         ]
@@ -205,6 +218,7 @@ def test_bernstein_covers_far_more_than_it_says_and_is_wider():
         np.random.default_rng(0),
         ["snips"],
         question=Question(interval="bernstein"),
+        expected=PLENTY,
     )[0]
     assert isinstance(refused, Refusal)
     assert "ips, dm, dr, iips" in refused.reason
@@ -215,7 +229,12 @@ def test_rewards_in_money_are_judged_alike():
     log = world(3000, np.random.default_rng(8), conditional=False)
     clicks, money = (
         evaluate(
-            log, [wanted()], np.random.default_rng(0), ["snips"], question=Question(reward=reward)
+            log,
+            [wanted()],
+            np.random.default_rng(0),
+            ["snips"],
+            question=Question(reward=reward),
+            expected=PLENTY,
         )[0]
         for reward in ("click", "value")
     )
@@ -243,7 +262,12 @@ def test_rewards_in_money_are_judged_alike():
 def test_unknown_names_list_the_choices(estimators, question, message):
     with pytest.raises(ValueError, match=message):
         evaluate(
-            paper_log(), [paper_target()], np.random.default_rng(0), estimators, question=question
+            paper_log(),
+            [paper_target()],
+            np.random.default_rng(0),
+            estimators,
+            question=question,
+            expected=PLENTY,
         )
 
 
@@ -253,6 +277,7 @@ def test_a_bad_log_is_an_error_and_not_a_refusal():
             paper_log()._replace(propensity=np.zeros(6)),
             [fixed("f", np.full((1, 2, 3), 1 / 3))],
             np.random.default_rng(0),
+            expected=PLENTY,
         )
 
 

@@ -40,7 +40,7 @@ def ours(behaviour: str, name: str) -> float:
 
 
 @pytest.mark.parametrize("behaviour", ["random", "bts"])
-@pytest.mark.parametrize("name", ESTIMATORS)
+@pytest.mark.parametrize("name", [name for name in ESTIMATORS if name in THEIRS["random"]])
 def test_agrees_with_obp_to_1e_9(behaviour, name):
     theirs = THEIRS[behaviour][name]
     assert ours(behaviour, name) == pytest.approx(theirs, abs=1e-9, rel=1e-9)

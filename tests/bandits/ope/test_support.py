@@ -74,3 +74,19 @@ def test_a_slate_needs_as_many_items_as_places():
     check_room(3, 3)
     with pytest.raises(LogError, match=r"found 3 items and positions up to 3 \(4 places\)"):
         check_room(4, 3)
+
+
+def test_weights_of_a_floor_vouch_for_what_is_hardly_ever_shown():
+    """Item 0 in 98 of 100 rows and the 300 others by chance, in 2 of 100: 5,000 rows show a third
+    of them. The uniform policy lacks them by the count of rows, and its weights average 1.
+    """
+    rng = np.random.default_rng(2)
+    by_floor = rng.random(5000) < 0.02
+    item = np.where(by_floor, rng.integers(0, 301, 5000), 0)
+    p = np.where(item == 0, 0.98 + 0.02 / 301, 0.02 / 301)
+    wants = uniform(Shape(1, 1, 301)).table
+    assert unseen(rows(item=item, propensity=p), wants).share > 0.5
+    check_support(rows(item=item, propensity=p), wants)
+    with pytest.raises(NotShown):  # one that says so and has none
+        few = np.where(item < 50, item, 0)
+        check_support(rows(item=few, propensity=np.where(few == 0, 0.98, 0.02 / 301)), wants)
