@@ -55,6 +55,7 @@ class Settings:
     rows_in_memory: int
     max_segments: int
     max_unknown_items: int
+    outcome_retention_s: float
     max_event_bytes: int
     recovery_timeout_s: float
     shutdown_timeout_s: float

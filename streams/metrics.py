@@ -22,6 +22,7 @@ from streams import __version__
 
 # label values; segments beyond are counted under "other", since every one is a time series
 MAX_SEGMENTS = 500
+MAX_VARIANTS = 50
 REJECTED = "rejected"  # the outcome of an event that became a dead letter
 # out: of no group. joining: waits for its part. restoring: has it, and gets its state ready.
 GROUP_STATES = ("out", "joining", "restoring", "stable")
@@ -103,7 +104,14 @@ class Metrics:
         self.registry = CollectorRegistry()
         self.group = GroupMetrics(self.registry)
         self._segments: set[str] = set()
+        self._variants: set[str] = set()
         self.events = _events(self.registry)
+        self.slates = Counter(
+            "slatestream_slates",
+            "Slates by variant and outcome: offered, seen, clicked",
+            ["variant", "outcome"],
+            registry=self.registry,
+        )
         self.flushes = Counter("slatestream_flushes", "Committed flushes", registry=self.registry)
         self.flush_s = Histogram(
             "slatestream_flush_seconds", "Duration of a flush", registry=self.registry
@@ -146,13 +154,24 @@ class Metrics:
             self.sampled_positions.labels("0").inc(at_top)
             self.sampled_positions.labels("other").inc(positions - at_top)
 
-    def flushed(self, duration_s: float, counted: Iterable[Mapping[tuple[str, str], int]]) -> None:
-        """A flush was committed; `counted` hold events by outcome and segment."""
+    def flushed(
+        self,
+        duration_s: float,
+        counted: Iterable[Mapping[tuple[str, str], int]],
+        slates: Iterable[Mapping[tuple[str, str], int]] = (),
+    ) -> None:
+        """A flush was committed; `counted` hold events by outcome and segment, `slates` slates by
+        variant and outcome.
+        """
         self.flushes.inc()
         self.flush_s.observe(duration_s)
         for outcome_counts in counted:
             for (outcome, segment), events in outcome_counts.items():
                 self.events.labels(outcome, self._label(segment)).inc(events)
+        for told in slates:
+            for (variant, outcome), number in told.items():
+                if number > 0:
+                    self.slates.labels(self._variant(variant), outcome).inc(number)
 
     def restored(self, duration_s: float, records: int, partitions: int) -> None:
         """A restore is done."""
@@ -164,6 +183,13 @@ class Metrics:
     def source_gap(self) -> None:
         """A source was not as the state had left it."""
         self.source_gaps.inc()
+
+    def _variant(self, variant: str) -> str:
+        if variant not in self._variants:
+            if len(self._variants) >= MAX_VARIANTS:
+                return "other"
+            self._variants.add(variant)
+        return variant
 
     def _label(self, segment: str) -> str:
         if segment not in self._segments:

@@ -183,6 +183,15 @@ SETTINGS = (
         100_000_000,
     ),
     Setting(
+        "SLATESTREAM_OUTCOME_RETENTION_S",
+        "outcome_retention_s",
+        2_592_000.0,
+        float,
+        "seconds that outcomes of slates are kept, by hour and variant",
+        86_400,
+        315_360_000,
+    ),
+    Setting(
         "SLATESTREAM_MAX_EVENT_BYTES",
         "max_event_bytes",
         1_000_000,

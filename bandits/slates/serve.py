@@ -5,8 +5,9 @@
     compose(snapshot, requests, rng) -> [SlateResult]                       once per batch of
     requests
 
-`why` of an item holds `mean` (posterior click rate), `impressions`, `prior` and one entry per
-signal, so that the score can be made again from the weights of the policy file, normalised to sum 1
+`why` of an item holds `mean` (posterior click rate), `impressions`, `prior`, `best` (the mean at
+its place in the posterior-mean slate, `bandits.slates.best_means`) and one entry per signal, so
+that the score can be made again from the weights of the policy file, normalised to sum 1
 (w_objective, times w_policy inside click):
 
     weighted     score = sum_i w_i why[i] + why["diversity"]
@@ -22,6 +23,7 @@ the click scale (`bandits.slates.objectives`).
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import cast
 
@@ -30,6 +32,7 @@ import numpy as np
 from bandits.arms import Floats, posterior_mean
 from bandits.counts import Counts, CountsError, validate
 from bandits.learning.priors import Beliefs, arm_view
+from bandits.slates.best_means import with_best
 from bandits.slates.config import SlateConfig
 from bandits.slates.constraints import limits
 from bandits.slates.law import Law, law_of_pool, law_of_rows
@@ -129,7 +132,7 @@ def prepare(
         calibrated={},
         rng=rng.spawn(1)[0],
     )
-    return Snapshot(view, np.flatnonzero(catalogue.available).astype(np.int64), {}, {})
+    return Snapshot(view, np.flatnonzero(catalogue.available).astype(np.int64), {}, {}, [])
 
 
 def compose(
@@ -159,7 +162,8 @@ def compose(
     for request in requests:
         check_request(request, n_items, dimensions)
     pins = [effective(snapshot.view, request) for request in requests]
-    rests = _compose(snapshot, list(map(without, requests, pins)), rng)
+    asked = list(map(without, requests, pins))
+    rests = map(with_best, itertools.repeat(snapshot), asked, _compose(snapshot, asked, rng))
     return [merged(snapshot.view, rest, own) for rest, own in zip(rests, pins, strict=True)]
 
 

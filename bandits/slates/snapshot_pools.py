@@ -35,14 +35,16 @@ KEPT_POOLS = 64
 class Snapshot(NamedTuple):
     """A segment at one time, and the pools made of it so far.
 
-    Boards, floors, kept draws and calibrated objectives are caches; nothing else changes. A floor
-    comes with the pool whose propensities are the mixture's.
+    Boards, floors, `leaders` (the available items with the highest means), kept draws and
+    calibrated objectives are caches; nothing else changes. A floor comes with the pool whose
+    propensities are the mixture's.
     """
 
     view: SegmentView
     available: Items
     pools: dict[tuple[object, ...], SlatePool]
     floors: dict[tuple[object, ...], tuple[SlatePool, Floor]]
+    leaders: list[Items]
 
 
 def pool_for(

@@ -195,12 +195,21 @@ class SegmentSlates(Struct, frozen=True, gc=False):
     ts: float
 
 
+class OfferedWhy(Struct, frozen=True, gc=False):
+    """Of the parts of a score what counting keeps."""
+
+    mean: Annotated[float, Meta(ge=0, le=1)] = 0.0
+    best: Annotated[float, Meta(ge=0, le=1)] | None = None
+    variant_share: Annotated[float, Meta(ge=0, le=1)] | None = None
+
+
 class OfferedItem(Struct, frozen=True, gc=False):
     """Of a slate's item what counting keeps."""
 
     item_id: Id
     position: Position
     propensity: Propensity
+    why: OfferedWhy = OfferedWhy()
 
 
 class OfferedSlate(Struct, frozen=True, gc=False):
@@ -211,7 +220,8 @@ class OfferedSlate(Struct, frozen=True, gc=False):
     policy_version: str
     ts: Time
     items: list[OfferedItem]
-    variant: str = "base"
+    variant: Id = "base"
+    user_id: Id | None = None
 
 
 class DeadLetter(Struct, frozen=True, gc=False):

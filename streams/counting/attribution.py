@@ -106,6 +106,7 @@ def count_clicks(
             count = counts.get(key) or partition.count(key)
             count.clicks += 1.0
             count.value += event.value
+            row.value += event.value
             if count is partition.uncounted:
                 partition.note(CLICKS, UNKNOWN_ITEM, key[0])
             else:

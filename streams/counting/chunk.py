@@ -75,7 +75,9 @@ class ImpressionRuns(Struct, array_like=True, gc=False):
 
 
 class Offered(Struct, array_like=True, gc=False):
-    """A slate that this project made; `items` as `rows.pack_offered` writes them."""
+    """A slate that this project made; `items` as `rows.pack_offered` writes them, the rest as in
+    `rows.Made`. A slate without items has no share: nobody can see it.
+    """
 
     slate_id: str
     segment: str
@@ -83,6 +85,11 @@ class Offered(Struct, array_like=True, gc=False):
     policy: str  # its version
     ts: float
     items: bytes
+    user_group: int
+    share: float | None
+    slots: int
+    explored: int
+    given_up: float
 
 
 class Feedback(Struct, array_like=True, gc=False):

@@ -59,6 +59,7 @@ def _expire(partition: Partition, slate_id: str, watermark_s: float) -> None:
     if row.whole is not None:  # its slate never came
         partition.note(IMPRESSIONS, ORPHAN, row.segment or "")
     partition.note(SLATES, EXPIRED, row.segment or "")
+    partition.outcomes.book(row)  # what has come since the last flush
     partition.put_slate(slate_id, None)
 
 

@@ -118,6 +118,7 @@ def _count_event(
     segment = seen.segment or row.segment or DEFAULT_SEGMENT
     count = partition.count((segment, item_id))
     count.value += value
+    row.value += value
     if rules.half_life_s is not None:
         count.fresh_value += value * discount(count, min(ts, now_s), rules.half_life_s)
     outcome = UNKNOWN_ITEM if count is partition.uncounted else COUNTED_CONVERSION
@@ -205,6 +206,7 @@ def count_feedback(
         if count is not partition.uncounted:
             partition.delays.append((max(0.0, ts - seen.seen_s), seen.seen_s))
     count.value += value
+    row.value += value
     count.fresh_value += share * value
     outcome = COUNTED_CONVERSION if conversion else COUNTED_CLICK
     if count is partition.uncounted:

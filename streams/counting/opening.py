@@ -13,6 +13,7 @@ from streams.counting.partition import Partition, stored_positions
 from streams.counting.restore import Changelogs, restore
 from streams.counting.rules import Rules
 from streams.counting.set_aside import BrokenDisk
+from streams.counting.slate_outcomes import SlateOutcomes
 from streams.counting.sources import Sources
 from streams.kafka.transaction import Transactions
 from streams.metrics import Metrics
@@ -97,7 +98,10 @@ class Opening:
         limits = Limits(settings.max_segments, settings.max_unknown_items)
         admission = Admission(limits, self.described, disk)
         half_life_s = self._rules.half_life_s
-        partition = Partition(number, disk, settings.rows_in_memory, half_life_s, admission)
+        outcomes = SlateOutcomes(disk, settings.outcome_retention_s)
+        partition = Partition(
+            number, disk, settings.rows_in_memory, half_life_s, admission, outcomes
+        )
         for note in self._sources.reconcile(partition):
             log.error("%s", note)
             self._metrics.source_gap()

@@ -17,6 +17,7 @@ from streams.contract.events import (
     Decode,
     EventError,
     Impression,
+    OfferedItem,
     OfferedSlate,
     SeenItem,
     check_shape,
@@ -27,6 +28,7 @@ from streams.contract.events import (
     decode_offered_slate,
     seconds,
 )
+from streams.contract.outcome_rows import user_group
 from streams.contract.segments import context_segment
 from streams.counting.chunk import (
     CLICKS,
@@ -227,11 +229,39 @@ def offered(slates: Iterable[OfferedSlate], rules: Rules) -> list[Offered]:
             each.policy_version,
             seconds(each.ts),
             pack_offered((item.item_id, item.position, item.propensity) for item in each.items),
+            user_group(each.user_id or each.slate_id),
+            _share(each),
+            *_exploration(each.items, rules.examination),
         )
         for each in slates
     ]
     check_time(max((each.ts for each in found), default=0.0), _latest_s(rules))
     return found
+
+
+def _share(slate: OfferedSlate) -> float | None:
+    """Probability that its user got its variant: 1 where slates do not say, since there is one."""
+    if not slate.items:
+        return None
+    said = slate.items[0].why.variant_share
+    return 1.0 if said is None else said
+
+
+def _exploration(
+    items: Sequence[OfferedItem], examination: Sequence[float]
+) -> tuple[int, int, float]:
+    """Places of which the posterior-mean slate is known, how many explore, clicks given up:
+    sum_j e_j (best_j - mean_j), e_j the examination of the place. A place explores whose item the
+    posterior-mean slate would not show.
+    """
+    known = [each for each in items if each.why.best is not None]
+    least = min((each.why.best or 0.0 for each in known), default=0.0)
+    given_up = sum(
+        examination[min(each.position, len(examination) - 1)]
+        * ((each.why.best or 0.0) - each.why.mean)
+        for each in known
+    )
+    return len(known), sum(each.why.mean < least for each in known), given_up
 
 
 def _latest_s(rules: Rules) -> float:

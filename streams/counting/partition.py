@@ -40,6 +40,7 @@ from streams.counting.rows import (
     encode_slate,
     rested,
 )
+from streams.counting.slate_outcomes import SlateOutcomes, Told
 
 CountKey = tuple[str, str]  # (segment, item_id)
 Row = TypeVar("Row")
@@ -53,12 +54,13 @@ MOST_DELAYS = 256  # of a flush, evenly taken: 4 KiB; whoever learns from them k
 class Changes(NamedTuple):
     """What one flush makes durable for one partition."""
 
-    counts: list[tuple[bytes, bytes]]  # changelog records, the positions row last
+    counts: list[tuple[bytes, bytes | None]]  # changelog records, the positions row last
     slates: list[tuple[bytes, bytes | None]]
     expiries: list[bytes]  # index keys that have been dealt with
     rejected: list[Rejected]
     offsets: dict[str, int]  # source -> next offset
     outcome_counts: Counter[tuple[str, str]]  # (outcome, segment) -> events
+    told: Told  # of slates
 
 
 def batched(rows: Iterable[Row]) -> Iterator[list[Row]]:
@@ -97,11 +99,13 @@ class Partition:
         rows_in_memory: int,
         half_life_s: float | None = None,
         admission: Admission | None = None,
+        outcomes: SlateOutcomes | None = None,
     ) -> None:
         self.number = number
         self.disk = disk
         self.half_life_s = half_life_s
         self.admission = admission or Admission(Limits(), DescribedItems(), disk)
+        self.outcomes = outcomes or SlateOutcomes(disk)
         self.uncounted = CountRow()  # what events of items that are not admitted are added to
         self.rows_in_memory = rows_in_memory
         positions = stored_positions(disk)
@@ -222,7 +226,7 @@ class Partition:
         ):
             return None
         half_life_s, since, now_s = self.half_life_s, self._before, time.time()
-        counts: list[tuple[bytes, bytes]] = []
+        counts: list[tuple[bytes, bytes | None]] = []
         for count_rows in batched(self.dirty_counts.items()):
             counts += [
                 (encode_count_key(*key), encode_count(row, half_life_s, since[key], now_s))
@@ -238,21 +242,28 @@ class Partition:
         if self.funnel != self._told:
             self._told = self.funnel.copy()
             counts.append((FUNNEL_KEY, encode_funnel(self.funnel)))
-        counts.append(
-            (
-                POSITIONS_KEY,
-                encode_positions(Positions(self.offsets, self.stream_s, self.topic_ids)),
-            )
-        )
         slates: list[tuple[bytes, bytes | None]] = []
         for slate_rows in batched(self.dirty_slates.items()):
+            for _name, row in slate_rows:
+                if row is not None and row.made is not None:
+                    self.outcomes.book(row)
             slates += [
                 (name.encode(), encode_slate(rested(row)) if row is not None else None)
                 for name, row in slate_rows
             ]
             yield
+        outcomes, told = self.outcomes.take()
+        counts += outcomes
+        positions = Positions(self.offsets, self.stream_s, self.topic_ids)
+        counts.append((POSITIONS_KEY, encode_positions(positions)))
         changes = Changes(
-            counts, slates, self.expiries, self.rejected, dict(self.offsets), self.outcome_counts
+            counts,
+            slates,
+            self.expiries,
+            self.rejected,
+            dict(self.offsets),
+            self.outcome_counts,
+            told,
         )
         self.dirty_counts, self.dirty_slates, self._before = {}, {}, {}
         self.expiries, self.rejected, self.outcome_counts, self.moved = [], [], Counter(), False
@@ -261,6 +272,7 @@ class Partition:
     def settled(self) -> None:
         """The changes last taken are on disk: rows that nobody touches may leave the memory."""
         self.looked_at = None
+        self.outcomes.settled()
         if len(self.names) > self.rows_in_memory:
             self.names.clear()
         if len(self.counts) > self.rows_in_memory:

@@ -1,7 +1,8 @@
 """Disk: the rows of one partition in RocksDB, a cache of the changelogs that can be wiped at any
 time.
 
-    b"C..." counts, b"F" funnel, b"P" positions, b"U..." unknown items: as in the counts changelog
+    b"C..." counts, b"F" funnel, b"P" positions, b"U..." unknown items, b"V..." outcomes: as in the
+                                       counts changelog
     b"S" | slate_id                    as in the slates changelog
     b"E" | expires_s f64 big-endian | batch u64 big-endian | u16     msgpack of slate_ids that this
                                                                      batch wrote with this expiry
@@ -205,6 +206,15 @@ class Disk:
             if key[:1] != UNKNOWN_PREFIX:
                 return
             yield key[1:].decode()
+
+    def keys_between(self, first: bytes, end: bytes) -> list[bytes]:
+        """Keys from `first` on, before `end`."""
+        found = []
+        for key in self._db.keys(from_key=first):
+            if key >= end:
+                break
+            found.append(key)
+        return found
 
     def is_empty(self) -> bool:
         """Whether there is no row at all."""

@@ -3,6 +3,7 @@
     counts changelog   rows of counts, see `streams.contract.count_rows`
                        key b"P"       value version u8 = 1 | msgpack of `Positions`
                        key b"U" | item_id   value version u8 = 1: an unknown item, see `limits`
+                       outcome rows, see `streams.contract.outcome_rows`
     slates changelog   key slate_id   value version u8 = 1 | expires_s f64 | msgpack of `SlateRow`;
                                       no value: forgotten
 
@@ -58,6 +59,39 @@ class Seen(Struct, array_like=True, gc=False):
 Items = dict[str, float | Seen]  # float: time of an impression without feedback
 
 
+class Made(Struct, array_like=True, gc=False):
+    """What outcome rows need of a slate that this project made: its hour, its user's group, and the
+    probability that the user got its variant, 0 where the policy file names him; of its places
+    how many a posterior-mean slate is known for, how many explore, and the clicks that this costs.
+    """
+
+    hour: int
+    user_group: int
+    share: float
+    slots: int
+    explored: int
+    given_up: float
+
+
+class Booked(Struct, array_like=True, gc=False):
+    """What outcome rows hold of a slate."""
+
+    impressions: int = 0
+    clicks: int = 0
+    conversions: int = 0
+    value: float = 0.0
+
+    @property
+    def seen(self) -> bool:
+        """Whether any of it was seen."""
+        return self.impressions > 0
+
+    @property
+    def clicked(self) -> bool:
+        """Whether any of it was clicked."""
+        return self.clicks > 0
+
+
 class SlateRow(Struct, array_like=True, gc=False):
     """The log of one slate, joined by slate_id. `policy` (its version), `variant` and what was
     `offered` are set where this project made the slate.
@@ -77,6 +111,9 @@ class SlateRow(Struct, array_like=True, gc=False):
     # of an impression of the whole slate that waits for the slate: its time, and the segment that
     # it names or that its context makes
     whole: tuple[float, str | None, str] | None = None
+    made: Made | None = None
+    booked: Booked | None = None
+    value: float = 0.0  # of the feedback that was counted
 
 
 class Positions(Struct, array_like=True):
@@ -121,6 +158,11 @@ def items_of(row: SlateRow) -> Items:
     return items  # type: ignore[return-value]
 
 
+def seen_of(row: SlateRow) -> Items:
+    """The same, to be read: they stay as they are."""
+    return _unpack_items(row.items) if type(row.items) is bytes else row.items  # type: ignore[return-value]
+
+
 def rested(row: SlateRow) -> SlateRow:
     """The row, its items as bytes."""
     if row.items and type(row.items) is dict:
@@ -142,9 +184,10 @@ def encode_slate(row: SlateRow) -> bytes:
         row.waits,
     )
     # most slates are their owner's: what follows is not written for them
-    if row.policy is None and row.whole is None:
+    if row.policy is None and row.whole is None and not row.value:
         return head + _pack(known)
-    return head + _pack((*known, row.variant, row.offered, row.whole))
+    rest = row.variant, row.offered, row.whole, row.made, row.booked, row.value
+    return head + _pack((*known, *rest))
 
 
 def decode_slate(value: bytes) -> SlateRow:

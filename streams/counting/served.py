@@ -7,10 +7,12 @@ whole slate, which waits for the slate where it came before.
 
 from collections.abc import Iterable
 
+from streams.contract.outcome_rows import HOUR_S
 from streams.counting.chunk import IMPRESSIONS, SLATES, Offered, Refusal
 from streams.counting.impressions import count_whole
 from streams.counting.outcomes import DUPLICATE, NOTED, SETTLED
 from streams.counting.partition import Partition
+from streams.counting.rows import Made
 from streams.counting.rules import Rules
 from streams.counting.slate_log import extend, horizon, open_row
 
@@ -34,6 +36,15 @@ def note_slates(
         row.policy = names.setdefault(slate.policy, slate.policy)
         row.variant = names.setdefault(slate.variant, slate.variant)
         row.offered = slate.items
+        if slate.share is not None:
+            row.made = Made(
+                int(slate.ts // HOUR_S),
+                slate.user_group,
+                slate.share,
+                slate.slots,
+                slate.explored,
+                slate.given_up,
+            )
         partition.funnel[SLATES, NOTED] += 1
         if row.segment is None:
             segment = partition.admission.look_up(slate.segment)

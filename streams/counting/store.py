@@ -178,6 +178,7 @@ class Store:
                 self.metrics.flushed(
                     time.monotonic() - self._flush_began,
                     (each.outcome_counts for each in changes.values()),
+                    (each.told for each in changes.values()),
                 )
             finally:
                 self._flush_began = None

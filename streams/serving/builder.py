@@ -28,14 +28,10 @@ from streams.metrics import ServingMetrics
 from streams.serving.catalogue import CatalogueView
 from streams.serving.counts_view import CountsView, FellBehind, Index
 from streams.serving.embeddings import EmbeddingsView
-from streams.serving.served_state import (
-    ServedState,
-    VariantState,
-    World,
-    make_world,
-)
+from streams.serving.served_state import ServedState, VariantState, World, make_world
 from streams.serving.wanted import Wanted
 from streams.serving.watch.funnel_view import FunnelView
+from streams.serving.watch.outcomes_view import OutcomesView
 from streams.serving.when_there import AGAIN_S, open_when_there
 
 log = logging.getLogger(__name__)
@@ -76,6 +72,7 @@ class Builder:
             evidence_of(config, settings.attribution_window_s),
         )
         self.funnel = FunnelView()
+        self.outcomes = OutcomesView()
         self.catalogue = CatalogueView(self.items, settings.max_event_bytes)
         self.embeddings = EmbeddingsView(
             self.catalogue,
@@ -89,8 +86,9 @@ class Builder:
         self._fault = fault
         self._client = settings.kafka_client()
         self._changelog = changelog_topics(settings)[0]
+        counted = self.counts.apply, self.funnel.apply, self.outcomes.apply
         self._apply: Mapping[str, tuple[Callable[[list[Any], float], None], ...]] = {
-            self._changelog: (self.counts.apply, self.funnel.apply),
+            self._changelog: counted,
             names.items: (self._apply_items,),
             names.item_embeddings: (self._apply_embeddings,),
             names.encoder_releases: (self._apply_embeddings,),

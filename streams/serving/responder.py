@@ -167,14 +167,18 @@ class Responder:
             policy_version=self._version[assigned.variant.name],
             encoder=state.world.encoder,
             counts_ts=state.world.counts_ts,
-            items=self._items(state, request, result),
+            items=self._items(state, request, assigned, result),
             ts=now_s,
         )
 
     def _items(
-        self, state: ServedState, request: SlateRequest, result: SlateResult
+        self, state: ServedState, request: SlateRequest, assigned: Assigned, result: SlateResult
     ) -> list[SlateItem]:
         items = slate_items(result, state.names)
+        if items and len(state.variants) > 1:
+            # the log must say by which chance the user got this policy (`outcome_rows`)
+            share = 0.0 if assigned.forced else assigned.variant.share
+            items[0].why["variant_share"] = share
         if not request.fields:
             return items
         catalogue, fields = self.source.catalogue, request.fields

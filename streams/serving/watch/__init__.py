@@ -1,6 +1,7 @@
 """Watch: what a serving process knows of counting, and what it makes of it.
 
 funnel_view    what became of events, from the counts changelog
+outcomes_view  what became of slates by variant, from the same
 lag_meter      how far counting is behind its topics
 observed       all of it at one time, and its sums
 findings       why nothing moves, in words, and what to do

@@ -40,7 +40,17 @@ runs = st.builds(
 totals = st.dictionaries(st.text(), st.dictionaries(st.text(), counts))
 shows = st.builds(ImpressionRuns, st.lists(runs), totals, st.lists(counts))
 clicks = st.builds(Feedback, st.text(), st.text(), st.text(), floats, floats, st.booleans())
-slates = st.builds(Offered, st.text(), st.text(), st.text(), st.text(), floats, st.binary())
+slates = st.builds(
+    Offered,
+    *[st.text()] * 4,
+    floats,
+    st.binary(),
+    counts,
+    st.none() | floats,
+    counts,
+    counts,
+    floats,
+)
 originals = st.builds(
     Original, st.integers(0, 2**62), st.none() | st.binary(), st.none() | st.binary()
 )
