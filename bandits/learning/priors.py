@@ -21,8 +21,10 @@ from bandits.counts import Counts
 from bandits.learning.change_detection import change_odds, mix
 from bandits.learning.embedding_prior import neighbour_anchor
 from bandits.learning.empirical_bayes import MIDDLE, learn_items, learn_segment_clicks
-from bandits.learning.field_effects import Effects, Ints, fit_effects
+from bandits.learning.field_effects import Effects, fit_effects
+from bandits.learning.field_fit import Ints
 from bandits.learning.pooling import Anchor, Pool, Priors, item_rates, pool, prior_of, priors_of
+from bandits.learning.segment_groups import Splits, find_splits
 
 Target = Literal["clicks", "conversions"]
 
@@ -106,10 +108,7 @@ def strengths(
     config = config or PriorConfig()
     looks, hits = _evidence(counts, target)
     n_items = looks.shape[1]
-    start = (hits.sum() + config.base_clicks) / (
-        looks.sum() + config.base_clicks / config.base_rate
-    )
-    start = float(np.clip(start, 1e-9, 0.9))
+    start = _start(looks, hits, config)
     n, s = looks.sum(axis=0), hits.sum(axis=0)  # (n_items,)
     rate, clicks = learn_items(n, s, start, config.item_clicks)
     if looks.shape[0] > 1:
@@ -129,6 +128,18 @@ def strengths(
     if config.segment_clicks is not None:
         return Strengths(anchor, config.segment_clicks, effects)
     return Strengths(anchor, learn_segment_clicks(looks, hits, anchor, effects), effects)
+
+
+def splits_of(
+    counts: Counts, config: PriorConfig | None, codes: Ints, *, target: Target = "clicks"
+) -> Splits:
+    """Which fields are worth serving apart by; parameters as of `strengths`."""
+    config = config or PriorConfig()
+    looks, hits = _evidence(counts, target)
+    n, s = looks.sum(axis=0), hits.sum(axis=0)  # (n_items,)
+    rate, clicks = learn_items(n, s, _start(looks, hits, config), config.item_clicks)
+    flat = np.full(n.size, rate), np.full(n.size, clicks)
+    return find_splits(looks, hits, *flat, codes)
 
 
 def learn(
@@ -245,6 +256,12 @@ def arm_view(
         pooled_clicks=whole.hits.sum(axis=0),
         in_flight=none if segment is None else counts.unripe[segment],
     )
+
+
+def _start(looks: Floats, hits: Floats, config: PriorConfig) -> float:
+    """Successes by looks, where the search for the global rate starts."""
+    worth = config.base_clicks / config.base_rate
+    return float(np.clip((hits.sum() + config.base_clicks) / (looks.sum() + worth), 1e-9, 0.9))
 
 
 def _evidence(counts: Counts, target: Target) -> tuple[Floats, Floats]:

@@ -40,6 +40,9 @@ WINDOW_S = 3600.0  # attribution window, as shipped
 START_S = 1e9  # of the clock: a time that has a past
 
 
+Place = tuple[int, tuple[int, ...]]  # a segment and nothing, or -1 and the values of its fields
+
+
 class Worker:
     """What is counted and served so far.
 
@@ -77,7 +80,7 @@ class Worker:
         self.sums = np.zeros((len(COLUMNS), *shape[:2]))
         self.shown_at_s: deque[float] = deque()  # of the batches whose feedback is on its way
         self.known: Learned | None = None
-        self.snapshots: dict[int, Snapshot] = {}
+        self.snapshots: dict[Place, Snapshot] = {}
         self.next_s = START_S
         self.can_show: NDArray[np.bool_] = np.zeros(0, dtype=np.bool_)
 
@@ -87,16 +90,24 @@ class Worker:
         return START_S + self.visits / self.visits_per_s
 
     def serve(
-        self, segments: Ints, can_show: NDArray[np.bool_], rng: np.random.Generator
+        self,
+        segments: Ints,
+        can_show: NDArray[np.bool_],
+        rng: np.random.Generator,
+        codes: Ints | None = None,
     ) -> list[SlateResult]:
-        """One slate for each visit of a batch, by the snapshots in force."""
+        """One slate for each visit of a batch, by the snapshots in force. A segment of -1 is one of
+        which no counts are kept by name: `codes` (n_visits, n_fields) say what its fields are.
+        """
         if self.known is None or self.now_s >= self.next_s or (can_show != self.can_show).any():
             self._refresh(can_show)
         results: list[SlateResult | None] = [None] * segments.size
-        for segment in np.unique(segments).tolist():
-            here = np.flatnonzero(segments == segment)
-            requests = [Request(self.shape[2], None, NO_ITEMS)] * here.size
-            slates = compose(self._snapshot(segment, rng), requests, rng)
+        visits: dict[Place, list[int]] = {}
+        for at, segment in enumerate(segments.tolist()):
+            visits.setdefault(self._place(segment, codes, at), []).append(at)
+        for place, here in visits.items():
+            requests = [Request(self.shape[2], None, NO_ITEMS)] * len(here)
+            slates = compose(self._snapshot(place, rng), requests, rng)
             for at, result in zip(here, slates, strict=True):
                 results[at] = result
         return [result for result in results if result is not None]
@@ -130,18 +141,36 @@ class Worker:
         nothing, alone = np.full(n_items, np.nan), np.full(n_items, -1, dtype=np.int32)
         catalogue = Catalogue(can_show.copy(), nothing, alone, self.vectors)
         counts = self.evidence.counts(self.sums, self.now_s)
-        self.known, self.snapshots = learned(self.config, counts, catalogue, self.codes), {}
+        self.known = learned(self.config, counts, catalogue, self.codes, self.known)
+        self.snapshots = {}
         self.can_show, self.next_s = can_show.copy(), self.now_s + self.refresh_s
 
-    def _snapshot(self, segment: int, rng: np.random.Generator) -> Snapshot:
+    def _place(self, segment: int, codes: Ints | None, at: int) -> Place:
+        """What a visit shares its snapshot with: a segment, or a combination without counts."""
+        if self.known is None or self.known.groups is None:
+            return segment, ()
+        groups = self.known.groups
+        if segment >= 0:
+            return int(groups.first[groups.of[segment]]), ()
+        values = () if codes is None else tuple(codes[at].tolist())
+        row = groups.find(values)
+        return (-1, values) if row is None else (int(groups.first[row]), ())
+
+    def _snapshot(self, place: Place, rng: np.random.Generator) -> Snapshot:
         if self.known is None:
             msg = "expected a refresh before a snapshot"
             raise RuntimeError(msg)
-        if segment not in self.snapshots:
-            self.snapshots[segment] = segment_snapshot(
-                self.config, self.known, segment, self.now_s, rng
+        if place not in self.snapshots:
+            segment, codes = place
+            self.snapshots[place] = segment_snapshot(
+                self.config,
+                self.known,
+                None if segment < 0 else segment,
+                self.now_s,
+                rng,
+                codes=codes,
             )
-        return self.snapshots[segment]
+        return self.snapshots[place]
 
 
 class WorkerLearner:

@@ -22,6 +22,7 @@ COMBINER_NAMES = ("weighted", "rrf", "team_draft", "pareto")
 OBJECTIVE_NAMES = ("click", "conversion", "value", "relevance", "freshness")
 DIVERSITY_NAMES = ("none", "mmr", "dpp")
 FLOOR_NAMES = ("slots", "slates")
+SEGMENT_NAMES = ("learn", "all")
 VERSION_DIGITS = 12  # 48 bits of SHA-256: two files of one deployment do not meet by chance
 
 
@@ -92,6 +93,9 @@ class SlateConfig:
     half_life_s
         Half-life in seconds of the memory that is compared with all counts to find change; None
         leaves memories to whoever keeps counts.
+    segments
+        Where context fields make segments: `learn` serves apart by the fields that the counts show
+        to be worth it (`bandits.learning.segment_groups`), `all` by every combination.
     priors
         How much an arm borrows (`bandits.learning.priors`).
     examination
@@ -112,6 +116,7 @@ class SlateConfig:
     combiner: str = "weighted"
     objectives: tuple[tuple[str, float], ...] = (("click", 1.0),)
     half_life_s: float | None = None
+    segments: str = "learn"
     priors: PriorConfig = field(default_factory=PriorConfig)
     examination: tuple[float, ...] = (1.0,)
     freshness_half_life_s: float = 604_800.0

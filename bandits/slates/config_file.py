@@ -16,6 +16,7 @@ from bandits.slates.config import (
     DIVERSITY_NAMES,
     FLOOR_NAMES,
     OBJECTIVE_NAMES,
+    SEGMENT_NAMES,
     Diversity,
     Exploration,
     Exposure,
@@ -126,6 +127,7 @@ def _config(top: Table) -> SlateConfig:
         combiner=top.choice("combiner", DEFAULT.combiner, COMBINER_NAMES),
         objectives=_objectives(top.table("objectives")),
         half_life_s=top.optional_number("half_life_s", DEFAULT.half_life_s, low=0.0, open_low=True),
+        segments=top.choice("segments", DEFAULT.segments, SEGMENT_NAMES),
         priors=top.table("priors").dataclass(PriorConfig()),
         examination=top.numbers(
             "examination", DEFAULT.examination, low=0.0, high=1.0, open_low=True

@@ -29,6 +29,7 @@ def dump_config(config: SlateConfig, comment: str = "") -> str:
     lines += [
         f"combiner = {_text(config.combiner)}",
         f"half_life_s = {_number(config.half_life_s, OFF)}",
+        f"segments = {_text(config.segments)}",
         f"examination = [{', '.join(map(_number, config.examination))}]",
         f"freshness_half_life_s = {_number(config.freshness_half_life_s)}",
         f"exclude = [{', '.join(map(_text, config.exclude))}]",

@@ -22,8 +22,9 @@ from bandits.arms import Floats
 from bandits.counts import Counts
 from bandits.learning.change_detection import RECENT_HALF_LIVES
 from bandits.learning.evidence import Evidence
-from bandits.learning.priors import Beliefs, learn
+from bandits.learning.priors import Beliefs, learn, splits_of
 from bandits.learning.segment_fields import Ints
+from bandits.learning.segment_groups import AGAIN, Groups, add_up, group
 from bandits.slates.config import SlateConfig
 from bandits.slates.request import Catalogue, Request
 from bandits.slates.serve import compose, prepare
@@ -34,11 +35,35 @@ NO_ITEMS = np.zeros(0, dtype=np.int64)
 
 
 class Learned(NamedTuple):
-    """What all segments share at one time; nothing changes it."""
+    """What all segments share at one time; nothing changes it.
+
+    Attributes
+    ----------
+    counts
+        (n_segments, n_items).
+    catalogue
+        The items.
+    beliefs
+        What was learned of both, by group.
+    grouped, groups
+        Counts (n_groups, n_items) that are served from, and which segments they are of; None: each
+        segment is one.
+
+    """
 
     counts: Counts
     catalogue: Catalogue
     beliefs: Beliefs
+    grouped: Counts
+    groups: Groups | None = None
+
+    def row(self, segment: int | None, codes: Sequence[int] = ()) -> int | None:
+        """Row of `grouped` that a segment is served from; None: nobody has seen its like."""
+        if self.groups is None:
+            return segment
+        if segment is not None:
+            return int(self.groups.of[segment])
+        return self.groups.find(codes) if codes else None
 
 
 def evidence_of(config: SlateConfig, window_s: float) -> Evidence:
@@ -57,7 +82,11 @@ def evidence_of(config: SlateConfig, window_s: float) -> Evidence:
 
 
 def learned(
-    config: SlateConfig, counts: Counts, catalogue: Catalogue, codes: Ints | None = None
+    config: SlateConfig,
+    counts: Counts,
+    catalogue: Catalogue,
+    codes: Ints | None = None,
+    before: Learned | None = None,
 ) -> Learned:
     """Learn what all segments share.
 
@@ -68,11 +97,24 @@ def learned(
     codes
         (n_segments, n_fields) values of the fields that segments are made of
         (`bandits.learning.segment_fields`); None where they are names.
+    before
+        What was learned last by the same file of the same fields: which fields are worth it is
+        asked again when there is much more to learn it from.
 
     """
     vectors = cast("Floats | None", catalogue.vectors)
-    beliefs = learn(counts, config.priors, vectors, codes=codes)
-    return Learned(counts, catalogue, beliefs)
+    if codes is None or codes.shape[1] < 2 or config.segments != "learn":
+        return Learned(
+            counts, catalogue, learn(counts, config.priors, vectors, codes=codes), counts
+        )
+    splits = None if before is None or before.groups is None else before.groups.splits
+    looks = counts.examined - counts.unripe
+    if splits is None or looks.sum() > AGAIN * splits.looks:
+        splits = splits_of(counts, config.priors, codes)
+    groups = group(codes, splits)
+    grouped = add_up(counts, groups)
+    beliefs = learn(grouped, config.priors, vectors, codes=groups.codes)
+    return Learned(counts, catalogue, beliefs, grouped, groups)
 
 
 def segment_snapshot(
@@ -85,12 +127,13 @@ def segment_snapshot(
     codes: Sequence[int] = (),
 ) -> Snapshot:
     """A segment's snapshot, with its pools for slates of these lengths; None is one without counts,
-    of whose fields the values may be known (`codes`).
+    of whose fields the values may be known (`codes`). It is the same for all segments of a group.
 
     A pool that cannot be made is left to the request that needs it, which says so.
     """
+    row = known.row(segment, codes)
     snapshot = prepare(
-        config, known.counts, segment, known.catalogue, now_s, rng, known.beliefs, codes
+        config, known.grouped, row, known.catalogue, now_s, rng, known.beliefs, codes
     )
     for length in lengths:
         try:

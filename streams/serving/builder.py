@@ -214,7 +214,7 @@ class Builder:
     def _make(self, now_s: float) -> None:
         """The next state, with the segments that were asked for lately."""
         began = time.perf_counter()
-        self._made_of = self._versions()
+        self._made_of, before = self._versions(), self.state
         world = make_world(
             self.counts.counts(now_s),
             self.catalogue.catalogue(self.embeddings.matrix()),
@@ -224,13 +224,14 @@ class Builder:
             self.items.get,
             self.policy_file,
             self._fields.codes(self.counts.segments.names),
+            None if before is None else before.world,
         )
-        before = self.state
         state = ServedState(
             number=1 if before is None else before.number + 1,
             world=world,
             names=self.items.names,
             segments={name: number for number, name in enumerate(self.counts.segments.names)},
+            segment_names=self.counts.segments.names,
             variants={
                 each.name: VariantState(
                     each,
@@ -262,6 +263,7 @@ class Builder:
 
     def _prepare(self, state: ServedState, variant: str, segment: str, now_s: float) -> bool:
         """Add a segment to the slates of a variant; False where there is nothing to add."""
+        segment = state.served_as(variant, segment)
         own, number = state.variants[variant], state.segments.get(segment)
         if own.snapshot(segment) is not None or not state.knows(segment):
             return False

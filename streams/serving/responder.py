@@ -121,10 +121,11 @@ class Responder:
         segment = request.segment or context_segment(request.context, self._segment_fields)
         assigned = self.assigned(request)
         name = assigned.variant.name
-        self.source.want(name, segment, request.k, now_s)
-        snapshot = state.variants[name].snapshot(segment)
+        served_as = state.served_as(name, segment)
+        self.source.want(name, served_as, request.k, now_s)
+        snapshot = state.variants[name].snapshot(served_as)
         among, newer = candidates(state, self.source, self._filters, request)
-        if wait and (newer or (snapshot is None and state.knows(segment))):
+        if wait and (newer or (snapshot is None and state.knows(served_as))):
             return None
         snapshot = state.variants[name].unseen if snapshot is None else snapshot
         rng = np.random.default_rng(_seed(request.request_id, state.number))

@@ -119,7 +119,7 @@ class SegmentSlatesWriter:
 
     def _write(self, state: ServedState, segment: str, now_s: float) -> None:
         made_from = self._made_from(state, segment)
-        snapshot = state.prepared.get(segment)
+        snapshot = state.prepared.get(state.served_as(BASE, segment))
         number = state.segments.get(segment)
         if snapshot is None:
             snapshot = state.variants[BASE].unseen

@@ -91,8 +91,8 @@ class ServedState(NamedTuple):
         Of the states of this process, from 1.
     names
         Of items by column; may grow at its end.
-    segments
-        Numbers of the segments that have counts, by name.
+    segments, segment_names
+        Numbers of the segments that have counts, by name, and names by number.
     variants
         By name.
     fields
@@ -105,6 +105,7 @@ class ServedState(NamedTuple):
     world: World
     names: Sequence[str]
     segments: dict[str, int]
+    segment_names: Sequence[str]
     variants: Mapping[str, VariantState]
     fields: SegmentFields
     hidden: frozenset[int] = frozenset()
@@ -113,6 +114,14 @@ class ServedState(NamedTuple):
         """Values of the fields of a segment without counts; none where they say nothing."""
         found = self.fields.of(segment) if len(self.fields.fields) > 1 else None
         return () if found is None or max(found) == UNKNOWN else found
+
+    def served_as(self, variant: str, segment: str) -> str:
+        """The segment whose slates a segment gets from a variant: one of its group."""
+        own, number = self.variants[variant].learned, self.segments.get(segment)
+        if own.groups is None:
+            return segment
+        row = own.row(number, () if number is not None else self.codes(segment))
+        return segment if row is None else self.segment_names[own.groups.first[row]]
 
     def knows(self, segment: str) -> bool:
         """Whether there is more to say of it than of any: it has counts, or fields with values that
@@ -149,9 +158,10 @@ def make_world(
     number_of: Callable[[str], int | None],
     policy_file: PolicyFile,
     codes: NDArray[np.int64] | None = None,
+    before: World | None = None,
 ) -> World:
     """Learn what all segments share; `number_of` an item, for those that a variant never shows;
-    `codes` of the segments' fields.
+    `codes` of the segments' fields; `before` is the last world.
     """
     by_variant: dict[str, Learned] = {}
     for each in policy_file.variants:
@@ -162,12 +172,20 @@ def make_world(
             (
                 by_variant[other.name]
                 for other in policy_file.variants
-                if other.name in by_variant and other.config.priors == each.config.priors
+                if other.name in by_variant
+                and other.config.priors == each.config.priors
+                and other.config.segments == each.config.segments
             ),
             None,
         )  # beliefs do not depend on what may be shown
         by_variant[each.name] = (
-            learned(each.config, counts, own, codes)
+            learned(
+                each.config,
+                counts,
+                own,
+                codes,
+                None if before is None else before.by_variant[each.name],
+            )
             if alike is None
             else alike._replace(catalogue=own)
         )

@@ -18,6 +18,7 @@ from bandits.arms import ArmView, Floats, posterior
 from bandits.learning.best_item import probability_best
 from bandits.learning.priors import arm_view
 from bandits.learning.special import beta_quantile
+from bandits.slates.variants import BASE
 from streams.contract.http import ItemRow, ItemsPage, Limit, Offset, SegmentRow, SegmentsPage
 from streams.serving.builder import Builder
 from streams.serving.http.access import Access
@@ -96,14 +97,14 @@ def state_of(builder: Builder) -> ServedState:
 
 
 def arms_of(builder: Builder, state: ServedState, number: int) -> ArmView:
-    """A segment as its policies see it, whether or not it was asked for lately."""
-    snapshot = state.prepared.get(builder.counts.segments.names[number])
+    """A segment as its policies see it, whether or not it was asked for lately: as its group."""
+    snapshot = state.prepared.get(state.served_as(BASE, state.segment_names[number]))
     if snapshot is not None:
         return snapshot.view.arms
     world = state.world
     return arm_view(
-        world.counts,
-        number,
+        world.learned.grouped,
+        world.learned.row(number),
         builder.config.priors,
         world.catalogue.vectors,  # type: ignore[arg-type]
         beliefs=world.beliefs,

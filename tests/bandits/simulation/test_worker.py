@@ -76,3 +76,28 @@ def test_a_worker_learns_a_world_from_its_own_slates():
     learner = WorkerLearner("worker", file, visits_per_s=100.0)
     lost = simulate(world, learner, 2000, 0, largest=50).regret[-1]
     assert lost < uniform_regret(world, 2000) / 3
+
+
+def test_segments_that_differ_in_what_does_not_matter_share_a_snapshot():
+    """Field 0 says which item is liked, field 1 nothing; one visit has a value nobody had, another
+    is of a combination that is counted under no name.
+    """
+    codes = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
+    made = Worker(parse_config(""), (4, 4, 2), visits_per_s=10.0, codes=codes)
+    segments = np.repeat(np.arange(4), 300)
+    liked = np.where(codes[segments, 0] == 0, 1, 2)  # (n_visits,)
+    for items in (np.array([0, 1]), np.array([2, 3])):
+        slates = np.tile(items, (segments.size, 1))
+        made.shown(Shown(segments, slates))
+        rate = np.where(slates == liked[:, None], 0.5, 0.1)
+        made.heard(Feedback(segments, slates, np.random.default_rng(0).random(rate.shape) < rate))
+    made.visits += 100_000  # no click comes any more
+    visits, own = np.array([0, 1, 2, 3, -1, -1]), np.array([*codes, [0, 7], [5, 0]])
+    slates = made.serve(visits, EVERYTHING, np.random.default_rng(1), own)
+    assert [slate.items[0] for slate in slates[:5]] == [1, 1, 2, 2, 1]
+    assert len(made.snapshots) == 3
+    first = made.known
+    made.visits += 10
+    made.serve(visits, EVERYTHING, np.random.default_rng(1), own)
+    assert made.known is not first
+    assert made.known.groups.splits is first.groups.splits  # nothing more to learn them from

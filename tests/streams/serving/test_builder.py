@@ -159,8 +159,9 @@ def test_a_combination_without_counts_starts_from_its_values(tmp_path: Path) -> 
         slate = world.ask(asked)
         assert slate.segment == f"age={age},city=C"
         assert shown(slate) == [liked]
-        assert slate.items[0].why["prior"] > 0.1
+        assert slate.items[0].why["mean"] > 0.1
     prepared = set(state(world).prepared)
+    assert len(prepared) == 2  # cities do not matter
     for unknown in ("age=other,city=D", "front page", "default"):
         assert not world.waits(request(segment=unknown))
         world.turn()
