@@ -190,7 +190,7 @@ def _strength(field: Field, cells: Cells, eta: Floats) -> tuple[float, float]:
 
 def _frequent(codes: Ints, cells: Cells, n_items: int) -> Ints:
     """Codes with the rarest values unknown where there are too many."""
-    most = max(1, MAX_CELLS // n_items)
+    most = max(1, MAX_CELLS // max(1, n_items))
     n_values = int(codes.max(initial=-1)) + 1
     if n_values <= most:
         return codes

@@ -205,6 +205,33 @@ class SettingsPage(Struct, frozen=True):
     versions: dict[str, str]
 
 
+class SegmentFieldRow(Struct, frozen=True):
+    """A context field: whether segments are served apart by it, the clicks at which an item's own
+    with a value weigh as much as what all values say (none: it says nothing alone), how much
+    likelier that is than nothing, and fields that it says more together with.
+    """
+
+    field: str
+    values: int
+    apart: bool
+    clicks: float | None
+    gain_nats: float
+    together: list[str]
+    text: str
+
+
+class SegmentFieldsPage(Struct, frozen=True):
+    """How segments are served: `segments` of the policy file, how many have counts, as how many
+    they are served, and the fields, those that say most first.
+    """
+
+    segments: str
+    combinations: int
+    groups: int
+    text: str
+    fields: list[SegmentFieldRow]
+
+
 class Change(Struct, frozen=True):
     """Something that changed what is shown: `what` is release, policy or start."""
 

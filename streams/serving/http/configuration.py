@@ -10,11 +10,13 @@ from aiohttp import web
 
 import streams
 from streams.config import Settings
-from streams.contract.http import Change, Changes, SettingRow, SettingsPage
+from streams.contract.http import Change, Changes, SegmentFieldsPage, SettingRow, SettingsPage
 from streams.serving.builder import Builder
+from streams.serving.field_words import fields_page
 from streams.serving.http.access import Access
 from streams.serving.http.endpoint import Endpoint, answer
 from streams.serving.http.problems import ProblemError
+from streams.serving.http.segments import state_of
 from streams.settings import SETTINGS
 
 PACKAGES = ("aiohttp", "confluent-kafka", "msgspec", "numpy")
@@ -42,6 +44,15 @@ class Configuration:
             ),
             Endpoint(
                 "GET",
+                "/v1/settings/segments",
+                self.segments,
+                "Which context fields segments are served apart by, and why",
+                Access.FULL,
+                answer=SegmentFieldsPage,
+                problems=(503,),
+            ),
+            Endpoint(
+                "GET",
                 "/v1/changes",
                 self.changes,
                 "What has changed what is shown: releases, policies, starts",
@@ -63,6 +74,11 @@ class Configuration:
             **{name: version(name) for name in PACKAGES},
         }
         return answer(SettingsPage(setting_rows(self._settings), versions))
+
+    async def segments(self, _request: web.Request) -> web.Response:
+        """GET /v1/settings/segments."""
+        state = state_of(self._builder)
+        return answer(fields_page(self._builder.config, state.world.learned, state.fields))
 
     async def changes(self, _request: web.Request) -> web.Response:
         """GET /v1/changes."""

@@ -53,3 +53,19 @@ def test_each_row_is_a_line_and_the_segment_is_handed_on(
     )
     assert [json.loads(line) for line in capsys.readouterr().out.splitlines()] == [row]
     assert asked == ["s"]
+
+
+@pytest.mark.local
+def test_which_fields_matter_is_said_before_there_are_counts_too(
+    local_broker: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    env = {
+        "KAFKA_BOOTSTRAP_SERVERS": local_broker,
+        "SLATESTREAM_GROUP": uuid.uuid4().hex,
+        "SLATESTREAM_SEGMENT_FIELDS": "age,city",
+    }
+    assert cli.main(["stats", "segments", "--json"], env) == 0
+    page = json.loads(capsys.readouterr().out)
+    assert [row["field"] for row in page["fields"]] == ["age", "city"]
+    assert cli.main(["stats", "segments"], env) == 0
+    assert "age (0 values): served as one" in capsys.readouterr().out

@@ -76,6 +76,7 @@ def test_answers_are_as_the_document_says(tmp_path: Path) -> None:
             "/v1/releases",
             "/v1/slates",
             "/v1/settings",
+            "/v1/settings/segments",
             "/v1/changes",
         ):
             await check("GET", path, path)
