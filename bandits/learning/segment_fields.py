@@ -45,12 +45,14 @@ class SegmentFields:
         self.fields = tuple(fields)
         self._numbers: tuple[dict[str, int], ...] = tuple({} for _ in self.fields)
         self._codes: Ints = np.zeros((16, len(self.fields)), dtype=np.int64)
-        self._n_read = 0
+        self._n_read, self._last = 0, ""
 
     def codes(self, names: Sequence[str]) -> Ints:
-        """Codes (n_names, n_fields), a copy. The names are those of the last call and perhaps more
-        behind them; only these are read.
+        """Codes (n_names, n_fields), a copy. Where the names are those of the last call and perhaps
+        more behind them, only these are read.
         """
+        if self._n_read > len(names) or (self._n_read and names[self._n_read - 1] != self._last):
+            self._n_read = 0  # a list made anew
         while len(self._codes) < len(names):
             self._codes = np.concatenate([self._codes, np.zeros_like(self._codes)])
         for row in range(self._n_read, len(names)):
@@ -59,7 +61,7 @@ class SegmentFields:
             if values is not None:
                 for f, (value, numbers) in enumerate(zip(values, self._numbers, strict=True)):
                     self._codes[row, f] = numbers.setdefault(value, len(numbers))
-        self._n_read = len(names)
+        self._n_read, self._last = len(names), names[-1] if names else ""
         return self._codes[: len(names)].copy()
 
     def of(self, name: str) -> tuple[int, ...] | None:

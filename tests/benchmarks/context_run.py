@@ -6,7 +6,7 @@
                        + rest[both values, item], all normal
     segments   the first `LIMIT` combinations are counted by name, as a worker counts them; others
                are counted under `other`
-    refresh    every 500 requests, for ours and peers alike
+    refresh    every 500 requests, and every 2% of them from 25,000 on, for ours and peers alike
 
 Run by the Python that has the learner's library; needs NumPy and this repository.
 """
@@ -29,7 +29,7 @@ from bandits.slates.config_file import parse_config
 SIZES = (2, 3, 5, 8, 20, 50)
 MATTER = (2, 4)
 LIMIT = 10_000  # SLATESTREAM_MAX_SEGMENTS, as shipped
-REFRESH = 500
+REFRESH, REFRESH_SHARE = 500, 50  # requests; and one in so many of those before
 VISITS_PER_S = 1000.0  # a refresh every 500 requests is then one every half second
 
 
@@ -156,12 +156,15 @@ def follow(world: ContextWorld, learner, n_requests: int, seed: int) -> np.ndarr
     codes = np.stack([nature.choice(s.size, n_requests, p=s) for s in world.shares], axis=1)
     learner.start(codes, world.rates.shape[2], world.k)
     out = np.empty(n_requests)
-    for begin in range(0, n_requests, REFRESH):
-        now = codes[begin : begin + REFRESH]
+    begin = 0
+    while begin < n_requests:
+        end = begin + max(REFRESH, begin // REFRESH_SHARE)
+        now = codes[begin:end]
         items = learner.choose(now, own)  # (n, k)
         rates = np.take_along_axis(world.rates_of(now), items, axis=1)
-        out[begin : begin + REFRESH] = rates.sum(axis=1)
+        out[begin:end] = rates.sum(axis=1)
         learner.learn(now, items, nature.random(items.shape) < rates)
+        begin = end
     return out
 
 

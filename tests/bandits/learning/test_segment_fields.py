@@ -39,3 +39,11 @@ def test_names_that_come_later_leave_codes_as_they_were_and_asking_adds_none():
     after = known.codes(names)
     np.testing.assert_array_equal(after[:7], before)
     assert after[30].tolist() == [30, 0, 0]
+
+
+def test_a_list_made_anew_is_read_anew_and_values_keep_their_codes():
+    known = SegmentFields(("a", "b"))
+    known.codes(["a=1,b=1", "a=2,b=1"])
+    assert known.codes(["a=2,b=1", "a=1,b=1"]).tolist() == [[1, 0], [0, 0]]
+    assert known.codes(["a=1,b=1"]).tolist() == [[0, 0]]
+    assert known.codes([]).shape == (0, 2)
