@@ -27,11 +27,14 @@ import numpy as np
 from bandits.arms import Floats
 from bandits.counts import SUMS, Counts
 from bandits.learning.field_fit import Ints, fit_fields
+from bandits.learning.item_sample import item_sample
 from bandits.learning.segment_fields import UNKNOWN
 
 # nats; of 28 pairs of eight fields that say nothing one passes in some 50 fits
 PAIR_GAIN = 8.0
 AGAIN = 1.25
+# cells with looks that fields are judged by, of a sample of items: a pass over them takes 1 ms
+LARGEST = 300_000
 
 
 class Splits(NamedTuple):
@@ -94,6 +97,12 @@ class Groups(NamedTuple):
 
 def find_splits(looks: Floats, hits: Floats, mean: Floats, clicks: Floats, codes: Ints) -> Splits:
     """Fields that are worth it; arguments as of `fit_effects`."""
+    n_looks = float(looks.sum())
+    n_cells = np.count_nonzero(looks)
+    if n_cells > LARGEST:
+        most = max(1, LARGEST * looks.shape[1] // n_cells)
+        items = item_sample(np.flatnonzero(looks.any(axis=0)), most)
+        looks, hits, mean, clicks = looks[:, items], hits[:, items], mean[items], clicks[items]
     fit = fit_fields(looks, hits, mean, clicks, codes)
     pairs: list[tuple[int, int, float]] = []
     left = list(combinations(range(codes.shape[1]), 2))
@@ -107,9 +116,7 @@ def find_splits(looks: Floats, hits: Floats, mean: Floats, clicks: Floats, codes
     apart = np.isfinite(fit.clicks())
     for f, g, _ in pairs:
         apart[[f, g]] = True
-    return Splits(
-        tuple(apart.tolist()), fit.clicks(), fit.gains(), tuple(pairs), float(looks.sum())
-    )
+    return Splits(tuple(apart.tolist()), fit.clicks(), fit.gains(), tuple(pairs), n_looks)
 
 
 def group(codes: Ints, splits: Splits) -> Groups:

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from bandits.learning import segment_groups
 from bandits.learning.segment_groups import Splits, add_up, find_splits, group
 from tests.bandits.learning.test_field_effects import N_ITEMS, SIZES, counts_of, world
 
@@ -20,6 +21,14 @@ def test_the_field_that_matters_is_worth_it_and_no_other():
     assert found.apart == (False, True, False)
     assert found.gains.argmax() == 1
     assert found.pairs == ()
+
+
+def test_of_many_cells_a_sample_of_items_says_the_same(monkeypatch):
+    monkeypatch.setattr(segment_groups, "LARGEST", 3000)
+    codes, n, s, _ = world()
+    found = splits_of(codes, n, s)
+    assert found.apart == (False, True, False)
+    assert found.looks == n.sum()
 
 
 def test_with_few_looks_nothing_is_worth_it():
