@@ -16,9 +16,7 @@ from streams.kafka.client import connect
 
 def add_parser(subparsers: Subparsers) -> None:
     """`export`, `segments`, `--segment`, `--json`."""
-    parser = subparsers.add_parser(
-        "stats", help="the global counts, and segments made of them"
-    )
+    parser = subparsers.add_parser("stats", help="the global counts, and segments made of them")
     parser.add_argument("action", choices=("export", "segments"))
     parser.add_argument("--segment", help="this segment only")
     parser.add_argument(
