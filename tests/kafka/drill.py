@@ -22,7 +22,7 @@ import time
 from collections.abc import Callable, Iterator
 
 from tests.cluster import Cluster, missing
-from tests.kafka.fleet import Fleet, Member, Serving, Worker, wait_for
+from tests.kafka.fleet import Fleet, Member, wait_for
 from tests.kafka.load import Load, Seen
 
 PARTITIONS = 12
@@ -61,16 +61,10 @@ class Yard:
         yield "kill -9 of a serving process", lambda: self.lose(serving)
         yield "one broker of three away", self.broker_away
 
-    def launch(self, member: Member) -> None:
-        if isinstance(member, Worker):
-            self.fleet.start(member)
-        elif isinstance(member, Serving):
-            self.fleet.serve(member)
-
     def up(self, *members: Member) -> None:
         """Start them, and wait until they are ready."""
         for each in members:
-            self.launch(each)
+            self.fleet.launch(each)
         for each in members:
             wait_for(f"{each.name} to be ready", lambda m=each: m.status or m.ready(), 120)
             assert each.status is None, each.text()[-2000:]

@@ -39,6 +39,7 @@ class Member:
         self.log = directory / f"{name}.log"
         self.process: subprocess.Popen[bytes] | None = None
         self.stopped = False
+        self.python = sys.executable
 
     @property
     def status(self) -> int | None:
@@ -172,6 +173,14 @@ class Fleet:
         for future in admin.delete_topics(mine).values():
             future.result(CALL_TIMEOUT_S)
 
+    def launch(self, member: Member, python: str = sys.executable) -> None:
+        """Start a worker or a serving process, on a Python of one's choice."""
+        member.python = python
+        if isinstance(member, Worker):
+            self.start(member)
+        elif isinstance(member, Serving):
+            self.serve(member)
+
     def start(self, worker: Worker, **more: str) -> None:
         """Start a worker on what its directories hold."""
         own = {
@@ -191,7 +200,7 @@ class Fleet:
         environ = {**os.environ, "OMP_NUM_THREADS": "1", **self.environ, **own}
         with member.log.open("ab") as log:
             member.process = subprocess.Popen(
-                [sys.executable, *command],
+                [member.python, *command],
                 env=environ,
                 cwd=ROOT,
                 stdin=subprocess.DEVNULL,
