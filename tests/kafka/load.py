@@ -45,13 +45,16 @@ class Load:
     fleet, partitions
         Whom to ask, and partitions of the topics by user.
     per_s
-        Requests a second; 2.3 events for each besides.
+        Requests a second; 1.3 events for each besides.
+    k
+        Items of a slate.
     """
 
-    def __init__(self, fleet: Fleet, partitions: int, per_s: float) -> None:
+    def __init__(self, fleet: Fleet, partitions: int, per_s: float, k: int = 3) -> None:
         self.fleet = fleet
         self.names = fleet.names
         self.partitions = partitions
+        self._k = k
         self._pause_s = 1 / per_s
         self._client = {"bootstrap.servers": fleet.bootstrap, "log_level": 0}
         self._producer = Producer(
@@ -76,9 +79,9 @@ class Load:
             for each in (self._send, self._read, self._watch)
         ]
 
-    def describe(self) -> None:
-        """The items."""
-        for item in ITEMS:
+    def describe(self, items: int = len(ITEMS)) -> None:
+        """Produce so many items, `ITEMS` first."""
+        for item in (f"item-{number}" for number in range(items)):
             self._put(self.names.items, item, {"item_id": item, "title": item})
         assert self._producer.flush(60) == 0
 
@@ -137,9 +140,13 @@ class Load:
             user, now_s = f"user-{number % USERS}", time.time()
             name = f"r-{number}"
             self.sent[name] = time.monotonic()
-            asked = {"request_id": name, "user_id": user, "k": 3, "ts": now_s}
+            asked = {"request_id": name, "user_id": user, "k": self._k, "ts": now_s}
             self._put(self.names.slate_requests, user, asked)
-            seen = {"slate_id": f"own-{number}", "user_id": user, "item_id": ITEMS[number % 20]}
+            seen = {
+                "slate_id": f"own-{number}",
+                "user_id": user,
+                "item_id": ITEMS[number % 20],
+            }
             self._put(self.names.impressions, user, seen | {"position": 0, "ts": now_s})
             self.events["impressions"] += 1
             if number % CLICK_EVERY == 0:
