@@ -12,6 +12,14 @@ import pytest
 
 from streams import __version__
 from streams.contract.count_rows import COUNTS_PREFIX, RowError, decode_count
+from streams.contract.outcome_rows import (
+    OUTCOMES_PREFIX,
+    SLATE_SUMS,
+    SLATES_KIND,
+    OutcomeKey,
+    decode_outcome,
+    encode_outcome_key,
+)
 from streams.counting.partition import Partition
 from streams.counting.rocksdb import Disk
 from streams.counting.rows import decode_slate
@@ -28,9 +36,11 @@ from tests.streams.counting.golden_state import (
 )
 from tests.streams.making import (
     NOW_S,
+    START_S,
     click,
     count_clicks,
     count_impressions,
+    flush,
     impression,
     record,
     totals,
@@ -108,6 +118,22 @@ def test_what_was_counted_counts_no_more_and_what_waited_comes_to_its_impression
     }
 
 
+def test_outcomes_go_on_where_they_stood(opened: Partition, form: str) -> None:
+    """The slate that this project made: one item was seen and clicked, now the other is seen."""
+    key = encode_outcome_key(OutcomeKey(SLATES_KIND, int(START_S // 3600), ("base", "v1", 0)))
+
+    def sums() -> dict[str, float]:
+        row = decode_outcome(SLATES_KIND, opened.disk.get(key) or b"")
+        found = dict(zip(SLATE_SUMS, row, strict=True))
+        return {name: found[name] for name in ("offered", "seen", "impressions", "clicks")}
+
+    assert sums() == {"offered": 1, "seen": 1, "impressions": 1, "clicks": 1}
+    seen = [impression("made", "b", 20.0, position=1)]
+    assert not count_impressions(opened, seen, rules_of(form), NOW_S)
+    flush(opened)
+    assert sums() == {"offered": 1, "seen": 1, "impressions": 2, "clicks": 1}
+
+
 @pytest.mark.parametrize("version", VERSIONS)
 def test_a_serving_process_reads_the_counts(version: str, form: str) -> None:
     items = Index()
@@ -129,14 +155,14 @@ def test_a_new_form_of_a_row_needs_a_new_file() -> None:
     """
 
     def kinds(found: dict[str, Rows]) -> set[tuple[str, bytes, int, int]]:
-        return {
-            # a counts row says by its size what it holds
-            (kind, key[:1] if kind == "counts" else b"", (value or b"\0")[0], len(value or b""))
-            if key[:1] == COUNTS_PREFIX
-            else (kind, key[:1] if kind == "counts" else b"", (value or b"\0")[0], 0)
-            for kind, each in found.items()
-            for key, value in each
-        }
+        """Kind of a row, version, and of counts rows the size, which says what they hold."""
+        made = set()
+        for kind, each in found.items():
+            for key, value in each:
+                of = b"" if kind == "slates" else key[: 2 if key[:1] == OUTCOMES_PREFIX else 1]
+                size = len(value or b"") if of == COUNTS_PREFIX else 0
+                made.add((kind, of, (value or b"\0")[0], size))
+        return made
 
     for form in HALF_LIFE_S:
         now = {
