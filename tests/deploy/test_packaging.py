@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from tests import pythons
+
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 BUILD = "import setuptools.build_meta as backend; print(backend.build_{kind}('dist'))"
@@ -68,4 +70,5 @@ def test_the_classifiers_name_the_pythons_that_are_tested() -> None:
         for each in PROJECT["classifiers"]
         if each.startswith("Programming Language :: Python :: 3.")
     }
+    assert versions <= set(pythons.VERSIONS)
     assert PROJECT["requires-python"] == f">={min(versions, key=lambda v: int(v.split('.')[1]))}"
