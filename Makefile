@@ -36,7 +36,7 @@ lint: $(VENV)/.dev  ## ruff and mypy, as CI runs them
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: $(VENV)/.dev $(VENV)/.data  ## NAME=ingest|latency|recovery|soak|regret|policies|encoder|...: one table, and JSON under build/bench
+bench: $(VENV)/.dev $(VENV)/.data  ## NAME=ingest|latency|http|recovery|soak|regret|policies|encoder|...: one table, and JSON under build/bench
 	$(BIN)/python -m tests.benchmarks $(NAME)
 
 chaos: $(VENV)/.dev  ## ROUNDS=N rounds of kill -9, pauses and wiped disks on Apache Kafka (KAFKA_HOME)

@@ -15,6 +15,7 @@ from streams import __version__
 from streams.commands import COMMANDS, Command, CommandError, UsageError
 from streams.config import SettingsError, load_settings
 
+SHELLS = ("bash", "zsh", "tcsh")
 DONE, FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
 
 
@@ -69,20 +70,57 @@ def parser(chosen: Command | None) -> argparse.ArgumentParser:
     """All commands by name; the arguments of the chosen one only, so that the others stay
     unimported.
     """
+    return _parser([] if chosen is None else [chosen])
+
+
+def _parser(imported: Sequence[Command]) -> argparse.ArgumentParser:
+    # one screen of 24 lines: tested
     made = argparse.ArgumentParser(
         prog="slatestream",
-        description="Recommendations that learn from clicks within seconds: streaming contextual "
-        "bandits on Kafka.",
-        epilog="Settings are environment variables; docs/operations.md lists them.",
+        description="Recommendations that learn from clicks. Settings: docs/operations.md.",
+        formatter_class=_OneScreen,
     )
     made.add_argument("--version", action="version", version=f"slatestream {__version__}")
-    subparsers = made.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    made.add_argument(
+        "--completion",
+        choices=SHELLS,
+        action=_Completion,
+        help="completion for a shell: bash, zsh or tcsh",
+        metavar="SHELL",
+    )
+    subparsers = made.add_subparsers(
+        title="commands", dest="command", metavar="COMMAND", required=True
+    )
     for command in COMMANDS:
-        if chosen is not None and command.name == chosen.name:
+        if command in imported:
             _module(command).add_parser(subparsers)
         else:
             subparsers.add_parser(command.name, help=command.help, add_help=False)
     return made
+
+
+class _OneScreen(argparse.HelpFormatter):
+    """Without the line that says COMMAND above the commands."""
+
+    def _format_action(self, action: argparse.Action) -> str:
+        text = super()._format_action(action)
+        return text.partition("\n")[2] if action.nargs == argparse.PARSER else text
+
+
+class _Completion(argparse.Action):
+    """Print a script that completes commands and their options, and end."""
+
+    def __call__(
+        self, parser: Any, namespace: Any, values: Any, option_string: str | None = None
+    ) -> None:
+        try:
+            import shtab
+        except ImportError:
+            msg = "expected the package shtab, found none; install slatestream[completion]"
+            raise CommandError(msg) from None
+        whole = _parser([each for each in COMMANDS if not each.hands_on])
+        sys.stdout.write(shtab.complete(whole, shell=values) + "\n")
+        whole.exit()
 
 
 def _module(command: Command) -> Any:

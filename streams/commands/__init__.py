@@ -29,22 +29,23 @@ class Command(NamedTuple):
     @property
     def module(self) -> str:
         """Where its `add_parser` and `run` are."""
-        return f"streams.commands.{self.name}"
+        return f"streams.commands.{self.name.replace('-', '_')}"
 
 
 COMMANDS = (
-    Command("demo", "the whole system on this machine, on real data, in about a minute"),
+    Command("demo", "the whole system on this machine, on real data"),
     Command("worker", "the Faust worker; arguments go to Faust (worker --help)", hands_on=True),
-    Command("serve", "a serving process alone: slate requests from Kafka, HTTP"),
+    Command("serve", "a serving process alone: Kafka, HTTP, dashboard"),
     Command("broker", "the embedded development broker, in memory"),
-    Command("topics", "create the topics as declared, or report every difference"),
+    Command("topics", "create the topics, or report every difference"),
     Command("produce", "JSON lines to a topic, keyed as the contract says"),
     Command("slates", "read the response topic"),
+    Command("dead-letters", "read what was refused and why; send mended ones again"),
     Command("request", "ask for one slate, wait for it, print it"),
     Command("stats", "the global counts as JSON lines"),
     Command("encoder", "the batch side: train, compress, evaluate, publish, refresh, rollback"),
-    Command("evaluate", "off-policy estimates of policies on a log with propensities"),
-    Command("doctor", "check configuration, broker, topics, disk and releases; say what to mend"),
+    Command("evaluate", "off-policy estimates of policies on a log"),
+    Command("doctor", "check settings, broker, topics, disk; say what to mend"),
 )
 
 

@@ -8,6 +8,7 @@ import uuid
 from rich.table import Table
 
 from streams.commands import CommandError, Subparsers, UsageError, add_json
+from streams.commands.explained import explain
 from streams.commands.output import out
 from streams.config import Settings
 from streams.contract.events import (
@@ -28,7 +29,7 @@ ANSWER_TIMEOUT_S = 15.0
 
 def add_parser(subparsers: Subparsers) -> None:
     """`--user`, `--segment`, `--k`, `--candidates`, `--exclude`, `--context`, `--timeout`,
-    `--json`.
+    `--explain`, `--json`.
     """
     parser = subparsers.add_parser("request", help="ask for one slate, wait for it, print it")
     parser.add_argument("--user", required=True, help="user id, the key of the request")
@@ -49,6 +50,11 @@ def add_parser(subparsers: Subparsers) -> None:
         default=ANSWER_TIMEOUT_S,
         help=f"seconds to wait ({ANSWER_TIMEOUT_S:g})",
     )
+    parser.add_argument(
+        "--explain",
+        action="store_true",
+        help="over HTTP, with the sum of each score and what could not be in the slate",
+    )
     add_json(parser)
 
 
@@ -63,6 +69,9 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         When no answer comes in time.
     """
     wanted = _request(args)
+    if args.explain:
+        explain(settings, wanted, args.timeout, args.json)
+        return 0
     connect(settings)
     slate = ask(settings, wanted, args.timeout)
     if slate is None:

@@ -4,8 +4,9 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
-from streams.contract.events import DeadLetter, Slate
+from streams.contract.events import DeadLetter, Slate, SlateRequest
 
+FREE = Meta(extra_json_schema={"additionalProperties": True})  # generators ask for it to be said
 EVENT_TOPICS = ("impressions", "clicks", "items")
 
 
@@ -52,7 +53,7 @@ class EventLine(Struct, frozen=True):
     """One event on its way to a topic."""
 
     topic: Literal["impressions", "clicks", "items"]
-    event: dict[str, Any]
+    event: Annotated[dict[str, Any], FREE]
 
 
 class RejectedLine(Struct, frozen=True):
@@ -69,12 +70,32 @@ class Accepted(Struct, frozen=True):
     rejected: list[RejectedLine]
 
 
+class ScoreTerms(Struct, frozen=True):
+    """What an item's score is made of: its terms, and their sum. No terms: no score chose it."""
+
+    item_id: str
+    terms: dict[str, float]
+    sum: float
+
+
+Replay = Literal["same", "other", "newer"]
+
+
 class ServedSlate(Struct, frozen=True):
-    """A slate that was served lately, and what Kafka says of it since: items that were seen,
-    clicked, converted. `complete` is false where more came since than is looked through.
+    """A slate that was served lately, explained, and what Kafka says of it since: items that were
+    seen, clicked, converted. `complete` is false where more came since than is looked through.
+
+    `terms` are those of the scores, in the slate's order. `eligible` and `filtered` are of its
+    request among the items of now. `replay`: whether the same request gets the same slate again;
+    `newer` where it is answered from newer counts, items or encoder.
     """
 
     slate: Slate
+    request: SlateRequest
+    terms: list[ScoreTerms]
+    eligible: int
+    filtered: list[Filtered]
+    replay: Replay
     seen: list[str]
     clicked: list[str]
     converted: list[str]

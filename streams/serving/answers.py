@@ -10,7 +10,7 @@ from typing import Any
 from confluent_kafka import KafkaError, KafkaException
 
 from streams.contract.dead_letters import Place, dead_letter
-from streams.contract.events import Slate, encode
+from streams.contract.events import Slate, SlateRequest, encode
 from streams.contract.topics import TopicNames
 from streams.kafka.producer import EventSender
 from streams.metrics import REJECTED, ServingMetrics
@@ -57,6 +57,7 @@ class Answers:
     def send(
         self,
         slate: Slate,
+        request: SlateRequest,
         reply: ReplyTo | None,
         sent_s: float,
         done: Callable[[], None],
@@ -67,8 +68,8 @@ class Answers:
 
         Parameters
         ----------
-        slate, reply
-            What goes, and where else.
+        slate, request, reply
+            What goes, what asked for it, and where else it goes.
         sent_s
             Time of the request's record, for the metric.
         done
@@ -87,7 +88,7 @@ class Answers:
                 done()
 
         user_id = slate.user_id or ""
-        self._recent.put(slate.slate_id, user_id, value)
+        self._recent.put(slate.slate_id, user_id, value, encode(request))
         own: dict[str, Any] = {"headers": headers} if headers else {}
         self._put(self._names.slates, user_id.encode(), value, arrived, **own)
         if reply is not None:

@@ -10,14 +10,19 @@ import threading
 from collections import OrderedDict
 from typing import NamedTuple
 
-OVERHEAD_BYTES = 400  # of the dict's entry, the ids and the object, besides the slate's own bytes
+OVERHEAD_BYTES = 400  # of the dict's entry, the ids and the object, besides slate and request
 
 
 class Kept(NamedTuple):
-    """One slate: whose, and its JSON."""
+    """One slate: whose, its JSON, and that of its request."""
 
     user_id: str
     value: bytes
+    request: bytes
+
+    def bytes(self) -> int:
+        """What it takes."""
+        return len(self.value) + len(self.request) + OVERHEAD_BYTES
 
 
 class RecentSlates:
@@ -35,16 +40,16 @@ class RecentSlates:
         self._kept: OrderedDict[str, Kept] = OrderedDict()
         self._lock = threading.Lock()
 
-    def put(self, slate_id: str, user_id: str, value: bytes) -> None:
+    def put(self, slate_id: str, user_id: str, value: bytes, request: bytes) -> None:
         """Keep a slate; one that is known stays as it is."""
         with self._lock:
             if slate_id in self._kept:
                 return
-            self._kept[slate_id] = Kept(user_id, value)
-            self._bytes += len(value) + OVERHEAD_BYTES
+            kept = self._kept[slate_id] = Kept(user_id, value, request)
+            self._bytes += kept.bytes()
             while self._bytes > self._max_bytes:
                 _oldest, gone = self._kept.popitem(last=False)
-                self._bytes -= len(gone.value) + OVERHEAD_BYTES
+                self._bytes -= gone.bytes()
 
     def get(self, slate_id: str) -> Kept | None:
         """A slate, None if it is not kept (any more)."""

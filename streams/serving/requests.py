@@ -224,7 +224,9 @@ class Requests:
         slate = self._responder.answer(asked.request, time.time(), wait)
         if slate is None:
             return False
-        self._answers.send(slate, asked.reply, asked.sent_s, lambda: self._done(asked.opened))
+        self._answers.send(
+            slate, asked.request, asked.reply, asked.sent_s, lambda: self._done(asked.opened)
+        )
         return True
 
     def _answer_waiting(self, late: bool = False) -> None:

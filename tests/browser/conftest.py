@@ -22,6 +22,7 @@ from tests.streams.worker_process import WorkerProcess
 
 CHROMIUM = shutil.which("chromium")
 ITEMS = ["Blue mug", "Green tea", "Tea pot", "Oat biscuits", "Linen cloth", "Wooden spoon"]
+PUBLIC = "public-token"
 SEGMENTS = ("shop", "mail", "app")
 RATES = (0.35, 0.2, 0.12, 0.08, 0.05, 0.02)
 
@@ -31,15 +32,22 @@ class Shop:
 
     def __init__(self, worker: WorkerProcess) -> None:
         self.worker = worker
+        self.token = worker.environ.get("SLATESTREAM_HTTP_TOKEN", "")
         self.address = f"http://127.0.0.1:{worker.port}"
         self._chance = random.Random(5)
 
     def call(self, path: str, body: Any = None) -> Any:
         data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
-        with urllib.request.urlopen(
-            urllib.request.Request(self.address + path, data), timeout=20
-        ) as answer:
+        headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
+        request = urllib.request.Request(self.address + path, data, headers)
+        with urllib.request.urlopen(request, timeout=20) as answer:
             return json.load(answer)
+
+    def context(self, browser: Any, **more: Any) -> Any:
+        """Where pages are opened by somebody who has given the token."""
+        context = browser.new_context(**more)
+        context.add_init_script(f"sessionStorage.setItem('slatestream-token', '{self.token}')")
+        return context
 
     def send(self, topic: str, *events: dict[str, Any]) -> Any:
         return self.call("/v1/events", [{"topic": topic, "event": each} for each in events])
@@ -104,6 +112,8 @@ def shop(
         local_broker,
         "browser.",
         SLATESTREAM_HTTP_CORS_ORIGINS=f"http://127.0.0.1:{port}",
+        SLATESTREAM_HTTP_TOKEN="full-token",
+        SLATESTREAM_HTTP_PUBLIC_TOKEN=PUBLIC,
     )
     worker.command("topics", "create")
     with worker:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.browser.conftest import Shop
+from tests.browser.conftest import PUBLIC, Shop
 
 pytestmark = pytest.mark.local
 LARGEST_BYTES = 5_000
@@ -18,7 +18,7 @@ SEGMENT = "pages"
 PAGE = """<!doctype html><title>shop</title><style>a {{ display: block; height: 90vh }}</style>
 <script type="module">
   import {{ Slatestream }} from "{address}/v1/client.js";
-  const shop = new Slatestream({{ user: "page-user" }});
+  const shop = new Slatestream({{ user: "page-user", token: "{token}" }});
   const slate = await shop.ask({{ k: 3, segment: "{segment}", fields: ["title"] }});
   for (const item of slate.items) {{
     const card = document.createElement("a");
@@ -46,7 +46,7 @@ def wait_counted(shop: Shop, wanted: tuple[float, float]) -> None:
 @pytest.fixture
 def page_elsewhere(shop: Shop) -> Iterator[str]:
     """The address of a page on a server of its own."""
-    body = PAGE.format(address=shop.address, segment=SEGMENT).encode()
+    body = PAGE.format(address=shop.address, segment=SEGMENT, token=PUBLIC).encode()
 
     class Pages(BaseHTTPRequestHandler):
         def do_GET(self) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -59,7 +58,7 @@ class Sight:
 
 @pytest.fixture
 def sight(browser: Any, shop: Shop) -> Iterator[Sight]:
-    context = browser.new_context(viewport=DESKTOP)
+    context = shop.context(browser, viewport=DESKTOP)
     context.set_default_timeout(15_000)
     found = Sight(context.new_page(), shop)
     yield found
@@ -115,7 +114,7 @@ def test_a_segment_an_item_and_a_slate_are_reached_from_each_other(sight: Sight)
     page.locator("dd", has_text="Green tea").wait_for()
     sight.go("slates", "Slates")
     page.locator("tbody th a").first.click()
-    page.get_by_role("columnheader", name="thompson").wait_for()
+    page.get_by_role("columnheader", name="thompson", exact=True).wait_for()
     assert page.get_by_role("columnheader", name="Propensity").is_visible()
 
 
@@ -129,8 +128,29 @@ def test_a_dead_letter_is_read_by_keyboard(sight: Sight) -> None:
     sight.page.keyboard.press("Enter")
     assert sight.page.get_by_text('{"slate_id": "s", "oops":').is_visible()
     # it stays open while the view is drawn again
-    time.sleep(6)
+    sight.page.evaluate("dispatchEvent(new Event('resize'))")
     assert sight.page.get_by_text('{"slate_id": "s", "oops":').is_visible()
+
+
+def test_the_token_is_asked_for_once(browser: Any, shop: Shop) -> None:
+    context = browser.new_context(viewport=DESKTOP)
+    context.set_default_timeout(15_000)
+    page = context.new_page()
+    page.goto(f"{shop.address}/#/segments")
+    page.get_by_label("Token", exact=True).fill("wrong")
+    page.get_by_role("button", name="Go on").click()
+    page.locator(".error", has_text="SLATESTREAM_HTTP_TOKEN").wait_for()
+    page.get_by_label("Token", exact=True).fill(shop.token)
+    page.get_by_label("Token", exact=True).press("Enter")
+    page.get_by_role("link", name="shop").wait_for()
+    page.reload()
+    page.get_by_role("link", name="shop").wait_for()
+    page.goto(f"{shop.address}/#/health")
+    page.locator("#impressions").wait_for()
+    page.get_by_role("button", name="Forget the token").click()
+    page.get_by_label("Token", exact=True).wait_for()
+    assert page.evaluate("[sessionStorage.length, localStorage.length]") == [0, 0]
+    context.close()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -155,7 +175,7 @@ def test_axe_finds_no_serious_fault(sight: Sight, scheme: str) -> None:
 def test_the_first_load_is_small_and_a_phone_needs_no_sideways_scroll(
     browser: Any, shop: Shop
 ) -> None:
-    context = browser.new_context(viewport=PHONE, device_scale_factor=2)
+    context = shop.context(browser, viewport=PHONE, device_scale_factor=2)
     page = context.new_page()
     sizes: list[int] = []
     page.on("response", lambda answer: sizes.append(_size(answer)))

@@ -30,7 +30,7 @@ def test_each_view_is_drawn_in_light_and_dark(browser: Any, shop: Shop, tmp_path
     directory = Path(os.environ.get("PICTURES", tmp_path))
     directory.mkdir(parents=True, exist_ok=True)
     contexts = {
-        (scheme, size["width"]): browser.new_context(color_scheme=scheme, viewport=size)
+        (scheme, size["width"]): shop.context(browser, color_scheme=scheme, viewport=size)
         for _name, _view, scheme, size in PICTURES
     }
     pages = {

@@ -151,7 +151,7 @@ def test_the_producers_rights(place: Place, capsys: pytest.CaptureFixture[str]) 
 
 
 def test_the_readers_rights(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
-    run = complaint_of(place, "reader", capsys, ["slates"], ["stats", "export"])
+    run = complaint_of(place, "reader", capsys, ["slates"], ["stats", "export"], ["dead-letters"])
     each_is_needed(place, "reader", documented("reader"), run)
 
 

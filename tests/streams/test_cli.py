@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import socket
 import subprocess
 import sys
@@ -146,6 +147,46 @@ def test_the_version_is_said(capsys: pytest.CaptureFixture[str]) -> None:
         run("--version")
     assert ended.value.code == 0
     assert capsys.readouterr().out == f"slatestream {__version__}\n"
+
+
+def test_help_is_one_screen(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    with pytest.raises(SystemExit):
+        run("--help")
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) <= 24
+    assert max(map(len, lines)) <= 80
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "tcsh"])
+def test_a_shell_completes_every_command_and_its_options(
+    shell: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        run("--completion", shell)
+    assert ended.value.code == 0
+    script = capsys.readouterr().out
+    for command in COMMANDS:
+        assert command.name in script
+    for option in ("--resend", "--explain", "--candidates"):
+        assert option in script or option.removeprefix("--") in script
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="bash is not installed")
+def test_bash_completes_what_begins_so(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        run("--completion", "bash")
+    script = capsys.readouterr().out
+    asks = (
+        "COMP_WORDS=(slatestream dead-letters --re); COMP_CWORD=2; "
+        '_shtab_slatestream; echo "$COMPREPLY"'
+    )
+    done = subprocess.run(
+        ["bash", "-c", f"{script}\n{asks}"], capture_output=True, text=True, check=False
+    )
+    assert done.stdout.strip() == "--resend"
 
 
 @pytest.mark.parametrize("command", [each.name for each in COMMANDS if not each.hands_on])

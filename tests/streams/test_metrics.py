@@ -2,13 +2,40 @@
 
 from __future__ import annotations
 
-from streams.metrics import MAX_SEGMENTS, Metrics
+import re
+
+import pytest
+
+from streams.metrics import MAX_SEGMENTS, Metrics, ServingMetrics
 
 
 def events(metrics: Metrics, outcome: str, segment: str) -> float | None:
     return metrics.registry.get_sample_value(
         "slatestream_events_total", {"outcome": outcome, "segment": segment}
     )
+
+
+@pytest.mark.parametrize("kind", [Metrics, ServingMetrics])
+def test_names_units_and_helps_follow_the_conventions(kind: type) -> None:
+    """Prometheus, Metric and label naming: a prefix of the application, base units in the plural,
+    `_total` behind what adds up, `_info` behind what is 1; labels are no part of the name.
+    """
+    owned = [f for f in kind().registry.collect() if f.name.startswith("slatestream_")]
+    assert len(owned) > 5
+    for family in owned:
+        assert re.fullmatch(r"slatestream(_[a-z][a-z0-9]*)+", family.name), family.name
+        assert not re.search(r"_(ms|milliseconds|minutes|hours|kb|mb|percent)(_|$)", family.name)
+        assert len(family.documentation.split()) >= 1, family.name
+        assert family.documentation[0].isupper() or family.documentation[0].isdigit()
+        if family.type == "histogram":
+            assert family.name.endswith(("_seconds", "_bytes")), family.name
+        if family.type == "counter":
+            assert all(not s.name.endswith("_count") for s in family.samples)
+        for sample in family.samples:
+            assert not {"quantile", "instance", "job"} & sample.labels.keys()
+            for label in sample.labels:
+                assert re.fullmatch(r"[a-z]+(_[a-z]+)*", label)
+                assert f"_by_{label}" not in family.name
 
 
 def test_outcomes_add_up_over_partitions_and_flushes() -> None:

@@ -20,6 +20,7 @@ export function welcome(text, keep) {
 export function forget() {
   token = "";
   for (const store of [sessionStorage, localStorage]) store.removeItem(KEY);
+  [live.health, live.points] = [null, []];
   under?.abort();
 }
 

@@ -2,6 +2,7 @@
 import { get, live } from "./api.js";
 import { h, link, table, tiles, to } from "./dom.js";
 import { lines } from "./charts.js";
+import { outcomes } from "./outcomes.js";
 import { clock, percent, whole, wilson } from "./format.js";
 import { rates } from "./view_health.js";
 
@@ -19,18 +20,19 @@ function overTime() {
 
 // A process that knows no variants has no such page, and a browser complains of what is not there.
 let paths = null;
-async function outcomes() {
+async function asked(query) {
   paths ??= (await get("/v1/openapi.json")).paths;
-  return "/v1/outcomes" in paths ? get("/v1/outcomes") : null;
+  const options = new URLSearchParams(["unit", "sequential"].flatMap((key) => (query.has(key) ? [[key, query.get(key)]] : [])));
+  return "/v1/outcomes" in paths ? get(`/v1/outcomes?${options}`) : null;
 }
 
 export const learning = {
   title: "Learning", live: true, every: 5,
-  load: async () => ({
-    outcomes: await outcomes(),
+  load: async (_name, query) => ({
+    found: await asked(query),
     segments: await get(`/v1/segments?limit=${MOST_SEGMENTS}`),
   }),
-  draw({ outcomes, segments }) {
+  draw({ found, segments }) {
     const [impressions, clicks] = [live.points.at(-1)?.impressions ?? 0, live.points.at(-1)?.clicks ?? 0];
     return [
       tiles([
@@ -39,8 +41,7 @@ export const learning = {
         ["Clicks per impression, all time", impressions ? percent(clicks / impressions) : "–"],
       ]),
       overTime(),
-      h("h2", {}, "Variants"),
-      outcomes == null && h("p", {}, "No variants: every user gets the same policy."),
+      outcomes(found),
       h("h2", {}, "Segments"),
       table("Segments with most impressions", [
         ["Segment", (row) => link(to("segment", row.segment), row.segment), "head"],

@@ -81,7 +81,7 @@ class Desk:
             except EventError as error:
                 return Answered(None, str(error))
             if slate is not None:
-                return Answered(self._outbox.send(slate, call.sent_s, call.headers))
+                return Answered(self._outbox.send(slate, request, call.sent_s, call.headers))
             await asyncio.sleep(LOOK_S)
 
     async def _made(self, request: SlateRequest, can_wait: bool) -> Slate | None:

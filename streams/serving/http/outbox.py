@@ -7,7 +7,7 @@ import contextlib
 
 from confluent_kafka import KafkaException
 
-from streams.contract.events import Slate
+from streams.contract.events import Slate, SlateRequest
 from streams.serving.answers import Answers, Headers
 from streams.serving.http.problems import ProblemError
 
@@ -34,7 +34,7 @@ class Outbox:
             msg = "expected the brokers to take slates, found them behind; try again in a moment"
             raise ProblemError(503, msg)
 
-    def send(self, slate: Slate, sent_s: float, headers: Headers) -> bytes:
+    def send(self, slate: Slate, request: SlateRequest, sent_s: float, headers: Headers) -> bytes:
         """Send a slate; its JSON. It is sent again until the brokers have it.
 
         Raises
@@ -43,7 +43,7 @@ class Outbox:
             If the producer cannot take it.
         """
         try:
-            value = self._answers.send(slate, None, sent_s, _nothing, headers)
+            value = self._answers.send(slate, request, None, sent_s, _nothing, headers)
         except KafkaException as error:
             raise ProblemError(503, f"slates cannot be sent: {error.args[0].str()}") from None
         self._begun.set()

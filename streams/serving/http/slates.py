@@ -11,7 +11,14 @@ from aiohttp import web
 from confluent_kafka import KafkaException
 
 from streams.config import Settings
-from streams.contract.events import EventError, Slate, SlateRequest, decode_slate, encode
+from streams.contract.events import (
+    EventError,
+    Slate,
+    SlateRequest,
+    decode_slate,
+    decode_slate_request,
+    encode,
+)
 from streams.contract.http import Batch, ExplainedSlate, LastSlates, Limit, ServedSlate
 from streams.serving.accept import accept
 from streams.serving.explain import explain
@@ -21,6 +28,7 @@ from streams.serving.http.door import ACCESS, TRACE
 from streams.serving.http.endpoint import JSON, Endpoint, Parameter, Turns, answer, body_of, query
 from streams.serving.http.problems import ProblemError
 from streams.serving.recent_slates import RecentSlates
+from streams.serving.replay import filtered, replay, score_terms
 from streams.serving.responder import Responder
 from streams.serving.watch.slate_feedback import Found
 
@@ -95,7 +103,7 @@ class Slates:
                 "GET",
                 "/v1/slates/{slate_id}",
                 self.look_up,
-                "A slate served lately by this process: its score parts, what was seen and clicked",
+                "A slate served lately by this process, explained; what was seen and clicked",
                 Access.FULL,
                 answer=ServedSlate,
                 parameters=(SLATE_ID,),
@@ -166,7 +174,23 @@ class Slates:
         except KafkaException as error:
             msg = f"what was done with it cannot be read: {error.args[0].str()}"
             raise ProblemError(503, msg) from None
-        return answer(ServedSlate(slate, found.seen, found.clicked, found.converted, found.whole))
+        wanted = decode_slate_request(kept.request)
+        eligible, filtered_ = await asyncio.to_thread(filtered, self._responder, wanted)
+        again = await asyncio.to_thread(replay, self._responder, slate, wanted)
+        return answer(
+            ServedSlate(
+                slate,
+                wanted,
+                score_terms(self._responder, slate, wanted),
+                eligible,
+                filtered_,
+                again,
+                found.seen,
+                found.clicked,
+                found.converted,
+                found.whole,
+            )
+        )
 
     def _request(self, found: Any) -> SlateRequest:
         """A slate request; what may be left out over HTTP is filled in.

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from bandits.counts import CountsError
 from bandits.slates.config import ConfigError, normalised
+from bandits.slates.redo import terms
 from bandits.slates.segment import WHY_NAMES
 from bandits.slates.serve import RequestError, compose
 from bandits.slates.snapshot_pools import KEPT_POOLS
@@ -76,6 +77,9 @@ def test_the_score_is_the_documented_combination_of_why(text: str, name: str):
             np.testing.assert_allclose(score, 1 / (1 + place))
         else:
             np.testing.assert_allclose(score, redo(config, why, objectives), rtol=1e-9, atol=1e-12)
+        own = terms(config, request.objectives, why, float(score))
+        assert own
+        np.testing.assert_allclose(score, sum(own.values()), rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.parametrize("name", ASKED)

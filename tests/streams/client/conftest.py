@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import time
+import urllib.request
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -35,3 +38,15 @@ def worker(local_broker: str, tmp_path_factory: pytest.TempPathFactory) -> Itera
                 assert time.monotonic() < end
                 time.sleep(0.1)
         yield worker
+
+
+@pytest.fixture(scope="package")
+def document(worker: WorkerProcess) -> dict[str, Any]:
+    """The OpenAPI document, as the worker gives it."""
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{worker.port}/v1/openapi.json",
+        headers={"Authorization": f"Bearer {TOKEN}"},
+    )
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        found: dict[str, Any] = json.load(answer)
+    return found
