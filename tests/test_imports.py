@@ -43,7 +43,17 @@ ORDER = {  # from the lowest: a folder imports from itself and from those before
         "cli",
         "__main__",
     ),
-    "bandits": ("counts", "arms", "learning", "policies", "slates", "ope", "tuning", "simulation"),
+    "bandits": (
+        "counts",
+        "arms",
+        "sparse_counts",
+        "learning",
+        "policies",
+        "slates",
+        "ope",
+        "tuning",
+        "simulation",
+    ),
     "encoder": ("serving", "corpus", "compress", "training", "release"),
 }
 APART = {("serving", "counting"), ("counting", "serving")}  # of streams: joined by topics only

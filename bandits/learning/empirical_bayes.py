@@ -41,12 +41,18 @@ LARGEST = 10_000
 
 
 def learn_segment_clicks(
-    looks: Floats, hits: Floats, anchor: Anchor, effects: Effects | None = None
+    looks: Floats,
+    hits: Floats,
+    anchor: Anchor,
+    effects: Effects | None = None,
+    largest: int = LARGEST,
 ) -> float:
-    """c_seg from counts (n_segments, n_items); the guess where there is one segment only."""
+    """c_seg from counts (n_segments, n_items), of which so many cells are looked at; the guess
+    where there is one segment only.
+    """
     if looks.shape[0] < 2:
         return MIDDLE
-    most = max(1, LARGEST // looks.shape[0])
+    most = max(1, largest // looks.shape[0])
     items = item_sample(np.flatnonzero(looks.sum(axis=0) > 0), most)
     n, s = looks[:, items], hits[:, items]
     anchor = Anchor(anchor.mean[items], anchor.clicks[items])

@@ -4,6 +4,9 @@ evidence yet, and what has changed lately, is worked out here.
     counts(t) = sums, with `unripe` (`bandits.learning.pending_impressions`)
                 and `recent` (`bandits.learning.recent_counts`)
 
+Of up to `MOST_CELLS` pairs it is known of each; of more, of each item over all segments together
+(`bandits.learning.running_beliefs` says what then is made of it).
+
 One for a serving process, which gets its increments from the counts changelog, and for the
 simulator (`bandits.simulation.worker`), so that a benchmark measures what is served.
 """
@@ -29,6 +32,8 @@ from bandits.learning.recent_counts import (
 )
 
 Ints = NDArray[np.int64]
+# (segment, item) pairs, seen or not: 50 ms a look at them, and 250 MB
+MOST_CELLS = 800_000
 
 
 class Evidence:
@@ -48,9 +53,13 @@ class Evidence:
     ) -> None:
         self._pending = None if window_s is None else PendingImpressions(window_s)
         self._memories = RecentCounts(half_lives, (0, 0)) if half_lives else None
+        self._shape = 0, 0
+        self.by_item = False  # whether all segments are one
 
     def add(self, segments: Ints, items: Ints, increments: Floats, now_s: float) -> None:
         """Increments of the sums (n, 5) of cells (n,) became known now."""
+        if self.by_item:
+            segments = np.zeros_like(segments)
         if self._memories is not None:
             self._memories.add(segments, items, increments)
         if self._pending is not None:
@@ -62,9 +71,34 @@ class Evidence:
             self._pending.clicked(clicks)
 
     def reserve(self, shape: tuple[int, int]) -> None:
-        """Make room for segments and items up to `shape`."""
+        """Make room for segments and items up to `shape`; too many pairs make all segments one."""
+        n_segments, n_items = self._shape
+        if shape[0] * shape[1] > MOST_CELLS and not self.by_item:
+            self.by_item = True
+            for part in (self._memories, self._pending):
+                if part is not None:
+                    part.join()
+        if self.by_item:
+            shape = 1, shape[1]
+        if shape[0] <= n_segments and shape[1] <= n_items:
+            return
+        # room for more of what has come to be more: growing copies everything
+        rows = n_segments if shape[0] <= n_segments else shape[0] + n_segments
+        columns = n_items if shape[1] <= n_items else shape[1] + n_items
+        self._shape = rows, columns
         if self._memories is not None:
-            self._memories.reserve(shape)
+            self._memories.reserve(self._shape)
+
+    def of_items(self, n_items: int, now_s: float) -> tuple[Floats, tuple[Floats, ...]]:
+        """Once all segments are one: looks of items that are no evidence yet (n_items,), and
+        memories (5, n_items), shortest first.
+        """
+        unripe, memories = self._turn((1, n_items), now_s)
+        return unripe[0], tuple(memory[:, 0] for memory in memories)
+
+    def _turn(self, shape: tuple[int, int], now_s: float) -> tuple[Floats, list[Floats]]:
+        unripe = np.zeros(shape) if self._pending is None else self._pending.unripe(shape, now_s)
+        return unripe, [] if self._memories is None else self._memories.turn(unripe, now_s)
 
     def counts(self, sums: Floats, now_s: float, discounted: Floats | None = None) -> Counts:
         """Counts as of now, copies.
@@ -79,13 +113,21 @@ class Evidence:
             The same through the half-life of the policy file, which then is the only memory.
 
         """
-        shape = sums.shape[1], sums.shape[2]
-        unripe = np.zeros(shape) if self._pending is None else self._pending.unripe(shape, now_s)
-        recent = [] if self._memories is None else self._memories.turn(unripe, now_s)
+        unripe, recent = self._turn((sums.shape[1], sums.shape[2]), now_s)
         if discounted is not None:
             recent = [discounted]
         memories = tuple(_counts(memory, unripe) for memory in recent)
         return _counts(sums, unripe)._replace(recent=memories)
+
+
+def spread(sums: Floats, unripe: Floats, discounted: Floats | None = None) -> Counts:
+    """Counts of sums (5, n_segments, n_items), of which looks that are no evidence yet are known
+    per item, (n_items,): each segment has its share.
+    """
+    looks = sums[EXAMINED].sum(axis=0)
+    each = sums[EXAMINED] * np.where(looks > 0, unripe / np.where(looks > 0, looks, 1.0), 0.0)
+    recent = () if discounted is None else (_counts(discounted, each),)
+    return _counts(sums, each)._replace(recent=recent)
 
 
 def _counts(sums: Floats, unripe: Floats) -> Counts:

@@ -114,6 +114,15 @@ class PendingImpressions:
         """Counted clicks: (seconds after the impression, time of the impression)."""
         self._clicks.add(clicks)
 
+    def join(self) -> None:
+        """From now on all segments are one, number 0."""
+        buckets, self._buckets, self._entries = self._buckets, deque(), 0
+        for end_s, parts in buckets:
+            own = [(np.zeros_like(segments), items, looks) for segments, items, looks in parts]
+            self._buckets.append((end_s, own))
+            self._entries += sum(items.size for _, items, _ in own)
+            self._close()
+
     def unripe(self, shape: tuple[int, int], now_s: float) -> Floats:
         """(n_segments, n_items) looks that are not evidence yet."""
         delays = self._learned(now_s)

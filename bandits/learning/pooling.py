@@ -60,6 +60,8 @@ class Pool(NamedTuple):
         (n_items,) k_i in looks.
     anchor, anchor_looks
         (n_items,) a_i and A_i.
+    item_looks, item_hits
+        (n_items,) looks and hits over all segments.
     effects
         Of fields, or None.
 
@@ -75,6 +77,8 @@ class Pool(NamedTuple):
     between: Floats
     anchor: Floats
     anchor_looks: Floats
+    item_looks: Floats
+    item_hits: Floats
     effects: Effects | None = None
 
 
@@ -109,11 +113,11 @@ def pool(
 
     """
     c = min(max(segment_clicks, 1e-3), 1e9)
-    item_hits = hits.sum(axis=0)  # (n_items,)
+    item_looks, item_hits = looks.sum(axis=0), hits.sum(axis=0)  # (n_items,)
     anchor_looks = anchor.clicks / anchor.mean  # (n_items,)
     factor = np.ones((looks.shape[0], 1))
     # (n_items,) item rate, all segments alike
-    common = (item_hits + anchor.clicks) / (looks.sum(axis=0) + anchor_looks)
+    common = (item_hits + anchor.clicks) / (item_looks + anchor_looks)
     for _ in range(FACTOR_STEPS):
         # (n_segments, n_items)
         lift = np.ones((1, 1)) if effects is None else shifted(common, effects.shift)
@@ -137,6 +141,8 @@ def pool(
         between,
         anchor.mean,
         anchor_looks,
+        item_looks,
+        item_hits,
         effects,
     )
 

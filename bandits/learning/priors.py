@@ -219,7 +219,7 @@ def arm_view(
     """
     shared = learn(counts, config, vectors, target=target) if beliefs is None else beliefs
     whole = shared.pools[-1]
-    none = np.zeros(whole.looks.shape[1])  # (n_items,)
+    none = np.zeros(whole.between.size)  # (n_items,)
     rows = [none if segment is None else p.looks[segment] for p in shared.pools]
     hits = [none if segment is None else p.hits[segment] for p in shared.pools]
     prior = prior_of(whole, segment, codes)
@@ -252,8 +252,8 @@ def arm_view(
         prior_strength=k,
         total=float(n.sum()),
         vectors=vectors,
-        pooled_impressions=whole.looks.sum(axis=0),
-        pooled_clicks=whole.hits.sum(axis=0),
+        pooled_impressions=whole.item_looks,
+        pooled_clicks=whole.item_hits,
         in_flight=none if segment is None else counts.unripe[segment],
     )
 

@@ -22,8 +22,6 @@ Floats = NDArray[np.float64]
 IMPRESSIONS, CLICKS, CONVERSIONS, VALUE, EXAMINED = COLUMNS = range(5)
 LOOKS = [IMPRESSIONS, EXAMINED]
 SHORTEST_S = 60.0
-# (segment, item) pairs, 50 ms a turn on the event loop; beyond, memories are left out
-MAX_CELLS = 800_000
 
 
 class RecentCounts:
@@ -31,18 +29,13 @@ class RecentCounts:
 
     def __init__(self, half_lives: Sequence[float], shape: tuple[int, int]) -> None:
         self._half_lives = np.array(half_lives)[:, None, None, None]
-        self._sums: Floats | None = np.zeros((len(half_lives), len(COLUMNS), *shape))
+        self._sums: Floats = np.zeros((len(half_lives), len(COLUMNS), *shape))
         self._since = np.zeros((len(COLUMNS), *shape))  # came since the last `turn`
         self._unripe = np.zeros((0, 0))  # as of the last `turn`
         self._turned_s = 0.0
 
     def reserve(self, shape: tuple[int, int]) -> None:
         """Make room for segments and items up to `shape`."""
-        if self._sums is None:
-            return
-        if shape[0] * shape[1] > MAX_CELLS:
-            self._sums, self._since = None, np.zeros((len(COLUMNS), 0, 0))
-            return
         self._sums = _grown(self._sums, shape)
         self._since = _grown(self._since, shape)
 
@@ -50,19 +43,21 @@ class RecentCounts:
         self, segments: NDArray[np.int64], items: NDArray[np.int64], increments: Floats
     ) -> None:
         """Increments (n, columns) of cells (n,)."""
-        if self._sums is not None:
-            for column in COLUMNS:
-                np.add.at(self._since[column], (segments, items), increments[:, column])
+        for column in COLUMNS:
+            np.add.at(self._since[column], (segments, items), increments[:, column])
+
+    def join(self) -> None:
+        """From now on all segments are one, number 0."""
+        self._sums = self._sums.sum(axis=2, keepdims=True)
+        self._since = self._since.sum(axis=1, keepdims=True)
+        self._unripe = self._unripe.sum(axis=0, keepdims=True)
 
     def turn(self, unripe: Floats, now_s: float) -> list[Floats]:
         """Fade, take in what has come and is ripe now, and return the memories, shortest first:
         each (columns, n_segments, n_items).
 
-        Examinations that are `unripe` (n_segments, n_items) are in every one of them, unfaded. None
-        while there is too much to remember.
+        Examinations that are `unripe` (n_segments, n_items) are in every one of them, unfaded.
         """
-        if self._sums is None:
-            return []
         rows, columns = unripe.shape
         came = self._since[:, :rows, :columns]
         clicks = max(0.0, float(came[CLICKS].sum()))

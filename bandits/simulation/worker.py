@@ -24,12 +24,12 @@ from bandits.learning.recent_counts import CLICKS, COLUMNS, EXAMINED, IMPRESSION
 from bandits.simulation.simulate import Feedback, Shown
 from bandits.simulation.world import Ints
 from bandits.slates.config import SlateConfig
+from bandits.slates.learner import Learner
 from bandits.slates.refresh import (
     NO_ITEMS,
     REFRESH_S,
-    Learned,
+    Known,
     evidence_of,
-    learned,
     segment_snapshot,
 )
 from bandits.slates.request import Catalogue, Request, SlateResult
@@ -77,9 +77,9 @@ class Worker:
         self.looks = examination_of(np.arange(shape[2]), config.examination)  # (n_places,)
         self.evidence = evidence_of(config, WINDOW_S)
         self.evidence.reserve(shape[:2])
-        self.sums = np.zeros((len(COLUMNS), *shape[:2]))
+        self.learner = Learner(self.evidence, fields=codes is not None)
         self.shown_at_s: deque[float] = deque()  # of the batches whose feedback is on its way
-        self.known: Learned | None = None
+        self.known: Known | None = None
         self.snapshots: dict[Place, Snapshot] = {}
         self.next_s = START_S
         self.can_show: NDArray[np.bool_] = np.zeros(0, dtype=np.bool_)
@@ -132,16 +132,15 @@ class Worker:
 
     def _add(self, segments: Ints, items: Ints, increments: Floats) -> None:
         cells = np.repeat(segments, items.shape[1]), items.ravel()
-        for column in COLUMNS:
-            np.add.at(self.sums[column], cells, increments[:, column])
+        self.learner.add(*cells, increments)
         self.evidence.add(*cells, increments, self.now_s)
 
     def _refresh(self, can_show: NDArray[np.bool_]) -> None:
         n_items = self.shape[1]
         nothing, alone = np.full(n_items, np.nan), np.full(n_items, -1, dtype=np.int32)
         catalogue = Catalogue(can_show.copy(), nothing, alone, self.vectors)
-        counts = self.evidence.counts(self.sums, self.now_s)
-        self.known = learned(self.config, counts, catalogue, self.codes, self.known)
+        self.learner.look(self.shape[:2], self.now_s)
+        self.known = self.learner.learn(self.config, catalogue, self.codes, self.known)
         self.snapshots = {}
         self.can_show, self.next_s = can_show.copy(), self.now_s + self.refresh_s
 

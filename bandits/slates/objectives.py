@@ -42,7 +42,7 @@ class Facts(NamedTuple):
     Attributes
     ----------
     counts
-        All segments, (n_segments, n_items).
+        All segments, (n_segments, n_items), or their sums in one row.
     arms
         The segment's view.
     first_seen_s

@@ -23,6 +23,7 @@ from bandits.counts import Counts
 from bandits.learning.change_detection import RECENT_HALF_LIVES
 from bandits.learning.evidence import Evidence
 from bandits.learning.priors import Beliefs, learn, splits_of
+from bandits.learning.running_beliefs import RunningBeliefs, of_segment
 from bandits.learning.segment_fields import Ints
 from bandits.learning.segment_groups import AGAIN, Groups, add_up, group
 from bandits.slates.config import SlateConfig
@@ -32,6 +33,15 @@ from bandits.slates.snapshot_pools import Snapshot
 
 REFRESH_S = 0.5  # shorter would cost a busy process most of a core, longer loses clicks
 NO_ITEMS = np.zeros(0, dtype=np.int64)
+
+
+class Part(NamedTuple):
+    """Counts and beliefs as `prepare` takes them for one segment."""
+
+    counts: Counts
+    segment: int | None
+    beliefs: Beliefs
+    totals: Counts
 
 
 class Learned(NamedTuple):
@@ -57,6 +67,11 @@ class Learned(NamedTuple):
     grouped: Counts
     groups: Groups | None = None
 
+    @property
+    def n_segments(self) -> int:
+        """Segments with counts."""
+        return len(self.counts.impressions)
+
     def row(self, segment: int | None, codes: Sequence[int] = ()) -> int | None:
         """Row of `grouped` that a segment is served from; None: nobody has seen its like."""
         if self.groups is None:
@@ -64,6 +79,34 @@ class Learned(NamedTuple):
         if segment is not None:
             return int(self.groups.of[segment])
         return self.groups.find(codes) if codes else None
+
+    def of(self, segment: int | None, codes: Sequence[int] = ()) -> Part:
+        """What a segment's snapshot is made of."""
+        return Part(self.grouped, self.row(segment, codes), self.beliefs, self.grouped)
+
+
+class LearnedSums(NamedTuple):
+    """The same from running sums, for counts of very many cells; each segment is its own group."""
+
+    catalogue: Catalogue
+    beliefs: RunningBeliefs
+
+    @property
+    def n_segments(self) -> int:
+        """Segments with counts."""
+        return len(self.beliefs.counts.segments)
+
+    @property
+    def groups(self) -> None:
+        """None, as of a `Learned` without."""
+
+    def of(self, segment: int | None, _codes: Sequence[int] = ()) -> Part:
+        """What a segment's snapshot is made of."""
+        counts, beliefs = of_segment(self.beliefs, segment)
+        return Part(counts, None if segment is None else 0, beliefs, self.beliefs.totals)
+
+
+Known = Learned | LearnedSums
 
 
 def evidence_of(config: SlateConfig, window_s: float) -> Evidence:
@@ -119,7 +162,7 @@ def learned(
 
 def segment_snapshot(
     config: SlateConfig,
-    known: Learned,
+    known: Known,
     segment: int | None,
     now_s: float,
     rng: np.random.Generator,
@@ -131,9 +174,17 @@ def segment_snapshot(
 
     A pool that cannot be made is left to the request that needs it, which says so.
     """
-    row = known.row(segment, codes)
+    part = known.of(segment, codes)
     snapshot = prepare(
-        config, known.grouped, row, known.catalogue, now_s, rng, known.beliefs, codes
+        config,
+        part.counts,
+        part.segment,
+        known.catalogue,
+        now_s,
+        rng,
+        part.beliefs,
+        codes,
+        part.totals,
     )
     for length in lengths:
         try:

@@ -71,6 +71,7 @@ def prepare(
     rng: np.random.Generator,
     beliefs: Beliefs | None = None,
     codes: Sequence[int] = (),
+    totals: Counts | None = None,
 ) -> Snapshot:
     """Work out what the requests of one segment share.
 
@@ -92,6 +93,8 @@ def prepare(
         works it out here.
     codes
         Values of the fields of a segment that nobody has seen, if `beliefs` know fields.
+    totals
+        Counts whose rows add up to those of all segments, where `counts` holds but some of them.
 
     Raises
     ------
@@ -119,7 +122,13 @@ def prepare(
         config=config,
         arms=arms,
         facts=Facts(
-            counts, arms, catalogue.first_seen_s, vectors, None, now_s, config.freshness_half_life_s
+            counts if totals is None else totals,
+            arms,
+            catalogue.first_seen_s,
+            vectors,
+            None,
+            now_s,
+            config.freshness_half_life_s,
         ),
         mean=mean,
         impressions=impressions,

@@ -11,6 +11,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,7 @@ from streams.metrics import ServingMetrics
 from streams.serving.catalogue import CatalogueView
 from streams.serving.counts_view import CountsView, FellBehind, Index
 from streams.serving.embeddings import EmbeddingsView
-from streams.serving.served_state import ServedState, VariantState, World, make_world
+from streams.serving.served_state import ServedState, World, keep, make_state, make_world
 from streams.serving.wanted import Wanted
 from streams.serving.watch.funnel_view import FunnelView
 from streams.serving.watch.outcomes_view import OutcomesView
@@ -70,6 +71,7 @@ class Builder:
             self.items,
             config.half_life_s,
             evidence_of(config, settings.attribution_window_s),
+            len(settings.segment_fields) > 1,
         )
         self.funnel = FunnelView()
         self.outcomes = OutcomesView()
@@ -214,9 +216,11 @@ class Builder:
     def _make(self, now_s: float) -> None:
         """The next state, with the segments that were asked for lately."""
         began = time.perf_counter()
-        self._made_of, before = self._versions(), self.state
+        items_before, before = self._made_of[1:], self.state
+        self._made_of = self._versions()
         world = make_world(
-            self.counts.counts(now_s),
+            self.counts.look(now_s),
+            partial(self.counts.learner.learn, vectors_version=self.embeddings.version),
             self.catalogue.catalogue(self.embeddings.matrix()),
             self.catalogue.facets.facets(len(self.items)),
             self.embeddings.encoder,
@@ -226,25 +230,21 @@ class Builder:
             self._fields.codes(self.counts.segments.names),
             None if before is None else before.world,
         )
-        state = ServedState(
-            number=1 if before is None else before.number + 1,
-            world=world,
-            names=self.items.names,
-            segments={name: number for number, name in enumerate(self.counts.segments.names)},
-            segment_names=self.counts.segments.names,
-            variants={
-                each.name: VariantState(
-                    each,
-                    world.by_variant[each.name],
-                    {},
-                    self._prepared(world, each, None, now_s),
-                )
-                for each in self.policy_file.variants
-            },
-            fields=self._fields,
+        unseen = [self._prepared(world, each, None, now_s) for each in self.policy_file.variants]
+        state = make_state(
+            before,
+            world,
+            self.items.names,
+            self.counts.segments.names,
+            self._fields,
+            self.policy_file,
+            unseen,
         )
         lately = self._wanted.let_go(world.n_items, now_s)
+        changed = self.counts.learner.changed
         for variant, segment in dict.fromkeys([(BASE, DEFAULT_SEGMENT), *lately]):
+            if before is not None and items_before == self._made_of[1:]:
+                keep(before, state, variant, segment, changed, now_s)
             self._prepare(state, variant, segment, now_s)
         self.state = state
         self._next_at_s = now_s + max(REFRESH_S, REFRESH_SHARE * (time.perf_counter() - began))

@@ -13,9 +13,10 @@ import numpy as np
 from confluent_kafka import Message
 from numpy.typing import NDArray
 
-from bandits.counts import Counts
 from bandits.learning.evidence import Evidence
 from bandits.learning.recent_counts import COLUMNS
+from bandits.slates.learner import Learner
+from bandits.sparse_counts import SparseCounts
 from streams.config import Settings
 from streams.contract.count_rows import (
     COUNTS_PREFIX,
@@ -68,13 +69,14 @@ class Index:
 
 
 class CountsView:
-    """Counts as arrays (n_segments, n_items), columns by `items`, which others may extend."""
+    """Counts by segment and item, these by `items`, which others may extend; in `learner`."""
 
     def __init__(
         self,
         items: Index,
         half_life_s: float | None = None,
         evidence: Evidence | None = None,
+        fields: bool = False,
     ) -> None:
         self.segments = Index()
         self.live = False  # whether what comes now is fresh: false while an old log is read
@@ -84,17 +86,14 @@ class CountsView:
         self.at_s = 0.0  # that the discounted counts are seen from
         self._half_life_s = half_life_s
         self._evidence = Evidence(half_lives=()) if evidence is None else evidence
-        # totals, then discounted
-        self._columns = len(COLUMNS) if half_life_s is None else 2 * len(COLUMNS)
+        self.learner = Learner(self._evidence, half_life_s is not None, fields)
         self._first = FirstRead({})
         self._next: dict[int, int] = {}  # offset by partition
-        self._sums: Floats = np.zeros((self._columns, 16, 256))
-        self._evidence.reserve((16, 256))
 
     def begin(self, ends: Mapping[int, int]) -> None:
         """The log is read from its beginning; `ends` is where its partitions end now."""
         self._first, self._next, self.live = FirstRead(ends), {}, False
-        self._sums[:] = 0.0
+        self.learner.clear()
         self.version += 1
 
     def read_to_end(self, partitions: Iterable[int]) -> None:
@@ -138,6 +137,7 @@ class CountsView:
             added = self._columns_of(found.added, found.fresh_added, found.reference_s)
             self._add(segments, items, added)
             if self.live:
+                self._evidence.reserve((len(self.segments), len(self.items)))
                 self._evidence.add(segments, items, added[:, : len(COLUMNS)], now_s)
         for value in clicks:
             self._evidence.clicked(decode_delays(value))
@@ -150,9 +150,7 @@ class CountsView:
 
     def _add(self, segments: Ints, items: Ints, increments: Floats) -> None:
         """Increments (n, columns) of cells (n,)."""
-        self._reserve()
-        for column in range(self._columns):
-            np.add.at(self._sums[column], (segments, items), increments[:, column])
+        self.learner.add(segments, items, increments)
         self.version += 1
         for segment in np.unique(segments).tolist():
             self.changed_at[segment] = self.version
@@ -171,39 +169,18 @@ class CountsView:
         shares = 2.0 ** ((references_s - self.at_s) / self._half_life_s)
         return np.concatenate([plain, fresh * shares[:, None]], axis=1)
 
-    def counts(self, now_s: float) -> Counts:
-        """The global counts, (n_segments, n_items), fresh looks as `unripe`; with a half-life
-        `recent` holds them discounted to `now_s`.
-        """
-        self._reserve()
-        shape = len(self.segments), len(self.items)
-        sums = self._sums[:, : shape[0], : shape[1]]
-        discounted = None
-        if self._half_life_s is not None:
-            discounted = sums[len(COLUMNS) :] * 2.0 ** ((self.at_s - now_s) / self._half_life_s)
-        return self._evidence.counts(sums[: len(COLUMNS)], now_s, discounted)
-
-    def _reserve(self) -> None:
-        _, rows, columns = self._sums.shape
-        need_rows, need_columns = len(self.segments), len(self.items)
-        if need_rows <= rows and need_columns <= columns:
-            return
-        shape = (
-            self._columns,
-            2 * need_rows if need_rows > rows else rows,
-            2 * need_columns if need_columns > columns else columns,
-        )
-        grown = np.zeros(shape)
-        grown[:, :rows, :columns] = self._sums
-        self._sums = grown
-        self._evidence.reserve(shape[1:])
+    def look(self, now_s: float) -> SparseCounts:
+        """The global counts as of now; `learner` learns from them."""
+        half_life_s = self._half_life_s
+        discount = None if half_life_s is None else 2.0 ** ((self.at_s - now_s) / half_life_s)
+        self.learner.look((len(self.segments), len(self.items)), now_s, discount)
+        return self.learner.counts
 
     def _rebase(self, reference_s: float) -> None:
         half_life_s = self._half_life_s
         if half_life_s is None or reference_s - self.at_s <= REBASE_HALF_LIVES * half_life_s:
             return
-        keep = 2.0 ** ((self.at_s - reference_s) / half_life_s)
-        self._sums[len(COLUMNS) :] *= keep
+        self.learner.rescale(2.0 ** ((self.at_s - reference_s) / half_life_s))
         self.at_s = reference_s
 
 

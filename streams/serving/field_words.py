@@ -6,7 +6,8 @@ from bandits.counts import zeros
 from bandits.learning.segment_fields import SegmentFields
 from bandits.learning.segment_groups import Splits
 from bandits.slates.config import SlateConfig
-from bandits.slates.refresh import Learned, learned
+from bandits.slates.learner import MOST_FIELD_CELLS
+from bandits.slates.refresh import Known, LearnedSums, learned
 from bandits.slates.request import Catalogue
 from streams.config import Settings
 from streams.contract.http import SegmentFieldRow, SegmentFieldsPage
@@ -15,12 +16,12 @@ from streams.serving.counts_view import Index, read_counts
 SHOWN_NATS = 1000.0  # beyond, nobody minds how much
 
 
-def fields_page(config: SlateConfig, known: Learned, fields: SegmentFields) -> SegmentFieldsPage:
+def fields_page(config: SlateConfig, known: Known, fields: SegmentFields) -> SegmentFieldsPage:
     """What is in force, field by field, those that say most first."""
-    n_segments = len(known.counts.impressions)
+    n_segments = known.n_segments
     groups = known.groups
     if groups is None:
-        text = _without(config, fields)
+        text = _without(config, fields, isinstance(known, LearnedSums))
         return SegmentFieldsPage(config.segments, n_segments, n_segments, text, [])
     splits = groups.splits
     order = sorted(range(len(fields.fields)), key=lambda f: (not splits.apart[f], -splits.gains[f]))
@@ -87,7 +88,12 @@ def _row(splits: Splits, fields: SegmentFields, f: int) -> SegmentFieldRow:
     )
 
 
-def _without(config: SlateConfig, fields: SegmentFields) -> str:
+def _without(config: SlateConfig, fields: SegmentFields, many: bool) -> str:
+    if many and len(fields.fields) > 1:
+        return (
+            "every segment is served by itself: there are more than "
+            f"{MOST_FIELD_CELLS:,} pairs of segment and item"
+        )
     if len(fields.fields) < 2:
         return (
             "every segment is served by itself: SLATESTREAM_SEGMENT_FIELDS names fewer than two "

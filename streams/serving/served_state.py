@@ -7,20 +7,22 @@ its place by reference, so any thread may answer from it.
     unseen     what a segment without counts gets
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bandits.counts import Counts
-from bandits.learning.priors import Beliefs
 from bandits.learning.segment_fields import UNKNOWN, SegmentFields
-from bandits.slates.refresh import Learned, learned
+from bandits.slates.config import SlateConfig
+from bandits.slates.refresh import Known, LearnedSums
 from bandits.slates.request import Catalogue
 from bandits.slates.snapshot_pools import Snapshot
 from bandits.slates.variants import BASE, PolicyFile, Variant
+from bandits.sparse_counts import SparseCounts
 from streams.serving.facets import Facets
+
+KEPT_S = 5.0
 
 
 class World(NamedTuple):
@@ -28,20 +30,16 @@ class World(NamedTuple):
     what filters ask of items, `by_variant` is what each variant learns of the counts.
     """
 
-    by_variant: Mapping[str, Learned]
+    counts: SparseCounts
+    by_variant: Mapping[str, Known]
     encoder: str | None
     counts_ts: float
     facets: Facets
 
     @property
-    def learned(self) -> Learned:
+    def learned(self) -> Known:
         """What `base` learns."""
         return self.by_variant[BASE]
-
-    @property
-    def counts(self) -> Counts:
-        """Copies: nothing changes them."""
-        return self.learned.counts
 
     @property
     def catalogue(self) -> Catalogue:
@@ -49,14 +47,9 @@ class World(NamedTuple):
         return self.learned.catalogue
 
     @property
-    def beliefs(self) -> Beliefs:
-        """What `base` learned of both."""
-        return self.learned.beliefs
-
-    @property
     def n_items(self) -> int:
         """Items that it knows."""
-        return int(self.counts.impressions.shape[1])
+        return self.counts.n_items
 
 
 class VariantState(NamedTuple):
@@ -73,7 +66,7 @@ class VariantState(NamedTuple):
     """
 
     variant: Variant
-    learned: Learned
+    learned: Known
     prepared: dict[str, Snapshot]
     unseen: Snapshot
 
@@ -118,7 +111,7 @@ class ServedState(NamedTuple):
     def served_as(self, variant: str, segment: str) -> str:
         """The segment whose slates a segment gets from a variant: one of its group."""
         own, number = self.variants[variant].learned, self.segments.get(segment)
-        if own.groups is None:
+        if isinstance(own, LearnedSums) or own.groups is None:
             return segment
         row = own.row(number, () if number is not None else self.codes(segment))
         return segment if row is None else self.segment_names[own.groups.first[row]]
@@ -149,8 +142,51 @@ class ServedState(NamedTuple):
         return self.variants[BASE].prepared
 
 
+def make_state(
+    before: ServedState | None,
+    world: World,
+    names: Sequence[str],
+    segment_names: Sequence[str],
+    fields: SegmentFields,
+    policy_file: PolicyFile,
+    unseen: Sequence[Snapshot],
+) -> ServedState:
+    """The state after `before`, nothing prepared in it; `unseen` by variant."""
+    variants = {
+        each.name: VariantState(each, world.by_variant[each.name], {}, own)
+        for each, own in zip(policy_file.variants, unseen, strict=True)
+    }
+    numbers = {name: number for number, name in enumerate(segment_names)}
+    number = 1 if before is None else before.number + 1
+    return ServedState(number, world, names, numbers, segment_names, variants, fields)
+
+
+def keep(
+    before: ServedState,
+    state: ServedState,
+    variant: str,
+    segment: str,
+    changed: Container[int],
+    now_s: float,
+) -> None:
+    """Of very many cells: a segment that did not change keeps its snapshot for `KEPT_S`; others
+    move its priors little meanwhile.
+    """
+    number, own = state.segments.get(segment), state.variants[variant]
+    snapshot = before.variants[variant].prepared.get(segment)
+    if (
+        isinstance(own.learned, LearnedSums)
+        and isinstance(before.variants[variant].learned, LearnedSums)
+        and snapshot is not None
+        and number not in changed
+        and now_s - snapshot.view.facts.now_s < KEPT_S
+    ):
+        own.prepared[segment] = snapshot
+
+
 def make_world(
-    counts: Counts,
+    counts: SparseCounts,
+    learn: Callable[[SlateConfig, Catalogue, NDArray[np.int64] | None, Known | None], Known],
     catalogue: Catalogue,
     facets: Facets,
     encoder: str | None,
@@ -163,7 +199,7 @@ def make_world(
     """Learn what all segments share; `number_of` an item, for those that a variant never shows;
     `codes` of the segments' fields; `before` is the last world.
     """
-    by_variant: dict[str, Learned] = {}
+    by_variant: dict[str, Known] = {}
     for each in policy_file.variants:
         available = catalogue.available.copy()
         available[numbers(map(number_of, each.config.exclude))] = False
@@ -179,9 +215,8 @@ def make_world(
             None,
         )  # beliefs do not depend on what may be shown
         by_variant[each.name] = (
-            learned(
+            learn(
                 each.config,
-                counts,
                 own,
                 codes,
                 None if before is None else before.by_variant[each.name],
@@ -189,7 +224,7 @@ def make_world(
             if alike is None
             else alike._replace(catalogue=own)
         )
-    return World(by_variant, encoder, counts_ts, facets)
+    return World(counts, by_variant, encoder, counts_ts, facets)
 
 
 def numbers(found: Iterable[int | None]) -> NDArray[np.int64]:

@@ -6,6 +6,7 @@ import numpy as np
 from aiohttp import web
 
 from bandits.arms import posterior
+from bandits.learning.recent_counts import CLICKS, CONVERSIONS, IMPRESSIONS, VALUE
 from bandits.learning.special import beta_quantile
 from streams.contract.http import ItemInSegment, ItemPage, Limit
 from streams.serving.builder import Builder
@@ -57,7 +58,9 @@ def item_page(
 ) -> ItemPage:
     """An item in the segments that showed it most."""
     world, names = state.world, list(state.segments)
-    impressions = world.counts.impressions[:, number]  # (n_segments,)
+    column = world.counts.column(number)  # (n_columns, n_segments)
+    column[:VALUE] = np.maximum(column[:VALUE], 0.0)
+    impressions = column[IMPRESSIONS]
     order = np.argsort(-impressions, kind="stable")[:limit]
     rows = []
     for segment in order[impressions[order] > 0].tolist():
@@ -66,9 +69,9 @@ def item_page(
             ItemInSegment(
                 segment=names[segment],
                 impressions=float(impressions[segment]),
-                clicks=float(world.counts.clicks[segment, number]),
-                conversions=float(world.counts.conversions[segment, number]),
-                value=float(world.counts.value[segment, number]),
+                clicks=float(column[CLICKS, segment]),
+                conversions=float(column[CONVERSIONS, segment]),
+                value=float(column[VALUE, segment]),
                 mean=float((alpha / (alpha + beta))[0]),
                 low=float(beta_quantile(np.array([TAIL]), alpha, beta)[0]),
                 high=float(beta_quantile(np.array([1 - TAIL]), alpha, beta)[0]),

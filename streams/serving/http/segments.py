@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from bandits.arms import ArmView, Floats, posterior
 from bandits.learning.best_item import probability_best
 from bandits.learning.priors import arm_view
+from bandits.learning.recent_counts import CLICKS, CONVERSIONS, IMPRESSIONS, VALUE
 from bandits.learning.special import beta_quantile
 from bandits.slates.variants import BASE
 from streams.contract.http import ItemRow, ItemsPage, Limit, Offset, SegmentRow, SegmentsPage
@@ -101,34 +102,31 @@ def arms_of(builder: Builder, state: ServedState, number: int) -> ArmView:
     snapshot = state.prepared.get(state.served_as(BASE, state.segment_names[number]))
     if snapshot is not None:
         return snapshot.view.arms
-    world = state.world
+    part = state.world.learned.of(number)
     return arm_view(
-        world.learned.grouped,
-        world.learned.row(number),
+        part.counts,
+        part.segment,
         builder.config.priors,
-        world.catalogue.vectors,  # type: ignore[arg-type]
-        beliefs=world.beliefs,
+        state.world.catalogue.vectors,  # type: ignore[arg-type]
+        beliefs=part.beliefs,
     )
 
 
 def segments_page(state: ServedState, limit: int, offset: int) -> SegmentsPage:
     """Segments in the order they came."""
-    counts, names = state.world.counts, list(state.segments)
+    names = list(state.segments)
     page = slice(offset, offset + limit)
-    sums = [
-        (counts.impressions[page] > 0).sum(axis=1),
-        *(
-            each[page].sum(axis=1)
-            for each in (counts.impressions, counts.clicks, counts.conversions, counts.value)
-        ),
-    ]
-    rows = np.stack(sums, axis=1).tolist()
+    rows = []
+    for own in state.world.counts.segments[page]:
+        sums = np.maximum(own.sums, 0.0)
+        columns = (IMPRESSIONS, CLICKS, CONVERSIONS)
+        seen = int((sums[IMPRESSIONS] > 0).sum())
+        rows.append((seen, *sums[columns, :].sum(axis=1).tolist(), float(own.sums[VALUE].sum())))
     return SegmentsPage(
         counts_ts=state.world.counts_ts,
         total=len(names),
         segments=[
-            SegmentRow(name, int(items), *values)
-            for name, (items, *values) in zip(names[page], rows, strict=True)
+            SegmentRow(name, *values) for name, values in zip(names[page], rows, strict=True)
         ],
         next=_next(offset, limit, len(names)),
     )
@@ -140,8 +138,8 @@ def items_page(
     """Items of a segment, those with most impressions first; of equals the one that came first."""
     world, number = state.world, state.segments[segment]
     arms = arms_of(builder, state, number)
-    counts = world.counts
-    impressions = counts.impressions[number]  # (n_items,)
+    row = world.counts.row(number)  # (n_columns, n_items)
+    impressions = np.maximum(row[IMPRESSIONS], 0.0)
     order = np.argsort(-impressions, kind="stable")[offset : offset + limit]  # (n_rows,)
     alpha, beta = posterior(arms)  # (n_items,) each
     shown = _shown(state)  # (n_items,)
@@ -151,9 +149,9 @@ def items_page(
     alpha, beta = alpha[order], beta[order]
     columns: list[Floats] = [
         impressions[order],
-        counts.clicks[number, order],
-        counts.conversions[number, order],
-        counts.value[number, order],
+        np.maximum(row[CLICKS, order], 0.0),
+        np.maximum(row[CONVERSIONS, order], 0.0),
+        row[VALUE, order],
         alpha / (alpha + beta),
         beta_quantile(np.full(alpha.size, TAIL), alpha, beta),
         beta_quantile(np.full(alpha.size, 1 - TAIL), alpha, beta),

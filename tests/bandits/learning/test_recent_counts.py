@@ -7,7 +7,6 @@ from bandits.learning.recent_counts import (
     CLICKS,
     EXAMINED,
     IMPRESSIONS,
-    MAX_CELLS,
     SHORTEST_S,
     Floats,
     RecentCounts,
@@ -60,8 +59,11 @@ def test_no_rush_of_clicks_halves_a_memory_faster_than_the_lag_of_a_busy_worker(
     assert long[IMPRESSIONS, 0, 0] == pytest.approx(8.0 * 2**-0.25)
 
 
-def test_too_many_cells_are_not_remembered():
-    memories = RecentCounts((10.0,), (1, 1))
-    memories.reserve((2, MAX_CELLS))
-    memories.add(*CELL, increment(2, 1))
-    assert memories.turn(np.zeros((1, 1)), HOUR_S) == []
+def test_segments_can_be_joined_and_the_sums_stay():
+    memories = RecentCounts((4.0,), (3, 2))
+    memories.add(np.array([0, 2]), np.array([0, 0]), np.repeat(increment(8, 2), 2, axis=0))
+    memories.turn(np.zeros((3, 2)), HOUR_S)
+    memories.join()
+    memories.add(np.array([0]), np.array([1]), increment(4, 4))
+    (joined,) = memories.turn(np.zeros((1, 2)), 2 * HOUR_S)
+    assert joined[IMPRESSIONS].tolist() == [[8.0, 4.0]]  # 16 before 4 clicks came, then half

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from bandits.counts import Counts
 from bandits.learning.priors import learn
 from bandits.simulation.simulate import Feedback, Shown, simulate
 from bandits.simulation.worker import WINDOW_S, Worker, WorkerLearner
@@ -18,15 +19,21 @@ def worker(text: str = "examination = [1.0, 0.5]") -> Worker:
     return Worker(parse_config(text), (2, 4, 2), visits_per_s=10.0, refresh_s=1.0)
 
 
+def looked(made: Worker, now_s: float) -> Counts:
+    made.learner.look(made.shape[:2], now_s)
+    assert made.learner.dense is not None
+    return made.learner.dense
+
+
 def test_looks_count_at_once_and_wait_for_their_clicks():
     """Place 0 is a look, place 1 half of one; nothing is evidence before time has passed."""
     made = worker()
     made.shown(Shown(SEGMENTS, ITEMS))
-    counts = made.evidence.counts(made.sums, made.now_s)
+    counts = looked(made, made.now_s)
     assert counts.impressions[0].tolist() == [0, 1, 0, 1]
     assert counts.examined.tolist() == [[0, 0.5, 0, 1], [1, 0, 0, 0.5]]
     assert counts.unripe.sum() > 0.9 * counts.examined.sum()
-    late = made.evidence.counts(made.sums, made.now_s + 2 * WINDOW_S)
+    late = looked(made, made.now_s + 2 * WINDOW_S)
     assert late.unripe.sum() == 0
 
 
@@ -38,7 +45,7 @@ def test_feedback_brings_clicks_with_the_delay_since_their_slate():
     clicked = np.array([[True, False], [False, False]])
     for _ in range(50):
         made.heard(Feedback(SEGMENTS, ITEMS, clicked))
-    counts = made.evidence.counts(made.sums, made.now_s)
+    counts = looked(made, made.now_s)
     assert counts.clicks[0].tolist() == [0, 0, 0, 50]
     assert counts.recent[0].clicks[0, 3] == pytest.approx(50)
 

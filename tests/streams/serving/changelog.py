@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from confluent_kafka import Message
 
+from bandits.counts import Counts
 from streams.contract.count_rows import (
     NOTHING,
     Before,
@@ -109,6 +110,13 @@ class Changelog:
         """What each committed impression weighs at a time."""
         for impressions, at_s in self._events:
             yield impressions * 2.0 ** ((at_s - now_s) / half_life_s)
+
+
+def dense(view: CountsView, now_s: float) -> Counts:
+    """The counts of a view, (n_segments, n_items) each."""
+    view.look(now_s)
+    assert view.learner.dense is not None
+    return view.learner.dense
 
 
 def _name(each: Message) -> tuple[int | None, bytes]:

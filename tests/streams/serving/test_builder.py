@@ -7,12 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bandits.learning import evidence
 from bandits.slates.refresh import REFRESH_S
 from encoder.serving.wire import ItemEmbedding, Release, encode_record, encode_vector
 from streams.contract.count_rows import DELAYS_KEY, encode_delays
 from streams.serving import wanted as wanted_module
 from streams.serving.builder import HEARD_EVERY_S
-from streams.serving.served_state import ServedState
+from streams.serving.served_state import KEPT_S, ServedState
 from streams.serving.wanted import ASKED_S
 from tests.streams.making import record
 from tests.streams.serving.world import ITEMS, World, request, shown
@@ -29,6 +30,10 @@ def state(world: World) -> ServedState:
     return found
 
 
+def unripe(world: World) -> float:
+    return float(state(world).world.learned.of(0).counts.unripe.sum())
+
+
 def test_what_has_come_is_in_the_next_state_and_the_one_before_stays_as_it_was(
     world: World,
 ) -> None:
@@ -36,8 +41,8 @@ def test_what_has_come_is_in_the_next_state_and_the_one_before_stays_as_it_was(
     world.count("x", ITEMS[1], 1500.0)
     world.turn(after_s=60.0)
     assert state(world).number == before.number + 1
-    assert state(world).world.counts.impressions[0, 1] == 1500
-    assert before.world.counts.impressions[0, 1] == 1000
+    assert state(world).world.counts.row(0)[0, 1] == 1500
+    assert before.world.counts.row(0)[0, 1] == 1000
 
 
 def test_a_state_is_made_when_something_changed_and_at_most_every_so_often(world: World) -> None:
@@ -68,6 +73,30 @@ def test_segments_that_are_asked_for_are_prepared_at_once_and_again_with_each_st
     world.count("x", ITEMS[1], 1501.0)
     world.turn(after_s=ASKED_S + 1)  # nobody asks any more
     assert "x" not in state(world).prepared
+
+
+def test_of_very_many_cells_a_segment_that_did_not_change_keeps_its_snapshot(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(evidence, "MOST_CELLS", 10)
+    world.count("y", ITEMS[1], 100.0)
+    for segment in "xy":
+        world.ask(request(segment=segment))
+    world.turn(after_s=10.0)
+    before = state(world)
+    assert set(before.prepared) == {"x", "y"}
+    world.count("x", ITEMS[1], 1500.0)
+    world.turn(after_s=KEPT_S - 1)
+    after = state(world)
+    assert after.number == before.number + 1
+    assert after.prepared["y"] is before.prepared["y"]
+    assert after.prepared["x"] is not before.prepared["x"]
+    assert after.world.counts.segments[1] is before.world.counts.segments[1]
+    world.count("x", ITEMS[1], 1600.0)
+    world.turn(after_s=2.0)
+    assert state(world).prepared["y"] is not before.prepared["y"]
+    best = [shown(world.ask(request(f"r{n}", segment="x", k=1)))[0] for n in range(40)]
+    assert best.count(ITEMS[0]) > 30
 
 
 def test_large_catalogues_hold_fewer_segments(
@@ -101,12 +130,12 @@ def test_delays_of_clicks_are_learned_from_the_log(world: World) -> None:
     world.turn(after_s=60.0)
     world.count("x", ITEMS[1], 2000.0)
     world.turn(after_s=10.0)
-    before = state(world).world.counts.unripe.sum()
+    before = unripe(world)
     delays = encode_delays([(0.2, world.now_s - 100.0)] * 2000)
     world.changelog(DELAYS_KEY, delays)
     world.count("x", ITEMS[2], 1001.0)
     world.turn(after_s=10.0)
-    assert state(world).world.counts.unripe.sum() < before / 10
+    assert unripe(world) < before / 10
 
 
 def test_counts_are_as_old_as_the_last_answer_of_the_brokers(world: World) -> None:

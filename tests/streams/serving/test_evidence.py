@@ -5,7 +5,7 @@ import numpy as np
 from bandits.learning.evidence import Evidence
 from bandits.learning.priors import learn
 from streams.serving.counts_view import CountsView, Index
-from tests.streams.serving.changelog import Changelog
+from tests.streams.serving.changelog import Changelog, dense
 
 HOUR_S = 3600.0  # from one turn to the next: longer than any clock of clicks here runs
 
@@ -18,12 +18,12 @@ def test_view_remembers_what_comes_live_and_grows_with_it():
     view.live = True
     log.count("s", "a", 8, 0)
     log.feed(view)
-    view.counts(HOUR_S)
+    dense(view, HOUR_S)
     log.count("s", "a", 4, 4, partition=1)
     for number in range(300):  # more items than the first arrays hold
         log.count("t", f"i{number}", 1)
     log.feed(view)
-    counts = view.counts(2 * HOUR_S)
+    counts = dense(view, 2 * HOUR_S)
     assert (counts.impressions[0, 0], counts.clicks[0, 0]) == (112, 14)
     assert (counts.recent[0].impressions[0, 0], counts.recent[0].clicks[0, 0]) == (8 / 4 + 4, 4)
     assert counts.recent[0].impressions[1, 1:].tolist() == [1.0] * 300
@@ -31,9 +31,9 @@ def test_view_remembers_what_comes_live_and_grows_with_it():
 
 def test_a_view_without_counts_has_empty_memories():
     view = CountsView(Index(), evidence=Evidence(half_lives=(2.0,)))
-    assert view.counts(HOUR_S).recent[0].clicks.shape == (0, 0)
+    assert dense(view, HOUR_S).recent[0].clicks.shape == (0, 0)
     view.items.number("a")
-    assert view.counts(2 * HOUR_S).recent[0].clicks.shape == (0, 1)
+    assert dense(view, 2 * HOUR_S).recent[0].clicks.shape == (0, 1)
 
 
 def test_a_change_that_the_memory_saw_turns_the_belief():
@@ -47,12 +47,12 @@ def test_a_change_that_the_memory_saw_turns_the_belief():
     for name in names:
         log.count("s", name, 1000, 200)
     log.feed(view)
-    view.counts(HOUR_S)
+    dense(view, HOUR_S)
     for step in range(1, 4):
         for name in names:
             log.count("s", name, 100, 2 if name == "i0" else 20)
         log.feed(view)
-        counts = view.counts(HOUR_S * (step + 1))
+        counts = dense(view, HOUR_S * (step + 1))
     whole = learn(counts._replace(recent=()))
     remembered = learn(counts)
     assert whole.odds is None
@@ -65,10 +65,10 @@ def test_a_worker_that_reads_an_old_log_takes_its_looks_for_ripe():
     log = Changelog()
     log.count("s", "a", 5)
     log.feed(view, 100.0)
-    assert view.counts(100.0).unripe.sum() == 0.0
+    assert dense(view, 100.0).unripe.sum() == 0.0
     view.live = True
     log.count("s", "a", 2)
     log.feed(view, 100.0)
-    unripe = view.counts(100.1).unripe
+    unripe = dense(view, 100.1).unripe
     assert 1.5 < unripe[0, 0] <= 2.0
-    assert np.all(unripe <= view.counts(100.1).examined)
+    assert np.all(unripe <= dense(view, 100.1).examined)
