@@ -7,7 +7,7 @@ reader from the end may see the rest of that batch too.
 """
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from types import TracebackType
 from typing import Any
 
@@ -163,28 +163,41 @@ class TopicReader:
         first = self.consumer.poll(timeout_s)
         if first is None:
             return []
-        records = []
         # subtle: consume(n, t) holds a single record back for the whole t; poll, then take what is
         # there.
-        for message in (first, *self.consumer.consume(BATCH, 0)):
-            error = message.error()
-            if error is None:
-                records.append(message)
-                at = (message.offset() or 0) + 1
-            elif error.code() == KafkaError._PARTITION_EOF:
-                at = message.offset() or 0
-            elif error.fatal() or denied(error) or not (error.retriable() or self._patient):
-                raise KafkaException(named(error, resource_of(message, self._config["group.id"])))
-            else:
-                log.debug("%s", error.str())  # the client goes on by itself
-                continue
-            place = message.topic() or "", message.partition() or 0
-            # a notice of the end stands behind markers of transactions
-            if at >= self._left.get(place, at + 1):
-                del self._left[place]
-                if place[0] == self._in_turn:
-                    self._pause()
+        messages = [first, *self.consumer.consume(BATCH, 0)]
+        records = [message for message in messages if message.error() is None]
+        if len(records) < len(messages):
+            self._check(messages)
+        if self._left:
+            self._reached(messages)
         return records
+
+    def _check(self, messages: Iterable[Message]) -> None:
+        for message in messages:
+            error = message.error()
+            if error is None or error.code() == KafkaError._PARTITION_EOF:
+                continue
+            if error.fatal() or denied(error) or not (error.retriable() or self._patient):
+                raise KafkaException(named(error, resource_of(message, self._config["group.id"])))
+            log.debug("%s", error.str())  # the client goes on by itself
+
+    def _reached(self, messages: Iterable[Message]) -> None:
+        """Take out of `_left` what is read to its end."""
+        reached: dict[Place, int] = {}
+        for message in messages:
+            place = message.topic() or "", message.partition() or 0
+            error, offset = message.error(), message.offset() or 0
+            if error is None:
+                reached[place] = offset + 1
+            elif error.code() == KafkaError._PARTITION_EOF:
+                # a notice of the end stands behind markers of transactions
+                reached[place] = max(offset, reached.get(place, 0))
+        done = [place for place, at in reached.items() if at >= self._left.get(place, at + 1)]
+        for place in done:
+            del self._left[place]
+        if any(topic == self._in_turn for topic, _ in done):
+            self._pause()
 
     def ends_of(self, topic: str) -> dict[int, int]:
         """Ends of a topic's partitions, as last measured."""

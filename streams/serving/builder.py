@@ -7,6 +7,7 @@ more: a large catalogue or a new release costs freshness, not latency. Whoever a
 wanted (`want`) and is never waited for.
 """
 
+import itertools
 import logging
 import threading
 import time
@@ -15,6 +16,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from confluent_kafka import Message
 
 from bandits.learning.segment_fields import SegmentFields
 from bandits.slates.refresh import REFRESH_S, evidence_of, segment_snapshot
@@ -88,12 +90,11 @@ class Builder:
         self._fault = fault
         self._client = settings.kafka_client()
         self._changelog = changelog_topics(settings)[0]
-        counted = self.counts.apply, self.funnel.apply, self.outcomes.apply
-        self._apply: Mapping[str, tuple[Callable[[list[Any], float], None], ...]] = {
-            self._changelog: counted,
-            names.items: (self._apply_items,),
-            names.item_embeddings: (self._apply_embeddings,),
-            names.encoder_releases: (self._apply_embeddings,),
+        self._apply: Mapping[str, Callable[[list[Any], float], None]] = {
+            self._changelog: self._apply_changelog,
+            names.items: self._apply_items,
+            names.item_embeddings: self._apply_embeddings,
+            names.encoder_releases: self._apply_embeddings,
         }
         self._fields = SegmentFields(settings.segment_fields)
         self._rng = np.random.default_rng()
@@ -161,17 +162,13 @@ class Builder:
     def turn(self, reader: TopicReader, now_s: float) -> None:
         """Read what has come, then make what is due."""
         records = reader.batch(READ_S)
-        by_topic: dict[str, list[Any]] = {}
-        for record in records:
-            by_topic.setdefault(record.topic() or "", []).append(record)
-        for topic, own in by_topic.items():
-            for apply in self._apply[topic]:
-                try:
-                    apply(own, now_s)
-                except FellBehind:
-                    log.warning("%s is read anew: records of it may be gone unread", topic)
-                    reader.again(topic)
-                    self.counts.begin(reader.ends_of(topic))
+        for topic, own in itertools.groupby(records, Message.topic):
+            try:
+                self._apply[topic or ""](list(own), now_s)
+            except FellBehind:
+                log.warning("%s is read anew: records of it may be gone unread", topic)
+                reader.again(self._changelog)
+                self.counts.begin(reader.ends_of(self._changelog))
         if records or now_s - self.heard_s > HEARD_EVERY_S:
             self._heard(reader, bool(records), now_s)
         if not self.counts.live:
@@ -193,6 +190,11 @@ class Builder:
         if read or reader.answers():
             self.heard_s = now_s
         self._metrics.view_lag.set(reader.lag())
+
+    def _apply_changelog(self, records: list[Any], now_s: float) -> None:
+        others = self.counts.apply(records, now_s)
+        self.funnel.apply(others, now_s)
+        self.outcomes.apply(others, now_s)
 
     def _apply_items(self, records: list[Any], _now_s: float) -> None:
         self.changed_items += self.catalogue.apply(records)

@@ -35,6 +35,7 @@ from streams.serving.first_read import FirstRead
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Rows = list[tuple[bytes, bytes]]  # key and value; b"" is a tombstone
 # the common time moves on after this many: 2^16 is far from the ends of a float
 REBASE_HALF_LIVES = 16.0
 # a reader this far behind may have missed records: the rest is for clocks that differ
@@ -89,6 +90,8 @@ class CountsView:
         self.learner = Learner(self._evidence, half_life_s is not None, fields)
         self._first = FirstRead({})
         self._next: dict[int, int] = {}  # offset by partition
+        self._known_segments: dict[bytes, int] = {}
+        self._known_items: dict[bytes, int] = {}
 
     def begin(self, ends: Mapping[int, int]) -> None:
         """The log is read from its beginning; `ends` is where its partitions end now."""
@@ -104,30 +107,16 @@ class CountsView:
                 self._rebase(float(cells.reference_s.max()))
                 self._add(cells.segments, cells.items, self._columns_of(*cells[2:]))
 
-    def apply(self, records: Sequence[Message], now_s: float) -> None:
-        """Records of the counts changelog that came now, in order (confluent-kafka messages).
+    def apply(self, records: Sequence[Message], now_s: float) -> list[Message]:
+        """Records of the counts changelog that came now, in order (confluent-kafka messages);
+        returns those that are no rows of counts.
 
         Raises
         ------
         FellBehind
             When they are so old that others may be gone, or come from another log.
         """
-        rows: list[tuple[bytes, bytes]] = []  # what is added
-        early: dict[int, list[tuple[bytes, bytes]]] = {}
-        clicks = []
-        for record in records:
-            partition, offset = record.partition() or 0, record.offset() or 0
-            key, value = record.key() or b"", record.value()
-            first = self._first.holds(partition, offset)
-            if not first:
-                self._check(record, partition, offset, now_s)
-            if key.startswith(COUNTS_PREFIX):
-                if first:
-                    early.setdefault(partition, []).append((key, value or b""))
-                elif value is not None:
-                    rows.append((key, value))
-            elif key == DELAYS_KEY and value is not None:
-                clicks.append(value)
+        early, rows, others = self._parted(records, now_s)
         for partition, own in early.items():
             self._first.add(partition, *self._cells_of(own), [value for _, value in own])
         if rows:
@@ -139,14 +128,37 @@ class CountsView:
             if self.live:
                 self._evidence.reserve((len(self.segments), len(self.items)))
                 self._evidence.add(segments, items, added[:, : len(COLUMNS)], now_s)
-        for value in clicks:
-            self._evidence.clicked(decode_delays(value))
+        for record in others:
+            if record.key() == DELAYS_KEY and (delays := record.value()) is not None:
+                self._evidence.clicked(decode_delays(delays))
+        return others
 
-    def _check(self, record: Message, partition: int, offset: int, now_s: float) -> None:
-        _kind, at_ms = record.timestamp()
-        if offset < self._next.get(partition, 0) or at_ms / 1000 < now_s - LATEST_S:
-            raise FellBehind
-        self._next[partition] = offset + 1
+    def _parted(
+        self, records: Sequence[Message], now_s: float
+    ) -> tuple[dict[int, Rows], Rows, list[Message]]:
+        """Rows before the ends by partition, rows behind them, and what is no row."""
+        rows: Rows = []
+        early: dict[int, Rows] = {}
+        others, ends, following = [], self._first.ends, self._next
+        at_most_ms = 1000 * (now_s - LATEST_S)
+        for record in records:
+            partition, offset = record.partition() or 0, record.offset() or 0
+            key, value = record.key() or b"", record.value()
+            first = offset < ends.get(partition, 0)
+            if not first:
+                if offset < following.get(partition, 0) or record.timestamp()[1] < at_most_ms:
+                    raise FellBehind
+                following[partition] = offset + 1
+            if not key.startswith(COUNTS_PREFIX):
+                others.append(record)
+            elif first:
+                own = early.get(partition)
+                if own is None:
+                    own = early[partition] = []
+                own.append((key, value or b""))
+            elif value is not None:
+                rows.append((key, value))
+        return early, rows, others
 
     def _add(self, segments: Ints, items: Ints, increments: Floats) -> None:
         """Increments (n, columns) of cells (n,)."""
@@ -155,11 +167,21 @@ class CountsView:
         for segment in np.unique(segments).tolist():
             self.changed_at[segment] = self.version
 
-    def _cells_of(self, rows: Iterable[tuple[bytes, bytes]]) -> tuple[Ints, Ints]:
+    def _cells_of(self, rows: Rows) -> tuple[Ints, Ints]:
         """Segment and item of rows, (n,) each."""
-        pairs = [decode_count_key(key) for key, _ in rows]
-        segments = [self.segments.number(segment) for segment, _ in pairs]
-        items = [self.items.number(item) for _, item in pairs]
+        segments, items = [], []
+        # subtle: names are looked up as the bytes that they are in keys, whole keys decoded only
+        # where one is new: at a start these are millions
+        known_segments, known_items = self._known_segments, self._known_items
+        for key, _ in rows:
+            end = 3 + int.from_bytes(key[1:3], "little")
+            segment, item = known_segments.get(key[:end]), known_items.get(key[end:])
+            if segment is None or item is None:
+                segment_name, item_name = decode_count_key(key)
+                segment = known_segments[key[:end]] = self.segments.number(segment_name)
+                item = known_items[key[end:]] = self.items.number(item_name)
+            segments.append(segment)
+            items.append(item)
         return np.array(segments, dtype=np.int64), np.array(items, dtype=np.int64)
 
     def _columns_of(self, plain: Floats, fresh: Floats, references_s: Floats) -> Floats:

@@ -51,17 +51,13 @@ class FirstRead:
     Parameters
     ----------
     ends
-        Where each partition ended when reading began.
+        Where each partition ended when reading began; those that are read to it are taken out.
     """
 
     def __init__(self, ends: Mapping[int, int]) -> None:
-        self._ends = dict(ends)
+        self.ends = dict(ends)
         self._parts: dict[int, list[Cells]] = {}
         self._sizes: dict[int, tuple[int, int]] = {}  # rows held, and how many of them when merged
-
-    def holds(self, partition: int, offset: int) -> bool:
-        """Whether a record lies before the end."""
-        return offset < self._ends.get(partition, 0)
 
     def add(self, partition: int, segments: Ints, items: Ints, values: Sequence[bytes]) -> None:
         """Records of one partition, in order; b"" is a tombstone."""
@@ -78,7 +74,7 @@ class FirstRead:
 
     def take(self, partition: int) -> Cells:
         """The partition is read to its end: its rows."""
-        self._ends.pop(partition, None)
+        self.ends.pop(partition, None)
         if partition not in self._parts:
             return Cells.none()
         self._merge(partition)
