@@ -3,8 +3,9 @@
     sums of segment s      items (n,) ascending, numbers (n_columns, n)
     sums of all segments   (n_columns, n_items)
 
-What is unseen costs nothing. Nothing changes a `SparseCounts`: `added` makes the next one, copies
-the segments that grew, and shares all others, so a copy of the whole is as cheap as what changed.
+What is unseen, or was taken off again, costs nothing. Nothing changes a `SparseCounts`: `added`
+makes the next one, copies the segments that grew, and shares all others, so a copy of the whole is
+as cheap as what changed.
 Columns are those of `bandits.learning.recent_counts.COLUMNS`, and behind them any others that add
 up.
 """
@@ -164,6 +165,8 @@ def _merged(before: SegmentCounts, items: NDArray[np.int32], sums: Floats) -> Se
     if known.all():
         grown = before.sums.copy()
         grown[:, at] += sums
+        if (sums < 0).any():
+            return _without_nothing(SegmentCounts(before.items, grown))
         return SegmentCounts(before.items, grown)
     new = ~known
     # where the known and the new ones stand among all
@@ -177,3 +180,9 @@ def _merged(before: SegmentCounts, items: NDArray[np.int32], sums: Floats) -> Se
     grown[:, is_old] = before.sums
     grown[:, place] += sums
     return SegmentCounts(merged, grown)
+
+
+def _without_nothing(counts: SegmentCounts) -> SegmentCounts:
+    """Without pairs whose counts were taken off again; differences of floats may leave 1e-17."""
+    left = (np.abs(counts.sums) > 1e-9).any(axis=0)
+    return counts if left.all() else SegmentCounts(counts.items[left], counts.sums[:, left])

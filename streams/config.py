@@ -56,6 +56,7 @@ class Settings:
     max_segments: int
     max_unknown_items: int
     outcome_retention_s: float
+    counts_retention_s: float
     max_event_bytes: int
     recovery_timeout_s: float
     shutdown_timeout_s: float
@@ -182,6 +183,14 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
             "at least "
             f"SLATESTREAM_ATTRIBUTION_WINDOW_S ({settings.attribution_window_s:g}): a conversion "
             "follows its click"
+        )
+        raise SettingsError(msg)
+    least_s = settings.conversion_window_s + settings.attribution_window_s
+    if 0 < settings.counts_retention_s < least_s:
+        msg = (
+            "expected SLATESTREAM_COUNTS_RETENTION_S to be 0, or at least the conversion window "
+            f"and the attribution window together ({least_s:g}), found "
+            f"{settings.counts_retention_s:g}: feedback would come for what is counted no more"
         )
         raise SettingsError(msg)
     if settings.http_public_token and settings.http_token in ("", settings.http_public_token):

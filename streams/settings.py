@@ -192,6 +192,15 @@ SETTINGS = (
         315_360_000,
     ),
     Setting(
+        "SLATESTREAM_COUNTS_RETENTION_S",
+        "counts_retention_s",
+        0.0,
+        float,
+        "seconds that counts of a segment and item are kept which nothing touches; 0: for ever",
+        0,
+        315_360_000,
+    ),
+    Setting(
         "SLATESTREAM_MAX_EVENT_BYTES",
         "max_event_bytes",
         1_000_000,

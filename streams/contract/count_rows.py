@@ -40,6 +40,7 @@ _PLAIN_ROW = np.dtype(_HEAD)
 _DISCOUNTED_ROW = np.dtype(
     [*_HEAD, ("fresh", "<f8", 5), ("reference_s", "<f8"), ("fresh_added", "<f8", 5)]
 )
+_TOUCHED = struct.Struct("<d")
 _LENGTH = struct.Struct("<H")
 
 
@@ -76,6 +77,13 @@ class CountRow:
     def totals(self) -> Totals:
         """Impressions, clicks, conversions, value, examined: since the beginning."""
         return self.impressions, self.clicks, self.conversions, self.value, self.examined
+
+    def clear(self) -> None:
+        """Count nothing; the reference time stays."""
+        self.impressions = self.clicks = self.conversions = self.value = self.examined = 0.0
+        self.fresh_impressions = self.fresh_clicks = self.fresh_conversions = self.fresh_value = (
+            self.fresh_examined
+        ) = 0.0
 
     def fresh(self) -> Totals:
         """The same five, discounted to `reference_s`."""
@@ -167,6 +175,11 @@ def decode_count(value: bytes) -> CountRow:
         raise RowError(unreadable("a counts row", value))
     row.impressions, row.clicks, row.conversions, row.value, row.examined = numbers[2:7]
     return row
+
+
+def touched_s(value: bytes) -> float:
+    """When a counts row was last written."""
+    return float(_TOUCHED.unpack_from(value, 1)[0])
 
 
 class CountRows(NamedTuple):

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from streams.counting.chunk import CLICKS, IMPRESSIONS, SLATES
 from streams.counting.outcomes import EXPIRED, ORPHAN
 from streams.counting.partition import Partition
+from streams.counting.retention import retire
 from streams.counting.rows import Seen, items_of
 
 # slates per step, and those of the entry that reaches it: a few milliseconds of the event loop
@@ -67,8 +68,10 @@ async def drop_expired(
     partitions: Mapping[int, Partition],
     settled: Callable[[], bool],
     behind: Callable[[int], Iterable[str]],
+    counts_retention_s: float = 0.0,
 ) -> None:
-    """Drop slates whose time is over, in steps between which the event loop turns.
+    """Drop slates whose time is over, in steps between which the event loop turns, and look at some
+    rows of counts.
 
     Parameters
     ----------
@@ -78,6 +81,8 @@ async def drop_expired(
         Whether the state is restored and no flush is under way.
     behind
         The sources of a partition that have records left to read.
+    counts_retention_s
+        How long rows of counts are kept that nothing touches; 0 keeps them all.
     """
     for number in list(partitions):
         looked_at = EXPIRE_AT_ONCE
@@ -89,4 +94,8 @@ async def drop_expired(
             idle_s = time.monotonic() - partition.arrived_s
             reached_s = watermark(partition, behind(number), idle_s)
             looked_at = expire(partition, reached_s, EXPIRE_AT_ONCE)
+            await asyncio.sleep(0)
+        partition = partitions.get(number)
+        if counts_retention_s and partition is not None and settled():
+            retire(partition, time.time(), counts_retention_s)
             await asyncio.sleep(0)

@@ -125,6 +125,10 @@ class Partition:
         self._older_slates: dict[str, SlateRow | None] = {}
         self.dirty_counts: dict[CountKey, CountRow] = {}
         self._before: dict[CountKey, Before] = {}  # those rows at the last flush
+        self._removed: dict[CountKey, None] = {}
+        # where `retention` stands among the rows on disk, and how many it has dealt with
+        self.retired_up_to: bytes | None = None
+        self.retired = 0
         # subtle: one string for each segment; copies that live as long as slates scatter what is
         # short-lived over all memory
         self.names: dict[str, str] = {}
@@ -155,6 +159,12 @@ class Partition:
             self._before[key] = before(row, self.half_life_s is not None)
             self.dirty_counts[key] = row
         return row
+
+    def remove(self, key: CountKey) -> None:
+        """A row that counts nothing leaves with the next flush, unless it counts until then."""
+        self.counts.pop(key, None)
+        self._older_counts.pop(key, None)
+        self._removed[key] = None
 
     def note(self, source: str, outcome: str, segment: str, events: int = 1) -> None:
         """Events of a source have come to an outcome."""
@@ -222,7 +232,12 @@ class Partition:
         """The same in slices of a few milliseconds; nothing may be counted between them."""
         yield from self._adding_shown()
         if not (
-            self.moved or self.dirty_counts or self.dirty_slates or self.expiries or self.rejected
+            self.moved
+            or self.dirty_counts
+            or self._removed
+            or self.dirty_slates
+            or self.expiries
+            or self.rejected
         ):
             return None
         half_life_s, since, now_s = self.half_life_s, self._before, time.time()
@@ -233,6 +248,8 @@ class Partition:
                 for key, row in count_rows
             ]
             yield
+        counts += [(encode_count_key(*key), None) for key in self._removed if key not in since]
+        self._removed = {}
         unknown, self.admission.new_unknown = self.admission.new_unknown, []
         counts += [(UNKNOWN_PREFIX + name.encode(), UNKNOWN_VALUE) for name in unknown]
         if self.delays:

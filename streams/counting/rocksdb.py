@@ -185,6 +185,16 @@ class Disk:
         """How many slate rows there are, roughly (RocksDB's estimate of all keys)."""
         return int(self._db.property_int_value("rocksdb.estimate-num-keys") or 0)
 
+    def counts(self, after: bytes | None, most: int) -> list[tuple[bytes, bytes]]:
+        """Rows of counts, keys and values in the order of keys, beyond the key `after`."""
+        found: list[tuple[bytes, bytes]] = []
+        for key, value in self._db.items(from_key=after or COUNTS_PREFIX):
+            if len(found) == most or key[:1] != COUNTS_PREFIX:
+                break
+            if key != after:
+                found.append((key, value))
+        return found
+
     def segments(self) -> list[str]:
         """Segments that have counts, each found by one look past the rows of the one before."""
         found = []

@@ -117,9 +117,7 @@ class Builder:
         self._thread.join(AGAIN_S * 5)
 
     def want(self, variant: str, segment: str, length: int, now_s: float) -> None:
-        """A segment is asked for, and a length of slates. Names that anybody may invent find room
-        while there is some; those with counts always.
-        """
+        """A segment is asked for, and a length of slates (`Wanted.segment`)."""
         state = self.state
         known = state is not None and segment in state.segments
         self._wanted.segment((variant, segment), length, now_s, known)
@@ -193,8 +191,8 @@ class Builder:
 
     def _apply_changelog(self, records: list[Any], now_s: float) -> None:
         others = self.counts.apply(records, now_s)
-        self.funnel.apply(others, now_s)
-        self.outcomes.apply(others, now_s)
+        for view in (self.funnel, self.outcomes):
+            view.apply(others, now_s)
 
     def _apply_items(self, records: list[Any], _now_s: float) -> None:
         self.changed_items += self.catalogue.apply(records)

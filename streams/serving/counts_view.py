@@ -220,7 +220,11 @@ def read_counts(settings: Settings, segment: str | None = None) -> Iterator[dict
     with reader:
         for record in reader.until_end():
             key, value = record.key() or b"", record.value()
-            if key[:1] == COUNTS_PREFIX and value is not None:
+            if key[:1] != COUNTS_PREFIX:
+                continue
+            if value is None:  # expired
+                rows.pop((record.partition() or 0, key), None)
+            else:
                 rows[record.partition() or 0, key] = np.array(decode_count(value).totals())
     sums: dict[tuple[str, str], Floats] = {}
     for (_partition, key), totals in rows.items():
@@ -229,7 +233,8 @@ def read_counts(settings: Settings, segment: str | None = None) -> Iterator[dict
     for (segment_name, item_id), (impressions, clicks, conversions, value, _examined) in sorted(
         sums.items()
     ):
-        if segment is None or segment == segment_name:
+        expires = not (impressions or clicks or conversions or value)
+        if not expires and segment in (None, segment_name):
             yield {
                 "segment": segment_name,
                 "item_id": item_id,

@@ -208,7 +208,12 @@ class Engine:
     async def expire(self) -> None:
         """Drop what the windows have passed."""
         try:
-            await drop_expired(self.store.partitions, lambda: self.store.settled, self._behind)
+            await drop_expired(
+                self.store.partitions,
+                lambda: self.store.settled,
+                self._behind,
+                self.settings.counts_retention_s,
+            )
         except BrokenDisk as broken:
             self.store.set_aside(broken)
 

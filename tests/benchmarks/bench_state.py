@@ -97,18 +97,22 @@ class Log:
 
     def write(self, segment: str, item: str, partition: int, rate: int) -> None:
         """A row that was not there before; items of one number `rate` have one click rate."""
-        value = self._values[rate % RATES]
+        key, value = encode_count_key(segment, item), self._values[rate % RATES]
+        self._send(self.topic, key, value, partition)
+
+    def _send(self, topic: str, key: bytes, value: bytes, partition: int) -> None:
         while True:
             try:
-                self._producer.produce(
-                    self.topic, value, encode_count_key(segment, item), partition
-                )
+                self._producer.produce(topic, value, key, partition)
                 return
             except BufferError:
                 self._producer.poll(0.05)
 
-    def fill(self, sizes: Sizes) -> None:
-        """Each cell in two partitions."""
+    def fill(self, topic: str, sizes: Sizes) -> None:
+        """All items described, and each cell in two partitions."""
+        for item in range(sizes.items):
+            name = f"item-{item}"
+            self._send(topic, name.encode(), b'{"item_id": "%s"}' % name.encode(), -1)
         for segment, item in cells(sizes):
             for partition in (segment % sizes.partitions, (segment + 5) % sizes.partitions):
                 self.write(f"segment-{segment}", f"item-{item}", partition, item)
@@ -185,7 +189,7 @@ def measure(
     try:
         fleet.create_topics(sizes.partitions)
         log = Log(fleet, sizes.partitions)
-        log.fill(sizes)
+        log.fill(fleet.names.items, sizes)
         (serving,) = fleet.serving
         began = time.monotonic()
         fleet.serve(serving)

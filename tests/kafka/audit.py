@@ -120,7 +120,9 @@ def _odd_growth(records: list[tuple[int, bytes, bytes | None]]) -> int:
     """How many rows hold another total than the one before and what was added."""
     odd, totals = 0, dict[bytes, tuple[float, ...]]()
     for _at, key, value in records:
-        if key[:1] == COUNTS_PREFIX and value is not None:
+        if value is None:
+            totals.pop(key, None)
+        elif key[:1] == COUNTS_PREFIX:
             rows = decode_counts([value])
             total, added = rows.totals[0].tolist(), rows.added[0].tolist()
             known = totals.get(key, (0.0,) * 5)

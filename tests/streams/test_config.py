@@ -68,6 +68,11 @@ def test_without_an_environment_all_defaults_are_valid() -> None:
             "KAFKA_SECURITY_PROTOCOL=SASL_SSL needs KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD",
         ),
         (
+            {"SLATESTREAM_COUNTS_RETENTION_S": "3600"},
+            "expected SLATESTREAM_COUNTS_RETENTION_S to be 0, or at least the conversion window "
+            "and the attribution window together (608400), found 3600: ",
+        ),
+        (
             {"SLATESTREAM_ATTRIBUTION_WINDOW_S": "100", "SLATESTREAM_CONVERSION_WINDOW_S": "99"},
             "expected SLATESTREAM_CONVERSION_WINDOW_S (99) to be at least "
             "SLATESTREAM_ATTRIBUTION_WINDOW_S (100)",
