@@ -231,6 +231,16 @@ class ServingMetrics:
             "Records written to segment-slates",
             registry=self.registry,
         )
+        self.pairs = Gauge(
+            "slatestream_counted_pairs",
+            "Pairs of segment and item that have counts",
+            registry=self.registry,
+        )
+        self.evidence_by_item = Gauge(
+            "slatestream_evidence_by_item",
+            "Whether delayed feedback and change are known of each item (1), or of each pair (0)",
+            registry=self.registry,
+        )
         self.view_lag = Gauge(
             "slatestream_view_lag_records",
             "Records of what slates are made from that are not read yet",

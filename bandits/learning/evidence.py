@@ -65,6 +65,10 @@ class Evidence:
         if self._pending is not None:
             self._pending.looked(segments, items, increments[:, EXAMINED], now_s)
 
+    def fade(self, shape: tuple[int, int], now_s: float) -> None:
+        """Let what is recent fade until now, in the midst of what is told of the past."""
+        self._turn((1, shape[1]) if self.by_item else shape, now_s)
+
     def clicked(self, clicks: Sequence[tuple[float, float]]) -> None:
         """Counted clicks: (seconds after the impression, time of the impression)."""
         if self._pending is not None:

@@ -4,9 +4,9 @@ item) still wait for a click that may come.
     unripe = sum over recent looks of w (1 - F(age))      F: share of clicks that have come by that
                                                           age, learned from counted clicks
 
-The age of a look is taken from when its count reached this view. Kept in memory: a process that
-starts takes all looks for ripe. The mathematics is `bandits.learning.delay`; this file keeps
-the looks, in buckets of time, and a sample of the clicks.
+The age of a look is taken from when its count reached this view; a process that starts is told
+those of the last hour. The mathematics is `bandits.learning.delay`; this file keeps the looks, in
+buckets of time that grow with their age, and a sample of the clicks.
 """
 
 import math
@@ -21,12 +21,12 @@ from bandits.arms import Floats
 from bandits.learning.delay import Delays, learn_delays, log_edges, unripe_looks
 
 BUCKET_S = 1.0
+AGE_SHARE = 1 / 8  # a bucket is at most this part of its age long: some 60 buckets for an hour
 SHORTEST_S = 0.1  # of the delays that are told apart
 PRIOR_MEAN_S = 10.0  # worth ten clicks (`bandits.learning.delay`): gone after the first hundred
 CLICKS_KEPT = 5000
-# (bucket, cell) pairs kept, 35 ms to add up; the oldest bucket goes first: its looks are taken for
-# ripe
-MAX_ENTRIES = 200_000
+# (bucket, cell) pairs, a tenth of a second to add up; beyond, the oldest buckets become one
+MAX_ENTRIES = 2_000_000
 RELEARN_S = 5.0  # or twice the clicks
 FIRST_CLICKS = 20
 
@@ -88,8 +88,8 @@ class PendingImpressions:
     def __init__(self, window_s: float) -> None:
         self._window_s = window_s
         self._edges_s = log_edges(SHORTEST_S, window_s)
-        # (end of the bucket, looks), all but the last added up by cell
-        self._buckets: deque[tuple[float, list[Examinations]]] = deque()
+        # (begin and end of the bucket, looks), all but the last added up by cell
+        self._buckets: deque[tuple[float, float, list[Examinations]]] = deque()
         self._entries = 0
         self._clicks = ClickSample(window_s)
         self._delays: Delays | None = None
@@ -100,15 +100,18 @@ class PendingImpressions:
         """More looks of some cells, weighted by examination, became known now: (n,) each; what is
         not above 0 is passed over.
         """
-        if not self._buckets or now_s >= self._buckets[-1][0]:
+        if not self._buckets or now_s >= self._buckets[-1][1]:
             self._close()
-            self._buckets.append((now_s + BUCKET_S, []))
+            self._thin_out(now_s)
+            self._buckets.append((now_s, now_s + BUCKET_S, []))
         more = examinations > 0
         if more.any():
-            self._buckets[-1][1].append((segments[more], items[more], examinations[more]))
+            self._buckets[-1][2].append((segments[more], items[more], examinations[more]))
             self._entries += int(more.sum())
-        while self._entries > MAX_ENTRIES and len(self._buckets) > 1:
-            self._drop()
+        if self._entries > MAX_ENTRIES:
+            self._close()
+        while self._entries > MAX_ENTRIES and len(self._buckets) > 2:
+            self._merge(0)
 
     def clicked(self, clicks: Sequence[tuple[float, float]]) -> None:
         """Counted clicks: (seconds after the impression, time of the impression)."""
@@ -117,43 +120,58 @@ class PendingImpressions:
     def join(self) -> None:
         """From now on all segments are one, number 0."""
         buckets, self._buckets, self._entries = self._buckets, deque(), 0
-        for end_s, parts in buckets:
+        for begin_s, end_s, parts in buckets:
             own = [(np.zeros_like(segments), items, looks) for segments, items, looks in parts]
-            self._buckets.append((end_s, own))
+            self._buckets.append((begin_s, end_s, own))
             self._entries += sum(items.size for _, items, _ in own)
             self._close()
 
     def unripe(self, shape: tuple[int, int], now_s: float) -> Floats:
         """(n_segments, n_items) looks that are not evidence yet."""
         delays = self._learned(now_s)
-        while self._buckets and now_s - self._buckets[0][0] > self._window_s:
+        while self._buckets and now_s - self._buckets[0][1] > self._window_s:
             self._drop()
         ages_s, weights, cells = [np.zeros(0)], [np.zeros(0)], [np.zeros(0, dtype=np.int64)]
-        for end_s, parts in self._buckets:
+        for begin_s, end_s, parts in self._buckets:
+            age_s = max(0.0, now_s - (begin_s + end_s) / 2)
             for segments, items, examinations in parts:
                 there = (segments < shape[0]) & (items < shape[1])
                 cells.append((segments * shape[1] + items)[there])
                 weights.append(examinations[there])
-                ages_s.append(np.full(int(there.sum()), max(0.0, now_s - end_s + BUCKET_S / 2)))
+                ages_s.append(np.full(int(there.sum()), age_s))
         return unripe_looks(
             delays, np.concatenate(ages_s), np.concatenate(weights), np.concatenate(cells), shape
         )
 
     def _close(self) -> None:
         """Add up the looks of the last bucket by cell."""
-        if self._buckets and len(self._buckets[-1][1]) > 1:
-            end_s, parts = self._buckets.pop()
-            segments, items, examinations = (
-                np.concatenate(column) for column in zip(*parts, strict=True)
-            )
-            width = int(items.max()) + 1
-            cells, inverse = np.unique(segments * width + items, return_inverse=True)
-            sums = np.bincount(inverse, weights=examinations).astype(np.float64)
-            self._buckets.append((end_s, [(cells // width, cells % width, sums)]))
-            self._entries -= examinations.size - cells.size
+        if self._buckets and len(self._buckets[-1][2]) > 1:
+            begin_s, end_s, parts = self._buckets.pop()
+            summed = _summed(parts)
+            self._entries += summed[1].size - sum(items.size for _, items, _ in parts)
+            self._buckets.append((begin_s, end_s, [summed]))
+
+    def _thin_out(self, now_s: float) -> None:
+        """Make one of neighbours that are of about one age by now."""
+        at = 0
+        while at + 1 < len(self._buckets):
+            begin_s, end_s = self._buckets[at][0], self._buckets[at + 1][1]
+            if end_s - begin_s <= AGE_SHARE * (now_s - end_s):
+                self._merge(at)
+            else:
+                at += 1
+
+    def _merge(self, at: int) -> None:
+        """Make one of a bucket and the next."""
+        begin_s, _, older = self._buckets[at]
+        _, end_s, younger = self._buckets[at + 1]
+        summed = _summed([*older, *younger])
+        self._entries += summed[1].size - sum(items.size for _, items, _ in (*older, *younger))
+        self._buckets[at] = begin_s, end_s, [summed]
+        del self._buckets[at + 1]
 
     def _drop(self) -> None:
-        _end, parts = self._buckets.popleft()
+        _begin, _end, parts = self._buckets.popleft()
         self._entries -= sum(examinations.size for _, _, examinations in parts)
 
     def _learned(self, now_s: float) -> Delays:
@@ -171,6 +189,17 @@ class PendingImpressions:
             )
             # looks that are older than nearly all clicks are ripe: nothing to remember
             done = self._delays.edges_s[np.searchsorted(self._delays.cdf, 0.99)]
-            while self._buckets and now_s - self._buckets[0][0] > done:
+            while self._buckets and now_s - self._buckets[0][1] > done:
                 self._drop()
         return self._delays
+
+
+def _summed(parts: Sequence[Examinations]) -> Examinations:
+    """Looks added up by cell."""
+    if not parts:
+        return np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0)
+    segments, items, examinations = (np.concatenate(column) for column in zip(*parts, strict=True))
+    width = int(items.max(initial=0)) + 1
+    cells, inverse = np.unique(segments * width + items, return_inverse=True)
+    sums = np.bincount(inverse, weights=examinations, minlength=cells.size).astype(np.float64)
+    return cells // width, cells % width, sums

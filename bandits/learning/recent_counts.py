@@ -9,8 +9,8 @@ and looks reach a worker by different topics, so a memory that is shorter than t
 would see changes that are none: the shortest does not halve faster than in `SHORTEST_S`, however
 many clicks come.
 
-Kept in memory, from the increments that come: a process that starts has empty ones, which say
-nothing, and forgets as soon as it has seen a change itself.
+Kept in memory, from the increments that come: a process that starts is told those of the last hour
+(`streams.serving.last_hour`), and what is older is in the whole alone.
 """
 
 from collections.abc import Sequence

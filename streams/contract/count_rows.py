@@ -191,6 +191,8 @@ class CountRows(NamedTuple):
         (n, 5).
     fresh, reference_s, fresh_added
         (n, 5), (n,) and (n, 5): discounted; zeros where a row has none.
+    touched
+        (n,) when they were written, in seconds since the epoch.
     """
 
     totals: Floats
@@ -198,6 +200,7 @@ class CountRows(NamedTuple):
     fresh: Floats
     reference_s: Floats
     fresh_added: Floats
+    touched: Floats
 
 
 def decode_counts(values: Sequence[bytes]) -> CountRows:
@@ -208,7 +211,9 @@ def decode_counts(values: Sequence[bytes]) -> CountRows:
             if (rows["version"] == version).all():
                 if version == VERSION:
                     none = np.zeros((len(rows), 5))
-                    return CountRows(rows["totals"], rows["added"], none, none[:, 0], none)
+                    return CountRows(
+                        rows["totals"], rows["added"], none, none[:, 0], none, rows["touched"]
+                    )
                 return CountRows(*(rows[name] for name in CountRows._fields))
     each = []
     for value in values:

@@ -171,9 +171,9 @@ class Builder:
             self._heard(reader, bool(records), now_s)
         if not self.counts.live:
             self.counts.read_to_end(reader.read_to_end(self._changelog))
-            self.counts.live = reader.at_end()
-        if not self.counts.live:
-            return
+            if not reader.at_end():
+                return
+            self.counts.caught_up(now_s)
         self._take_named()
         if self.state is None or (now_s >= self._next_at_s and self._versions() != self._made_of):
             self._make(now_s)
@@ -247,6 +247,8 @@ class Builder:
                 keep(before, state, variant, segment, changed, now_s)
             self._prepare(state, variant, segment, now_s)
         self.state = state
+        self._metrics.pairs.set(world.counts.n_cells)
+        self._metrics.evidence_by_item.set(self.counts.learner.evidence.by_item)
         self._next_at_s = now_s + max(REFRESH_S, REFRESH_SHARE * (time.perf_counter() - began))
 
     def _prepare_wanted(self, now_s: float) -> None:

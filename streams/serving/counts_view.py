@@ -21,6 +21,7 @@ from streams.config import Settings
 from streams.contract.count_rows import (
     COUNTS_PREFIX,
     DELAYS_KEY,
+    CountRows,
     RowError,
     decode_count,
     decode_count_key,
@@ -32,6 +33,7 @@ from streams.kafka.changelogs import COMPACTION_LAG_S
 from streams.kafka.names import changelog_topics
 from streams.kafka.topic_reader import TopicReader
 from streams.serving.first_read import FirstRead
+from streams.serving.last_hour import LastHour
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -90,6 +92,7 @@ class CountsView:
         self.learner = Learner(self._evidence, half_life_s is not None, fields)
         self._first = FirstRead({})
         self._next: dict[int, int] = {}  # offset by partition
+        self._last_hour: LastHour | None = LastHour()  # until all is read for the first time
         self._known_segments: dict[bytes, int] = {}
         self._known_items: dict[bytes, int] = {}
 
@@ -118,7 +121,9 @@ class CountsView:
         """
         early, rows, others = self._parted(records, now_s)
         for partition, own in early.items():
-            self._first.add(partition, *self._cells_of(own), [value for _, value in own])
+            segments, items = self._cells_of(own)
+            there, found = self._first.add(partition, segments, items, [value for _, value in own])
+            self._keep(found, segments[there], items[there], now_s)
         if rows:
             found = decode_counts([value for _, value in rows])
             self._rebase(float(found.reference_s.max()))
@@ -128,10 +133,23 @@ class CountsView:
             if self.live:
                 self._evidence.reserve((len(self.segments), len(self.items)))
                 self._evidence.add(segments, items, added[:, : len(COLUMNS)], now_s)
+            else:
+                self._keep(found, segments, items, now_s)
         for record in others:
             if record.key() == DELAYS_KEY and (delays := record.value()) is not None:
                 self._evidence.clicked(decode_delays(delays))
         return others
+
+    def caught_up(self, now_s: float) -> None:
+        """Everything that there was is read; what comes now is fresh."""
+        if self._last_hour is not None:
+            self._last_hour.into(self._evidence, (len(self.segments), len(self.items)), now_s)
+            self._last_hour = None
+        self.live = True
+
+    def _keep(self, rows: CountRows, segments: Ints, items: Ints, now_s: float) -> None:
+        if self._last_hour is not None:
+            self._last_hour.add(rows.touched, segments, items, rows.added, now_s)
 
     def _parted(
         self, records: Sequence[Message], now_s: float

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from streams.contract.count_rows import decode_counts
+from streams.contract.count_rows import CountRows, decode_counts
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -59,8 +59,12 @@ class FirstRead:
         self._parts: dict[int, list[Cells]] = {}
         self._sizes: dict[int, tuple[int, int]] = {}  # rows held, and how many of them when merged
 
-    def add(self, partition: int, segments: Ints, items: Ints, values: Sequence[bytes]) -> None:
-        """Records of one partition, in order; b"" is a tombstone."""
+    def add(
+        self, partition: int, segments: Ints, items: Ints, values: Sequence[bytes]
+    ) -> tuple[NDArray[np.bool_], CountRows]:
+        """Records of one partition, in order; b"" is a tombstone. Returns which are rows, and
+        these.
+        """
         there = np.fromiter(map(len, values), np.int64, len(values)) > 0  # (n,)
         rows = decode_counts([value for value in values if value])
         parts = [np.zeros((len(values), 5)), np.zeros((len(values), 5)), np.zeros(len(values))]
@@ -71,6 +75,7 @@ class FirstRead:
         self._sizes[partition] = held + len(values), merged
         if held + len(values) > 2 * merged + MERGE_AT:
             self._merge(partition)
+        return there, rows
 
     def take(self, partition: int) -> Cells:
         """The partition is read to its end: its rows."""

@@ -58,6 +58,22 @@ def test_a_service_that_starts_believes_quick_clicks():
     assert pending.unripe(SHAPE, 3.0)[0, 0] < 1
 
 
+def test_looks_of_an_hour_ago_wait_where_clicks_come_late():
+    """2,000 cells a second for an hour, of 40,000: buckets grow with their age, so that all are
+    kept; clicks come after half an hour, and half of what was seen is no evidence yet.
+    """
+    pending, n_items = PendingImpressions(WINDOW_S), 40_000
+    pending.clicked([(1800.0, 0.0)] * 3000)
+    rng = np.random.default_rng(0)
+    for second in range(0, 3600, 10):
+        items = rng.integers(n_items, size=2000)
+        pending.looked(np.zeros_like(items), items, np.full(items.size, 10.0), float(second))
+    assert len(pending._buckets) < 80
+    assert pending._entries < MAX_ENTRIES
+    total = pending.unripe((1, n_items), 3600.0).sum()
+    assert 0.45 < total / (360 * 2000 * 10) < 0.6
+
+
 def test_memory_is_bounded():
     pending = PendingImpressions(WINDOW_S)
     for second in range(3):

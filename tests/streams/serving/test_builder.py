@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from prometheus_client import generate_latest
 
 from bandits.learning import evidence
 from bandits.slates.refresh import REFRESH_S
@@ -85,6 +86,9 @@ def test_of_very_many_cells_a_segment_that_did_not_change_keeps_its_snapshot(
     world.turn(after_s=10.0)
     before = state(world)
     assert set(before.prepared) == {"x", "y"}
+    page = generate_latest(world.metrics.registry).decode()
+    assert "slatestream_evidence_by_item 1.0" in page
+    assert f"slatestream_counted_pairs {len(ITEMS) + 1}.0" in page
     world.count("x", ITEMS[1], 1500.0)
     world.turn(after_s=KEPT_S - 1)
     after = state(world)
