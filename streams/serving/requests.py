@@ -3,12 +3,16 @@
 The consumer group is `{app id}-serving`, assigned cooperatively. A request's offset is stored when
 the broker has its answer, so every request is answered, after a crash perhaps twice. One that would
 get a better slate in a moment waits for it aside, and holds nobody up.
+
+Users take turns (`streams.serving.backlog`), so answers leave the order of the log. A partition
+that goes elsewhere is answered as far as anything of it was, in haste if need be: what was answered
+out of order would be answered again.
 """
 
 import logging
 import threading
 import time
-from collections import deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -18,7 +22,6 @@ from streams.config import Settings
 from streams.contract.dead_letters import Place
 from streams.contract.events import EventError, SlateRequest
 from streams.contract.topics import TopicNames
-from streams.kafka.client import consuming
 from streams.kafka.liveness import (
     FLUSH,
     FLUSH_LIMIT_S,
@@ -28,10 +31,11 @@ from streams.kafka.liveness import (
     Liveness,
 )
 from streams.kafka.membership import read_statistics
-from streams.kafka.names import serving_group
 from streams.metrics import GroupMetrics
 from streams.serving.accept import accept
 from streams.serving.answers import Answers
+from streams.serving.backlog import Backlog, Read
+from streams.serving.consumer_config import consumer_config
 from streams.serving.offsets import Offsets, Opened
 from streams.serving.reply_headers import ReplyTo, reply_to
 from streams.serving.responder import Responder
@@ -40,11 +44,10 @@ log = logging.getLogger(__name__)
 
 IDLE_S = 0.05  # of a poll that finds nothing while nothing is under way
 BUSY_S = 0.002  # while answers are: their delivery is to be heard of
-AT_ONCE = 100  # requests between two looks at what is under way
+SLICE_S = 0.01  # of answering, between two looks at what has come
+FINISH_S, HASTE_S = 1.0, 3.0  # of answering what was read, then in haste: a rebalance waits 6 s
 WAIT_S = 0.1  # for a segment that is being prepared
-MOST_WAITING = 1000  # beyond, nobody waits
-COMMIT_MS = 500
-STATISTICS_MS = 1000
+MOST_WAITING, MOST_OF_USER = 1000, 20  # beyond, nobody waits, and no more of one user
 NO_KEY = (
     "expected the user's id as key, found none: without it one user's events do not share a "
     "partition"
@@ -107,7 +110,10 @@ class Requests:
         self._fault = fault
         self._topic = TopicNames(settings.topic_prefix).slate_requests
         self._offsets = Offsets()
+        self._backlog = Backlog()
+        self._furthest: defaultdict[int, int] = defaultdict(int)  # offset answered, by partition
         self._waiting: deque[Pending] = deque()
+        self._waiting_of: Counter[str] = Counter()
         self._said: dict[str, float] = {}
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="requests", daemon=True)
@@ -127,7 +133,7 @@ class Requests:
 
     def _run(self) -> None:
         try:
-            self._consumer = Consumer(self._config())
+            self._consumer = Consumer(consumer_config(self._settings, self._statistics))
             self._consumer.subscribe(
                 [self._topic],
                 on_assign=self._assigned,
@@ -136,54 +142,21 @@ class Requests:
             )
             while not self._stopping.is_set():
                 self._turn()
-            while self._waiting:  # nobody waits for better any more
-                self._answer_waiting(late=True)
-            self._answers.flush()
+            self._finish(lambda _partition: True)
             self._consumer.close()
         except Exception as error:
             log.exception("requests")
             self._fault(f"slate requests cannot be read: {error}")
 
-    def _config(self) -> dict[str, Any]:
-        settings = self._settings
-        config: dict[str, Any] = {
-            **consuming(settings.kafka_client()),
-            "group.id": serving_group(settings),
-            "enable.auto.commit": True,
-            "auto.commit.interval.ms": COMMIT_MS,
-            "enable.auto.offset.store": False,
-            "auto.offset.reset": "earliest",
-            "isolation.level": "read_committed",
-            "fetch.wait.max.ms": 10,
-            "fetch.queue.backoff.ms": 5,
-            "queued.min.messages": 1000,
-            "statistics.interval.ms": STATISTICS_MS,
-            "stats_cb": self._statistics,
-        }
-        session_ms = int(settings.serving_session_timeout_s * 1000)
-        if settings.serving_group_protocol == "consumer":
-            # the broker has the session timeout and assigns (KIP-848)
-            return config | {"group.protocol": "consumer"}
-        return config | {
-            "partition.assignment.strategy": "cooperative-sticky",
-            "session.timeout.ms": session_ms,
-            # members hear so late of a rebalance that replaces a dead one
-            "heartbeat.interval.ms": session_ms // 20,
-            # how long a rebalance waits for a member
-            "max.poll.interval.ms": session_ms,
-        }
-
     def _turn(self) -> None:
         under_way = bool(self._waiting) or self._answers.under_way > 0
-        first = self._consumer.poll(BUSY_S if under_way else IDLE_S)
-        self.liveness.happened(POLL)
-        records = [] if first is None else [first, *self._consumer.consume(AT_ONCE - 1, 0)]
-        for record in records:
-            error = record.error()
-            if error is None:
-                self._take(record)
-            else:
-                self._say(error)
+        wait_s = BUSY_S if under_way else IDLE_S
+        self._read(0.0 if self._backlog else wait_s)
+        until_s = time.monotonic() + SLICE_S
+        while (read := self._backlog.take()) is not None:
+            self._take(read)
+            if time.monotonic() > until_s:
+                break
         if self._waiting:
             self._answer_waiting()
         self._answers.poll()
@@ -196,15 +169,55 @@ class Requests:
         if heartbeat_ago_s is not None:
             self.liveness.happened(HEARTBEAT, heartbeat_ago_s)
 
-    def _take(self, record: Any) -> None:
-        opened = self._offsets.open(record.partition(), record.offset())
+    def _read(self, wait_s: float) -> None:
+        """Take what has come; one record when there is no room: members of a group must poll, and
+        one at least is answered in each turn.
+        """
+        first = self._consumer.poll(wait_s)
+        self.liveness.happened(POLL)
+        if first is None:
+            return
+        room = self._backlog.room
+        for record in [first, *(self._consumer.consume(room, 0) if room > 0 else ())]:
+            error = record.error()
+            if error is None:
+                opened = self._offsets.open(record.partition(), record.offset())
+                self._backlog.put(record, opened)
+            else:
+                self._say(error)
+
+    def _take(self, read: Read, wait: bool = True, hurried: bool = False) -> None:
+        record, opened = read
+        self._furthest[opened.partition] = max(opened.offset, self._furthest[opened.partition])
         try:
             asked = self._parsed(record, opened)
         except EventError as error:
             self._refuse(record, opened, str(error))
             return
-        if not self._answer(asked, wait=len(self._waiting) < MOST_WAITING):
+        user = asked.request.user_id
+        wait &= len(self._waiting) < MOST_WAITING and self._waiting_of[user] < MOST_OF_USER
+        if not self._answer(asked, wait, hurried):
             self._waiting.append(Pending(time.monotonic() + WAIT_S, asked))
+            self._waiting_of[user] += 1
+
+    def _finish(self, which: Callable[[int], bool]) -> None:
+        """Answer what was read of partitions that go: in turns for a while, then in haste what lies
+        before something that was answered. The rest is the next process's.
+        """
+        while self._waiting:
+            self._answer_waiting(late=True)
+        until_s, hurried = time.monotonic() + FINISH_S, 0
+        for read in self._backlog.take_all(which):
+            left_s, furthest = until_s - time.monotonic(), self._furthest
+            if left_s > 0:
+                self._take(read, wait=False)
+            elif left_s > -HASTE_S and read.opened.offset < furthest[read.opened.partition]:
+                self._take(read, wait=False, hurried=True)
+                hurried += 1
+            self._answers.poll()
+        if hurried:
+            log.warning("%d requests got fallback slates: their partitions go elsewhere", hurried)
+        self._answers.flush()
 
     def _refuse(self, record: Any, opened: Opened, reason: str) -> None:
         place = Place(self._topic, record.partition(), record.offset())
@@ -219,9 +232,9 @@ class Requests:
         reply = reply_to(record.headers(), self._settings.reply_topics)
         return Asked(request, opened, record.timestamp()[1] / 1000.0, reply)
 
-    def _answer(self, asked: Asked, wait: bool) -> bool:
+    def _answer(self, asked: Asked, wait: bool, hurried: bool = False) -> bool:
         """Send the answer; False if it is better to wait."""
-        slate = self._responder.answer(asked.request, time.time(), wait)
+        slate = self._responder.answer(asked.request, time.time(), wait, hurried=hurried)
         if slate is None:
             return False
         self._answers.send(
@@ -230,11 +243,17 @@ class Requests:
         return True
 
     def _answer_waiting(self, late: bool = False) -> None:
-        now_s = time.monotonic()
+        began_s = now_s = time.monotonic()
         for _ in range(len(self._waiting)):
             pending = self._waiting.popleft()
-            if not self._answer(pending.asked, wait=not late and now_s < pending.until_s):
+            if self._answer(pending.asked, wait=not late and now_s < pending.until_s):
+                self._waiting_of[pending.asked.request.user_id] -= 1
+            else:
                 self._waiting.append(pending)
+            now_s = time.monotonic()
+            if now_s - began_s > SLICE_S:
+                break
+        self._waiting_of += Counter()  # without those that have none
 
     def _done(self, opened: Opened) -> None:
         reached = self._offsets.close(opened)
@@ -252,14 +271,14 @@ class Requests:
     def _assigned(self, _consumer: Any, partitions: list[TopicPartition]) -> None:
         for each in partitions:
             self._offsets.assign(each.partition)
+            self._furthest.pop(each.partition, None)
         self.assigned |= {each.partition for each in partitions}
         self.joined = True
         log.info("answering partitions %s", sorted(self.assigned))
 
     def _revoked(self, consumer: Any, partitions: list[TopicPartition]) -> None:
-        while self._waiting:  # what was read is answered before somebody else reads on
-            self._answer_waiting(late=True)
-        self._answers.flush()
+        numbers = {each.partition for each in partitions}
+        self._finish(numbers.__contains__)
         try:
             consumer.commit(asynchronous=False)
         except KafkaException as error:
@@ -268,6 +287,7 @@ class Requests:
         self._lost(consumer, partitions)
 
     def _lost(self, _consumer: Any, partitions: list[TopicPartition]) -> None:
+        self._backlog.take_all({each.partition for each in partitions}.__contains__)
         for each in partitions:
             self._offsets.drop(each.partition)
         self.assigned -= {each.partition for each in partitions}

@@ -97,9 +97,15 @@ class Responder:
         return not personal and all(each is None for each in said)
 
     def answer(
-        self, request: SlateRequest, now_s: float, wait: bool = False, block: bool = True
+        self,
+        request: SlateRequest,
+        now_s: float,
+        wait: bool = False,
+        block: bool = True,
+        hurried: bool = False,
     ) -> Slate | None:
-        """The slate; None where waiting would give a better one and the asker can wait.
+        """The slate; None where waiting would give a better one and the asker can wait. Hurried, it
+        is a fallback slate, which takes next to no time.
 
         Worth waiting for are a segment that has counts, or fields with values that have, and was
         not asked for lately, and items that are newer than the state.
@@ -132,6 +138,10 @@ class Responder:
         vectors = state.world.catalogue.vectors
         profile = self._users.vector(request.user_id, vectors, self.source.items)
         wanted = asked(state, self.source, request, among, profile)
+        if hurried:
+            self._metrics.fallbacks.inc()
+            result = fallback(snapshot, wanted, rng)
+            return self._slate(state, request, segment, assigned, result, now_s)
         if not self._lock.acquire(blocking=block):
             raise Busy
         try:
@@ -220,8 +230,9 @@ def _random(snapshot: Snapshot, asked: Request, rng: np.random.Generator) -> Sla
     eligible = snapshot.available
     if asked.candidates is not None:
         eligible = np.intersect1d(eligible, asked.candidates)
-    eligible = np.setdiff1d(eligible, asked.exclude)
-    items = rng.permutation(eligible)[: asked.k]
+    if asked.exclude.size:
+        eligible = np.setdiff1d(eligible, asked.exclude)
+    items = rng.choice(eligible, min(asked.k, eligible.size), replace=False)  # in random order
     n = items.size
     chance = 1.0 / max(1, eligible.size)
     why = [{"mode": 1.0} for _ in range(n)]

@@ -2,19 +2,20 @@
 
 1. a request whose slate is remembered gets that one; one that is being made is waited for
 2. a quick one (`Responder.is_quick`) is answered on the event loop, another in a thread beside
-   it; a slate goes to `slates` as those over Kafka
+   it, where clients take turns; a slate goes to `slates` as those over Kafka
 3. one that would get a better slate in a moment waits for it, up to WAIT_S, and holds nobody up
 """
 
 import asyncio
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import NamedTuple
 
 from streams.contract.events import EventError, Slate, SlateRequest
 from streams.serving.answers import Headers
 from streams.serving.http.endpoint import Turns
+from streams.serving.http.fair_threads import FairThreads
 from streams.serving.http.outbox import Outbox
 from streams.serving.http.problems import ProblemError
 from streams.serving.recent_slates import RecentSlates
@@ -45,11 +46,14 @@ class Desk:
         self._responder = responder
         self._outbox = outbox
         self._recent = recent
-        self._threads = ThreadPoolExecutor(THREADS, "http-slates")
+        self._threads = FairThreads(THREADS)
         self._making: dict[str, asyncio.Future[Slate | None]] = {}
 
-    async def answer(self, requests: Sequence[SlateRequest], headers: Headers) -> list[Answered]:
-        """Their slates, in order; `headers` stand on the records.
+    async def answer(
+        self, requests: Sequence[SlateRequest], headers: Headers, client: str | None = None
+    ) -> list[Answered]:
+        """Their slates, in order; `headers` stand on the records. Without a client each request is
+        its user's.
 
         Raises
         ------
@@ -57,7 +61,7 @@ class Desk:
             Where nothing can be answered now.
         """
         self._outbox.check_room()
-        call = _Call(headers, time.time(), time.monotonic() + WAIT_S, Turns())
+        call = _Call(headers, time.time(), time.monotonic() + WAIT_S, Turns(), client)
         if len(requests) == 1:
             return [await self._one(requests[0], call)]
         return await asyncio.gather(*(self._one(request, call) for request in requests))
@@ -75,7 +79,7 @@ class Desk:
                 await asyncio.wait([self._making[name]])
                 continue
             try:
-                slate = await self._made(request, time.monotonic() < call.until_s)
+                slate = await self._made(request, time.monotonic() < call.until_s, call.client)
             except NotReady as error:
                 raise ProblemError(503, str(error)) from None
             except EventError as error:
@@ -84,14 +88,17 @@ class Desk:
                 return Answered(self._outbox.send(slate, request, call.sent_s, call.headers))
             await asyncio.sleep(LOOK_S)
 
-    async def _made(self, request: SlateRequest, can_wait: bool) -> Slate | None:
+    async def _made(
+        self, request: SlateRequest, can_wait: bool, client: str | None
+    ) -> Slate | None:
         if self._responder.is_quick(request):
             try:
                 return self._responder.answer(request, time.time(), can_wait, block=False)
             except Busy:
                 pass
-        made = asyncio.get_running_loop().run_in_executor(
-            self._threads, self._responder.answer, request, time.time(), can_wait
+        made = self._threads.run(
+            f"user {request.user_id}" if client is None else client,
+            partial(self._responder.answer, request, time.time(), can_wait),
         )
         self._making[request.request_id] = made
         try:
@@ -107,3 +114,4 @@ class _Call(NamedTuple):
     sent_s: float
     until_s: float  # of `time.monotonic`
     turns: Turns
+    client: str | None

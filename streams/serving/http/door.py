@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 
 TRACE: web.RequestKey[Trace] = web.RequestKey("trace", Trace)
 ACCESS: web.RequestKey[Access] = web.RequestKey("access", Access)
+ADDRESS: web.RequestKey[str] = web.RequestKey("address", str)  # of the client
 UNSAID = "other"  # the endpoint of a path that nothing stands behind
 PREFIX = "/v1/"
 
@@ -125,7 +126,9 @@ class Door:
             request.headers.get("Authorization", ""), beacon
         )
         forwarded = ",".join(request.headers.getall("X-Forwarded-For", []))
-        address = address_of(request.remote, forwarded, self._settings.http_proxies)
+        address = request[ADDRESS] = address_of(
+            request.remote, forwarded, self._settings.http_proxies
+        )
         wait_s = self._rates.get(access, self._refused).wait_s(address, time.monotonic())
         if wait_s > 0:
             msg = "expected fewer requests a second from this address; try again later"

@@ -24,7 +24,7 @@ from streams.serving.accept import accept
 from streams.serving.explain import explain
 from streams.serving.http.access import Access
 from streams.serving.http.desk import Answered, Desk
-from streams.serving.http.door import ACCESS, TRACE
+from streams.serving.http.door import ACCESS, ADDRESS, TRACE
 from streams.serving.http.endpoint import JSON, Endpoint, Parameter, Turns, answer, body_of, query
 from streams.serving.http.problems import ProblemError
 from streams.serving.recent_slates import RecentSlates
@@ -118,7 +118,7 @@ class Slates:
             wanted = self._request(_loaded(await body_of(request)))
         except EventError as error:
             raise ProblemError(400, str(error)) from None
-        (found,) = await self._desk.answer([wanted], request[TRACE].of_record())
+        (found,) = await self._desk.answer([wanted], request[TRACE].of_record(), _client(request))
         if found.slate is None:
             raise ProblemError(400, found.error or "")
         return answer(await self._explain(wanted, found.slate) if explained else found.slate)
@@ -140,7 +140,9 @@ class Slates:
             except EventError as error:
                 answered[at] = Answered(None, str(error))
             await turns.breathe()
-        slates = await self._desk.answer(list(wanted.values()), request[TRACE].of_record())
+        slates = await self._desk.answer(
+            list(wanted.values()), request[TRACE].of_record(), _client(request)
+        )
         answered |= zip(wanted, slates, strict=True)
         parts = []
         for at in range(len(found)):
@@ -219,6 +221,13 @@ class Slates:
         )
         slate = msgspec.structs.asdict(decode_slate(value))
         return encode(ExplainedSlate(**slate, eligible=eligible, filtered=filtered))
+
+
+def _client(request: web.Request) -> str | None:
+    """Who asks: an address with the public token; with the other one each user by himself, since
+    whoever has it is trusted and asks for many.
+    """
+    return None if request[ACCESS] >= Access.FULL else request[ADDRESS]
 
 
 def _loaded(body: bytes) -> Any:

@@ -183,3 +183,21 @@ def test_a_scorer_that_fails_costs_a_fallback_slate_with_right_propensities_and_
     world.now_s += 61
     world.ask(request())
     assert len([each for each in caplog.records if "fallback" in each.message]) == 2
+
+
+def test_segments_without_counts_share_one_snapshot(world: World) -> None:
+    """However many a client invents, nothing is made for them."""
+    for number in range(100):
+        world.ask(request(f"r{number}", segment=f"invented-{number}", k=3))
+    world.count("x", ITEMS[1], 1.0)
+    world.turn(after_s=60.0)
+    base = world.builder.state.variants["base"]
+    assert {base.snapshot(f"invented-{number}") for number in range(100)} == {None}
+    slate = world.ask(request("again", segment="invented-1", k=3))
+    assert (slate.segment, len(slate.items)) == ("invented-1", 3)
+
+
+def test_a_hurried_answer_is_a_fallback_slate(world: World) -> None:
+    slate = world.responder.answer(request("r", k=3), NOW_S, hurried=True)
+    assert slate.policy == FALLBACK
+    assert [item.why for item in slate.items] == [{"mode": 1.0}] * 3
