@@ -76,6 +76,7 @@ def look_at(records: Iterable[Message], impressions: bool, partitions: int | Non
     for record in records:
         try:
             event = decode(record.value())
+            ts = seconds(event.ts)
         except EventError:
             continue
         events += 1
@@ -86,7 +87,7 @@ def look_at(records: Iterable[Message], impressions: bool, partitions: int | Non
         if partitions is not None and key:
             elsewhere += partition_of(key, partitions) != record.partition()
         slates.add(event.slate_id)
-        newest_s = max(newest_s, seconds(event.ts))
+        newest_s = max(newest_s, ts)
         if isinstance(event, Impression):
             said = _positions(event)
             positions += len(said)

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams.counting.chunk import CLICKS, IMPRESSIONS, SLATES
+from streams.counting.consumer import sample_of
 from streams.counting.expiry import expire
 from streams.counting.ingest import count_chunk
 from streams.counting.parse import parse
@@ -136,6 +137,7 @@ def test_no_record_stops_a_partition(
             record(value, key, source, 0, number + at) for at, (key, value) in enumerate(content)
         ]
         parsed = parse(source, list(own), 1000, rules)
+        sample_of(source, own)
         chunk = chunk_of([])._replace(
             source=source, topic=source, start=number, end=number + len(own), **parsed._asdict()
         )

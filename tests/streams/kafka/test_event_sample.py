@@ -47,4 +47,5 @@ def test_positions_are_those_that_are_said_and_those_of_a_list() -> None:
 
 
 def test_broken_events_are_passed_over() -> None:
-    assert look_at([record(b"{"), record(None)], True, PARTITIONS) == Seen()
+    old = event("u", item_id="i", position=0, ts="0001-01-01T00:00:00Z")
+    assert look_at([record(b"{"), record(None), old], True, PARTITIONS) == Seen()
