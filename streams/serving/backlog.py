@@ -7,8 +7,10 @@ not looked into before its turn: a flood is read as fast as it comes.
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from streams.contract.events import SlateRequest
 from streams.serving.fair_queue import FairQueue
 from streams.serving.offsets import Opened
+from streams.serving.reply_headers import ReplyTo
 
 MOST, MOST_BYTES = 5000, 64_000_000
 
@@ -18,6 +20,22 @@ class Read(NamedTuple):
 
     record: Any
     opened: Opened
+
+
+class Pending(NamedTuple):
+    """A request that waits for a better slate, until a time of `time.monotonic`."""
+
+    until_s: float
+    asked: "Asked"
+
+
+class Asked(NamedTuple):
+    """A request with the record it came in."""
+
+    request: SlateRequest
+    opened: Opened
+    sent_s: float  # time of the record
+    reply: ReplyTo | None
 
 
 class Backlog:

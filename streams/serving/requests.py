@@ -14,13 +14,13 @@ import threading
 import time
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from streams.config import Settings
 from streams.contract.dead_letters import Place
-from streams.contract.events import EventError, SlateRequest
+from streams.contract.events import EventError
 from streams.contract.topics import TopicNames
 from streams.kafka.liveness import (
     FLUSH,
@@ -34,10 +34,10 @@ from streams.kafka.membership import read_statistics
 from streams.metrics import GroupMetrics
 from streams.serving.accept import accept
 from streams.serving.answers import Answers
-from streams.serving.backlog import Backlog, Read
+from streams.serving.backlog import Asked, Backlog, Pending, Read
 from streams.serving.consumer_config import consumer_config
 from streams.serving.offsets import Offsets, Opened
-from streams.serving.reply_headers import ReplyTo, reply_to
+from streams.serving.reply_headers import reply_to
 from streams.serving.responder import Responder
 
 log = logging.getLogger(__name__)
@@ -52,22 +52,6 @@ NO_KEY = (
     "expected the user's id as key, found none: without it one user's events do not share a "
     "partition"
 )
-
-
-class Pending(NamedTuple):
-    """A request that waits for a better slate, until a time of `time.monotonic`."""
-
-    until_s: float
-    asked: "Asked"
-
-
-class Asked(NamedTuple):
-    """A request with the record it came in."""
-
-    request: SlateRequest
-    opened: Opened
-    sent_s: float  # time of the record
-    reply: ReplyTo | None
 
 
 class Requests:
