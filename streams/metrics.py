@@ -226,6 +226,11 @@ class ServingMetrics:
             "Slates in random order, since making them failed",
             registry=self.registry,
         )
+        self.outcome_alarms = Gauge(
+            "slatestream_outcome_alarms",
+            "Alarms of outcomes: variants out of balance, slates that are not seen any more",
+            registry=self.registry,
+        )
         self.segment_slates = Counter(
             "slatestream_segment_slates",
             "Records written to segment-slates",

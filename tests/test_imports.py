@@ -51,6 +51,7 @@ ORDER = {  # from the lowest: a folder imports from itself and from those before
         "policies",
         "slates",
         "ope",
+        "experiments",
         "tuning",
         "simulation",
     ),

@@ -42,7 +42,7 @@ COMMANDS = (
     Command("slates", "read the response topic"),
     Command("dead-letters", "read what was refused and why; send mended ones again"),
     Command("request", "ask for one slate, wait for it, print it"),
-    Command("stats", "the global counts as JSON lines"),
+    Command("stats", "the global counts; what became of slates by variant"),
     Command("encoder", "the batch side: train, compress, evaluate, publish, refresh, rollback"),
     Command("evaluate", "off-policy estimates of policies on a log"),
     Command("doctor", "check settings, broker, topics, disk; say what to mend"),

@@ -1,6 +1,7 @@
 """`slatestream stats`, read from the committed changelog of every partition.
 
 export [--segment S]    the global counts
+outcomes                what became of slates by variant (`streams.commands.stats_outcomes`)
 segments                which context fields segments are served apart by, and why
 """
 
@@ -8,32 +9,61 @@ import argparse
 
 import msgspec
 
-from streams.commands import Subparsers
+from streams.commands import Subparsers, UsageError
 from streams.commands.output import err, json_line, out
 from streams.config import Settings
 from streams.kafka.client import connect
 
 
 def add_parser(subparsers: Subparsers) -> None:
-    """`export`, `segments`, `--segment`, `--json`."""
-    parser = subparsers.add_parser("stats", help="the global counts, and segments made of them")
-    parser.add_argument("action", choices=("export", "segments"))
-    parser.add_argument("--segment", help="this segment only")
+    """`export`, `outcomes`, `segments` and their options."""
+    parser = subparsers.add_parser(
+        "stats", help="global counts, outcomes of slates by variant, segments made of counts"
+    )
+    parser.add_argument("action", choices=("export", "outcomes", "segments"))
+    parser.add_argument("--segment", help="of export: this segment only")
+    parser.add_argument(
+        "--hours", type=int, default=168, help="of outcomes: hours back from now (%(default)s)"
+    )
+    parser.add_argument(
+        "--unit",
+        choices=("users", "slates"),
+        default="users",
+        help="of outcomes: what intervals take for independent (%(default)s)",
+    )
+    parser.add_argument(
+        "--sequential",
+        action="store_true",
+        help="of outcomes: intervals that hold however often one looks",
+    )
     parser.add_argument(
         "--json", action="store_true", help="JSON lines; `export` always prints them"
     )
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
-    """One line per (segment, item) that was ever seen, or per context field; ends with 0 also when
-    there is none.
+    """One line per (segment, item) that was ever seen, per context field, or tables of variants;
+    ends with 0 also when there is nothing to say.
+
+    Raises
+    ------
+    UsageError
+        For less than an hour.
     """
+    if args.hours < 1:
+        msg = f"expected --hours of at least 1, found {args.hours}"
+        raise UsageError(msg)
     # NumPy and the reader, only when they are needed
     from streams.serving.counts_view import read_counts
 
     connect(settings)
     if args.action == "segments":
         return _segments(settings, args.json)
+    if args.action == "outcomes":
+        from streams.commands.stats_outcomes import run_outcomes
+        from streams.serving.watch.outcome_report import Options
+
+        return run_outcomes(settings, Options(args.hours, args.unit, args.sequential), args.json)
     lines = 0
     for counts in read_counts(settings, args.segment):
         json_line(counts)

@@ -31,6 +31,7 @@ from streams.serving.watch.funnel_view import now_waiting
 from streams.serving.watch.history import EVERY_S, History
 from streams.serving.watch.observed import COUNTED, Observed, events_of
 from streams.serving.watch.observer import Look, Observer
+from streams.serving.watch.outcome_watch import OutcomeWatch
 
 TOPICS = ("impressions", "clicks", "slates")
 MOST_LISTENERS = 50
@@ -43,7 +44,7 @@ class HealthPages:
 
     Parameters
     ----------
-    settings, builder, metrics, observer
+    settings, builder, metrics, observer, outcomes
         Of the process.
     missing, assigned, under_way
         What keeps it from being ready; its partitions of `slate-requests`; slates that the brokers
@@ -56,6 +57,7 @@ class HealthPages:
         builder: Builder,
         metrics: ServingMetrics,
         observer: Observer,
+        outcomes: OutcomeWatch,
         missing: Callable[[], list[str]],
         assigned: Callable[[], frozenset[int]],
         under_way: Callable[[], int],
@@ -64,6 +66,7 @@ class HealthPages:
         self._builder = builder
         self._metrics = metrics
         self._observer = observer
+        self._outcomes = outcomes
         self._missing = missing
         self._assigned = assigned
         self._under_way = under_way
@@ -99,6 +102,8 @@ class HealthPages:
         """Note a point of the history every `EVERY_S`, for ever."""
         while True:
             self._history.add(self._point())
+            if self._outcomes.due(time.time()):
+                await asyncio.to_thread(self._outcomes.refresh, time.time())
             await asyncio.sleep(EVERY_S)
 
     def close(self) -> None:
@@ -197,6 +202,7 @@ class HealthPages:
             fallbacks=self._sample("slatestream_fallback_slates_total"),
             refused=self._refused(),
             window_s=self._settings.attribution_window_s,
+            outcomes=self._outcomes.findings,
         )
 
     def _refused(self) -> list[tuple[str, str]]:

@@ -30,6 +30,7 @@ from streams.serving.http.events import Events
 from streams.serving.http.health import HealthPages
 from streams.serving.http.items import Items
 from streams.serving.http.outbox import Outbox
+from streams.serving.http.outcomes import OutcomesEndpoint
 from streams.serving.http.segments import Segments
 from streams.serving.http.slates import Slates
 from streams.serving.http.status import Status
@@ -37,6 +38,7 @@ from streams.serving.recent_slates import RecentSlates
 from streams.serving.responder import Responder
 from streams.serving.watch.lag_meter import LagMeter
 from streams.serving.watch.observer import Observer
+from streams.serving.watch.outcome_watch import OutcomeWatch
 from streams.serving.watch.slate_feedback import SlateFeedback
 
 log = logging.getLogger(__name__)
@@ -72,11 +74,13 @@ class HttpServer:
             EventSampler(client, names.impressions, names.clicks),
             letters,
         )
+        outcomes = OutcomeWatch(builder.outcomes, builder.policy_file, metrics)
         self._health = HealthPages(
             settings,
             builder,
             metrics,
             observer,
+            outcomes,
             missing,
             assigned,
             lambda: self._outbox.under_way,
@@ -91,6 +95,7 @@ class HttpServer:
                 *Segments(builder).endpoints(),
                 *Items(builder).endpoints(),
                 *self._health.endpoints(),
+                *OutcomesEndpoint(outcomes).endpoints(),
                 *Status(builder, letters).endpoints(),
                 *Configuration(settings, builder).endpoints(),
             ],

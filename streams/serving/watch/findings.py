@@ -254,6 +254,11 @@ def _some(slates: frozenset[str]) -> str:
     return ", ".join(sorted(each[:40] for each in slates)[:2])
 
 
+def _outcomes(observed: Observed, _sums: Sums) -> Iterator[Finding]:
+    """What makes a comparison of variants worthless."""
+    yield from observed.outcomes
+
+
 _LOOKS: tuple[Callable[[Observed, Sums], Iterator[Finding]], ...] = (
     _ready,
     _counting,
@@ -263,6 +268,7 @@ _LOOKS: tuple[Callable[[Observed, Sums], Iterator[Finding]], ...] = (
     _whole,
     _late,
     _letters,
+    _outcomes,
     _positions,
     _quality,
 )

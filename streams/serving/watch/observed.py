@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from streams.contract.health import Finding
 from streams.kafka.event_sample import Seen
 from streams.serving.watch.funnel_view import now_waiting
 from streams.serving.watch.lag_meter import Lag
@@ -33,6 +34,8 @@ class Observed(NamedTuple):
         encoder releases that wait or are refused, with the reason.
     window_s
         the attribution window.
+    outcomes
+        findings of what became of slates by variant.
     """
 
     missing: Sequence[str] = ()
@@ -46,6 +49,7 @@ class Observed(NamedTuple):
     fallbacks: int = 0
     refused: Sequence[tuple[str, str]] = ()
     window_s: float = 3600.0
+    outcomes: Sequence[Finding] = ()
 
 
 class Sums(NamedTuple):

@@ -26,12 +26,14 @@ from streams.serving.http.events import Events
 from streams.serving.http.health import HealthPages
 from streams.serving.http.items import Items
 from streams.serving.http.outbox import Outbox
+from streams.serving.http.outcomes import OutcomesEndpoint
 from streams.serving.http.segments import Segments
 from streams.serving.http.slates import Slates
 from streams.serving.http.status import Status
 from streams.serving.recent_slates import RecentSlates
 from streams.serving.watch.lag_meter import Lag
 from streams.serving.watch.observer import Observer
+from streams.serving.watch.outcome_watch import OutcomeWatch
 from streams.serving.watch.slate_feedback import Found
 from tests.streams.making import settings
 from tests.streams.serving.world import World
@@ -108,11 +110,15 @@ class Site:
         self.brokers = Brokers()
         self.feedback = Feedback()
         observer = Observer(world.builder.funnel, self.brokers, self.brokers, self.brokers)
+        self.outcomes = OutcomeWatch(
+            world.builder.outcomes, world.builder.policy_file, world.metrics
+        )
         self.health = HealthPages(
             own,
             world.builder,
             world.metrics,
             observer,
+            self.outcomes,
             lambda: self.missing,
             lambda: frozenset({2, 1}),
             lambda: self.outbox.under_way,
@@ -129,6 +135,7 @@ class Site:
                 *Segments(world.builder).endpoints(),
                 *Items(world.builder).endpoints(),
                 *self.health.endpoints(),
+                *OutcomesEndpoint(self.outcomes).endpoints(),
                 *Status(
                     world.builder, DeadLetterReader(own.kafka_client(), names.dead_letters)
                 ).endpoints(),
