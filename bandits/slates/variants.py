@@ -12,13 +12,14 @@ comparisons leave them out.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from bandits.slates.config import SlateConfig
 
+T = TypeVar("T")
 BASE = "base"
 HOLDBACK_POLICIES = ("greedy", "random")
 # tables that are one choice each: a variant that says one says all of it
@@ -94,12 +95,8 @@ class PolicyFile:
         forced = self._forced.get(unit)
         if forced is not None:
             return Assigned(forced, forced=True)
-        left = hash_point(self.salt, unit)
-        for each in self.variants[1:]:
-            left -= each.share
-            if left < 0:
-                return Assigned(each, forced=False)
-        return Assigned(self.variants[0], forced=False)
+        dealt = deal(self.salt, unit, ((each, each.share) for each in self.variants[1:]))
+        return Assigned(dealt or self.variants[0], forced=False)
 
 
 def hash_point(salt: str, unit: str) -> float:
@@ -113,6 +110,18 @@ def hash_point(salt: str, unit: str) -> float:
     """
     digest = hashlib.sha256(f"{salt}/{unit}".encode()).digest()
     return int.from_bytes(digest[:8], "big") / 2.0**64
+
+
+def deal(salt: str, unit: str, shares: Iterable[tuple[T, float]]) -> T | None:
+    """What a user gets by the hash of the things that have shares, in their order; None is what is
+    left.
+    """
+    left = hash_point(salt, unit)
+    for each, share in shares:
+        left -= share
+        if left < 0:
+            return each
+    return None
 
 
 def only(config: SlateConfig) -> PolicyFile:

@@ -1,10 +1,12 @@
 """LocalWay: slates from `segment-slates`, made in this process.
 
-    slate = one of the segment's draws, taken at random, cut to k items
+    slate = one of the draws of the segment and of the user's variant, taken at random, cut to k
+    items
 
 Cut so, a place's propensity stays the share of the draws that have the item there. A segment
 without draws of its own has those of `default`. A slate says no `request_id`, so impressions say
-segment, places and propensities themselves.
+segment, places and propensities themselves. Users whom the policy file names are not known here:
+they have the variant of their hash.
 """
 
 import random
@@ -14,16 +16,16 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any
 
+from bandits.slates.variants import BASE, deal
 from streams.client.errors import ClientError
 from streams.client.kafka_way import CLOSE_S, POLL_S, KafkaSender, said_as_client_error
 from streams.client.way import Line
 from streams.contract.events import (
     EventError,
-    SegmentSlates,
     Slate,
     SlateRequest,
-    decode_segment_slates,
 )
+from streams.contract.segment_slates import SegmentSlates, decode_segment_slates
 from streams.contract.segments import DEFAULT_SEGMENT, context_segment
 from streams.contract.topics import TopicNames
 from streams.kafka.topic_reader import TopicReader
@@ -77,18 +79,21 @@ class LocalWay:
                 "a serving process running, with SLATESTREAM_SEGMENT_SLATES above 0?"
             )
             raise ClientError(msg)
+        shares = ((name, each.share) for name, each in found.variants.items())
+        variant = deal(found.salt, request.user_id, shares) if found.variants else None
+        own = found if variant is None else found.variants[variant]
         return Slate(
             slate_id=request.request_id,
             request_id=None,
             user_id=request.user_id,
             group=GROUP,
             segment=segment,
-            variant="base",
-            policy=found.policy,
-            policy_version=found.policy_version,
+            variant=variant or BASE,
+            policy=own.policy,
+            policy_version=own.policy_version,
             encoder=found.encoder,
             counts_ts=found.counts_ts,
-            items=self._chance.choice(found.draws)[: request.k],
+            items=self._chance.choice(own.draws)[: request.k],
             ts=time.time(),
         )
 

@@ -181,20 +181,6 @@ class Slate(Struct, frozen=True, gc=False):
     ts: float
 
 
-class SegmentSlates(Struct, frozen=True, gc=False):
-    """Some slates of one segment for consumers that do not ask: one of `draws` is shown, taken at
-    random. A propensity is the share of the draws that have the item in that place.
-    """
-
-    segment: str
-    policy: str
-    policy_version: str
-    encoder: str | None
-    counts_ts: float
-    draws: list[list[SlateItem]]
-    ts: float
-
-
 class OfferedWhy(Struct, frozen=True, gc=False):
     """Of the parts of a score what counting keeps."""
 
@@ -294,6 +280,5 @@ decode_impression = Decode(Impression, check_shape)
 decode_click = Decode(Click)
 decode_slate_request = Decode(SlateRequest, check_wishes)
 decode_slate = Decode(Slate)
-decode_segment_slates = Decode(SegmentSlates)
 decode_offered_slate = Decode(OfferedSlate)
 decode_dead_letter = Decode(DeadLetter)

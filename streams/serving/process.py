@@ -102,7 +102,6 @@ class ServingProcess:
         if settings.segment_slates:
             writer = SegmentSlatesWriter(
                 self.builder,
-                policy_file.base,
                 settings.segment_slates,
                 partitions,
                 lambda: self.requests.assigned,

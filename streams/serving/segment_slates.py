@@ -1,7 +1,8 @@
-"""SegmentSlates: slates for consumers that do not ask, on a compacted topic, one record a segment.
+"""SegmentSlates: slates for consumers that do not ask, on a compacted topic, one record a segment
+(`streams.contract.segment_slates`).
 
-Of every segment that has counts, and of `default`, some draws, renewed when what they are made from
-has changed, at most every `EVERY_S`. One process writes a segment: the one to which the partition
+Of every variant, of every segment that has counts, and of `default`, some draws, renewed when what
+they are made from has changed, at most every `EVERY_S`. One process writes a segment: the one to which the partition
 of `slate-requests` is assigned that the segment's name falls into. A consumer shows one of the
 draws, taken at random, so an item's propensity in a place is its share of the draws there.
 """
@@ -12,13 +13,13 @@ from collections.abc import Callable
 
 import numpy as np
 
-from bandits.slates.config import SlateConfig
 from bandits.slates.refresh import NO_ITEMS, segment_snapshot
 from bandits.slates.serve import Request, compose
 from bandits.slates.snapshot_pools import Snapshot
 from bandits.slates.variants import BASE
-from streams.contract.events import SegmentSlates, SlateItem, encode
+from streams.contract.events import SlateItem, encode
 from streams.contract.partitioner import partition_of
+from streams.contract.segment_slates import SegmentSlates, VariantSlates
 from streams.contract.segments import DEFAULT_SEGMENT
 from streams.kafka.producer import EventSender
 from streams.metrics import ServingMetrics
@@ -38,7 +39,7 @@ class SegmentSlatesWriter:
 
     Parameters
     ----------
-    builder, config
+    builder
         What slates are made from.
     draws
         Of each segment.
@@ -51,7 +52,6 @@ class SegmentSlatesWriter:
     def __init__(
         self,
         builder: Builder,
-        config: SlateConfig,
         draws: int,
         partitions: int,
         assigned: Callable[[], frozenset[int]],
@@ -60,8 +60,8 @@ class SegmentSlatesWriter:
         metrics: ServingMetrics,
     ) -> None:
         self._builder = builder
-        self._config = config
-        self._version = config.version
+        variants = builder.policy_file.variants
+        self._version = {each.name: each.config.version for each in variants}  # hashed once
         self._draws = draws
         self._partitions = partitions
         self._assigned = assigned
@@ -119,34 +119,41 @@ class SegmentSlatesWriter:
 
     def _write(self, state: ServedState, segment: str, now_s: float) -> None:
         made_from = self._made_from(state, segment)
-        snapshot = state.prepared.get(state.served_as(BASE, segment))
-        number = state.segments.get(segment)
-        if snapshot is None:
-            snapshot = state.variants[BASE].unseen
-            if number is not None:
-                snapshot = segment_snapshot(
-                    self._config, state.world.learned, number, now_s, self._rng
-                )
-        try:
-            draws, policy = self._drawn(state, snapshot)
-        except Exception:
-            log.exception("no slates for segment %s", segment)
-            draws, policy = [], self._config.policy
+        found: dict[str, VariantSlates] = {}
+        for name in state.variants:
+            try:
+                draws, policy = self._drawn(state, self._snapshot(state, name, segment, now_s))
+            except Exception:
+                log.exception("no slates of %s for segment %s", name, segment)
+                continue
+            if draws:
+                share = state.variants[name].variant.share
+                found[name] = VariantSlates(share, policy, self._version[name], draws)
         self._written[segment] = made_from
         self._next_at_s[segment] = now_s + EVERY_S
-        if not draws:
+        base = found.pop(BASE, None)
+        if base is None:
             return
         slates = SegmentSlates(
             segment=segment,
-            policy=policy,
-            policy_version=self._version,
+            policy=base.policy,
+            policy_version=base.policy_version,
             encoder=state.world.encoder,
             counts_ts=state.world.counts_ts,
-            draws=draws,
+            draws=base.draws,
             ts=now_s,
+            variants=found,
+            salt=self._builder.policy_file.salt,
         )
         self._sender.send(self._topic, segment.encode(), encode(slates))
         self._metrics.segment_slates.inc()
+
+    def _snapshot(self, state: ServedState, variant: str, segment: str, now_s: float) -> Snapshot:
+        own, number = state.variants[variant], state.segments.get(segment)
+        snapshot = own.snapshot(state.served_as(variant, segment))
+        if snapshot is None and number is not None:
+            return segment_snapshot(own.variant.config, own.learned, number, now_s, self._rng)
+        return snapshot or own.unseen
 
     def _drawn(self, state: ServedState, snapshot: Snapshot) -> tuple[list[list[SlateItem]], str]:
         hidden = np.array(sorted(state.hidden), dtype=np.int64) if state.hidden else NO_ITEMS

@@ -28,7 +28,6 @@ from streams.contract.events import (
     OfferedItem,
     OfferedSlate,
     SeenItem,
-    SegmentSlates,
     Slate,
     SlateItem,
     SlateRequest,
@@ -42,7 +41,6 @@ DECODERS: dict[str, Decode[Any]] = {
     "click": events.decode_click,
     "request": events.decode_slate_request,
     "slate": events.decode_slate,
-    "segment slates": events.decode_segment_slates,
     "offered slate": events.decode_offered_slate,
     "dead letter": events.decode_dead_letter,
 }
@@ -153,16 +151,6 @@ EVENTS = st.one_of(
         finite,
     ),
     st.builds(
-        SegmentSlates,
-        name,
-        name,
-        name,
-        st.none() | name,
-        finite,
-        st.lists(st.lists(slate_item, max_size=2), max_size=2),
-        finite,
-    ),
-    st.builds(
         OfferedSlate,
         name,
         name,
@@ -200,7 +188,6 @@ def test_every_event_comes_back_as_it_was(event: Any) -> None:
         Click: "click",
         SlateRequest: "request",
         Slate: "slate",
-        SegmentSlates: "segment slates",
         OfferedSlate: "offered slate",
         DeadLetter: "dead letter",
     }

@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
-from bandits.slates.config import DEFAULT
-from streams.contract.events import SegmentSlates, decode_segment_slates
+from bandits.slates.config import DEFAULT, SlateConfig
+from bandits.slates.config_file import parse_policy_file
+from bandits.slates.variants import PolicyFile, deal
 from streams.contract.partitioner import partition_of
+from streams.contract.segment_slates import SegmentSlates, decode_segment_slates
 from streams.serving.segment_slates import EVERY_S, ITEMS, SegmentSlatesWriter
 from tests.streams.serving import world as world_module
 from tests.streams.serving.world import World
@@ -38,14 +40,18 @@ class Sent:
 class Writing:
     """A filled world, and a writer on it."""
 
-    def __init__(self, tmp_path: Path, assigned: frozenset[int] = ALL) -> None:
-        self.world = World(tmp_path).fill()
+    def __init__(
+        self,
+        tmp_path: Path,
+        assigned: frozenset[int] = ALL,
+        config: SlateConfig | PolicyFile = DEFAULT,
+    ) -> None:
+        self.world = World(tmp_path, config).fill()
         self.sent = Sent()
         self.assigned = assigned
         sender: Any = self.sent
         self.writer = SegmentSlatesWriter(
             self.world.builder,
-            DEFAULT,
             DRAWS,
             PARTITIONS,
             lambda: self.assigned,
@@ -126,3 +132,24 @@ def test_hidden_items_are_in_no_draw(writing: Writing) -> None:
     writing.writer.turn(writing.world.now_s)
     for slates in writing.sent.take():
         assert all(item.item_id != world_module.ITEMS[0] for draw in slates.draws for item in draw)
+
+
+def test_variants_have_draws_of_their_own_and_a_consumer_deals_users_as_a_process_does(
+    tmp_path: Path,
+) -> None:
+    first = world_module.ITEMS[0]
+    file = parse_policy_file(
+        'salt = "s"\n[variants.control]\nkind = "holdback"\nshare = 0.2\n'
+        f'[variants.other]\nshare = 0.3\nexclude = ["{first}"]\ndraws = 64'
+    )
+    writing = Writing(tmp_path, config=file)
+    writing.writer.turn(writing.world.now_s)
+    slates = next(each for each in writing.sent.take() if each.segment == "x")
+    assert list(slates.variants) == ["control", "other"]
+    other, control = slates.variants["other"], slates.variants["control"]
+    assert other.policy_version == file.variants[2].config.version
+    assert all(item.item_id != first for draw in other.draws for item in draw)
+    assert {draw[0].item_id for draw in control.draws} == {first}
+    shares = [(name, each.share) for name, each in slates.variants.items()]
+    for user in map(str, range(100)):
+        assert (deal(slates.salt, user, shares) or "base") == file.assign(user).variant.name
