@@ -9,6 +9,8 @@ import sys
 from types import FrameType
 from typing import Any
 
+import msgspec
+
 from streams.commands import CommandError, Subparsers, UsageError, add_json
 from streams.commands.output import err, json_line, out
 from streams.config import Settings
@@ -57,6 +59,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         raise CommandError(str(error)) from None
     if args.json:
         plain: dict[str, Any] = outcome._asdict()
+        plain["lift"] = None if outcome.lift is None else msgspec.to_builtins(outcome.lift)
         plain["windows"] = [_window(window) for window in outcome.windows]
         json_line(plain)
     return 0 if outcome.ok else 1

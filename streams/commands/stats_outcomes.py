@@ -12,31 +12,16 @@ from rich.table import Table
 from bandits.slates.config_file import load_policy_file
 from streams.commands.output import err, json_line, out
 from streams.config import Settings
-from streams.contract.outcomes_page import Estimate, LiftOf, OutcomesPage
-from streams.kafka.admin import TopicsError
+from streams.contract.outcomes_page import OutcomesPage
 from streams.kafka.client import connect
-from streams.kafka.names import changelog_topics
-from streams.kafka.topic_reader import TopicReader
 from streams.serving.watch.outcome_report import Options, report
-from streams.serving.watch.outcomes_view import Outcomes, OutcomesView
+from streams.serving.watch.outcomes_view import read_outcomes
 
 NONE = (
     "no outcomes yet: no slate was made and counted by this group, or the first flush is still to "
     "come"
 )
 PARTS = ("variants", "balance", "cells", "tracking", "exploration", "hours", "findings")
-
-
-def read_outcomes(settings: Settings) -> Outcomes:
-    """Outcome rows of the committed changelog, added up; nothing where there is none yet."""
-    view = OutcomesView()
-    try:
-        reader = TopicReader(settings.kafka_client(), changelog_topics(settings)[0], undecided=True)
-    except TopicsError:
-        return view.outcomes()
-    with reader:
-        view.apply(reader.until_end())
-    return view.outcomes()
 
 
 def run_outcomes(settings: Settings, options: Options, as_json: bool) -> int:
@@ -68,15 +53,15 @@ def show(page: OutcomesPage, to: Console) -> None:
         ("variant", "share", "offered", "seen", "clicks", "clicks per slate", "lift", "gives up"),
     )
     for each in page.variants:
-        found = each.lift.get("clicks_per_slate")
+        rate, lift = each.rates.get("clicks_per_slate"), each.lift.get("clicks_per_slate")
         table.add_row(
             each.variant,
             "" if each.share is None else f"{each.share:.0%}",
             f"{each.offered:,}",
             f"{each.seen:,}",
             f"{each.clicks:,}",
-            rate_text(each.rates.get("clicks_per_slate")),
-            "" if found is None else lift_text(found),
+            "" if rate is None else rate.text(),
+            "" if lift is None else lift.text(),
             f"{each.given_up:,.0f} clicks",
         )
     to.print(table)
@@ -91,16 +76,6 @@ def show(page: OutcomesPage, to: Console) -> None:
     to.print(rows)
     for finding in page.findings:
         to.print(f"{finding.level}: {finding.title}. {finding.text} {finding.do}", markup=False)
-
-
-def rate_text(rate: Estimate | None) -> str:
-    """`0.123 (0.110 to 0.136)`."""
-    return "" if rate is None else f"{rate.estimate:.4f} ({rate.low:.4f} to {rate.high:.4f})"
-
-
-def lift_text(found: LiftOf) -> str:
-    """`+12.3% (+4.0% to +21.0%)`."""
-    return f"{found.lift:+.1%} ({found.low:+.1%} to {found.high:+.1%})"
 
 
 def _table(title: str, names: tuple[str, ...]) -> Table:

@@ -12,6 +12,10 @@ class Estimate(Struct, frozen=True):
     low: float
     high: float
 
+    def text(self) -> str:
+        """`0.1230 (0.1100 to 0.1360)`."""
+        return f"{self.estimate:.4f} ({self.low:.4f} to {self.high:.4f})"
+
 
 class LiftOf(Struct, frozen=True):
     """A figure relative to the control's, less 1, and what it may be with 95%; `p` is null where
@@ -22,6 +26,10 @@ class LiftOf(Struct, frozen=True):
     low: float
     high: float
     p: float | None
+
+    def text(self) -> str:
+        """`+12.3% (+4.0% to +21.0%)`."""
+        return f"{self.lift:+.1%} ({self.low:+.1%} to {self.high:+.1%})"
 
 
 class VariantOutcome(Struct, frozen=True):

@@ -13,6 +13,8 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from bandits.slates.variants import BASE
+from streams.contract.outcomes_page import LiftOf, OutcomesPage
 from streams.demo.reference import References
 
 WINDOWS = 8
@@ -114,6 +116,26 @@ def sentence(last: Window) -> str:
     share = last.learned.mean / last.best_possible
     return (
         f"In the last stretch the learned slates got {gain} and {share:.0%} of the best possible."
+    )
+
+
+def lift(page: OutcomesPage) -> LiftOf | None:
+    """Of clicks per slate, of the policy file's own slates over the holdback's."""
+    base = next((each for each in page.variants if each.variant == BASE), None)
+    return None if base is None else base.lift.get("clicks_per_slate")
+
+
+def lift_sentence(page: OutcomesPage, found: LiftOf | None) -> str:
+    """The lift in words."""
+    control = next((each for each in page.variants if each.variant == page.control), None)
+    if found is None or control is None:
+        return (
+            "no lift: there is no holdback in the policy file, or too few of its slates were seen"
+        )
+    return (
+        f"Lift over the holdback ({control.variant}, {control.seen:,} slates of "
+        f"{control.share or 0:.0%} of the visitors): {found.text()} clicks per slate, 95% "
+        "interval, users as the unit."
     )
 
 

@@ -7,7 +7,7 @@
 5. worker                ready
 6. replay                the Open Bandit log, counts against the file
 7. traffic               slates asked for, clicks drawn; the release is swapped in meanwhile
-8. report                what was learned
+8. report                what was learned, and the lift over the holdback
 9. keep                  worker and broker stay until Ctrl-C, when asked for
 """
 
@@ -21,6 +21,8 @@ import orjson
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from bandits.slates.config_file import load_policy_file
+from streams.contract.outcomes_page import LiftOf, OutcomesPage
 from streams.contract.topics import TopicNames
 from streams.demo import open_bandit, release, report
 from streams.demo.reference import references
@@ -29,9 +31,13 @@ from streams.demo.traffic import K, Traffic, drive
 from streams.demo.world import World, make_world
 from streams.kafka.producer import EventSender
 from streams.serving.counts_view import read_counts
+from streams.serving.watch.outcome_report import Options
+from streams.serving.watch.outcome_report import report as outcome_report
+from streams.serving.watch.outcomes_view import read_outcomes
 
 SEED = 7
 MINIMUM_VISITS = 100  # fewer say nothing
+LAST_FLUSH_S = 10.0
 
 
 class Outcome(NamedTuple):
@@ -48,6 +54,7 @@ class Outcome(NamedTuple):
     median_answer_s: float
     p99_answer_s: float
     windows: list[report.Window]
+    lift: LiftOf | None
     seconds: float
 
 
@@ -72,7 +79,7 @@ def run(
         task = bar.add_task("catalogue and worker", total=None)
         _send_items(on, world)  # 3
         with release.making(on, world.items) as making, worker(on) as process:  # 4, 5
-            out.print(f"worker ready on {on.settings.bootstrap_servers}; {_web(on)}")
+            out.print(f"{_web(on)}; worker ready on {on.settings.bootstrap_servers}")
             bar.update(task, description="replay of the Open Bandit log")
             replay = _replay(on, out)  # 6
             bar.update(task, description=f"{seconds:g} s of visits", total=seconds, completed=0)
@@ -81,7 +88,8 @@ def run(
             published = release.finish(making, on)
             bar.update(task, description="done")
             bar.stop()
-            outcome = _report(world, traffic, replay, published, rng, out, started_s)  # 8
+            page = _outcomes(on, len(traffic.clicks) - traffic.empty)
+            outcome = _report(world, traffic, replay, published, page, rng, out, started_s)  # 8
             if keep:  # 9
                 out.print(f"worker and broker stay up, {_web(on)}; Ctrl-C ends them")
                 _until_interrupted(process, on)
@@ -89,7 +97,7 @@ def run(
 
 
 def _web(on: Stage) -> str:
-    return f"its web server: http://localhost:{on.settings.http_port}/ (readyz, metrics)"
+    return f"dashboard: http://localhost:{on.settings.http_port}/"
 
 
 def _send_items(on: Stage, world: World) -> None:
@@ -147,19 +155,18 @@ def _report(
     traffic: Traffic,
     replay: dict[str, Any] | None,
     published: str,
+    page: OutcomesPage,
     rng: np.random.Generator,
     out: Console,
     started_s: float,
 ) -> Outcome:
-    visits = len(traffic.clicks)
+    visits, clicks = len(traffic.clicks), traffic.clicks[traffic.base]
     parts: list[report.Window] = []
-    if visits >= MINIMUM_VISITS:
-        reference = references(world, traffic.segments, K, rng)
-        parts = report.windows(traffic.clicks, reference)
+    if len(clicks) >= MINIMUM_VISITS:
+        reference = references(world, traffic.segments[traffic.base], K, rng)
+        parts = report.windows(clicks, reference)
         out.print(
-            report.screen(
-                parts, traffic.clicks, "real click rates" if world.real else "invented clicks"
-            )
+            report.screen(parts, clicks, "real click rates" if world.real else "invented clicks")
         )
     else:
         out.print(
@@ -179,6 +186,8 @@ def _report(
         f"{1000 * half:.0f} ms (median), {1000 * most:.0f} ms (99%); {traffic.unanswered} "
         f"unanswered, {traffic.empty} empty"
     )
+    lift = report.lift(page)
+    out.print(report.lift_sentence(page, lift))
     return Outcome(
         ok=bool(parts)
         and report.beats_random(parts)
@@ -194,8 +203,21 @@ def _report(
         median_answer_s=half,
         p99_answer_s=most,
         windows=parts,
+        lift=lift,
         seconds=time.monotonic() - started_s,
     )
+
+
+def _outcomes(on: Stage, slates: int) -> OutcomesPage:
+    """What the flushes say of the variants, once they have all of the visits."""
+    file = load_policy_file(on.settings.policy_file)
+    end = time.monotonic() + LAST_FLUSH_S
+    while True:
+        page = outcome_report(read_outcomes(on.settings), file, Options(), time.time())
+        seen = sum(each.seen for each in page.variants)
+        if seen >= slates or time.monotonic() > end:
+            return page
+        time.sleep(0.2)
 
 
 def _until_interrupted(process: "subprocess.Popen[bytes]", on: Stage) -> None:

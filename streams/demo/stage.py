@@ -34,6 +34,14 @@ PARTITIONS = "4"
 READY_TIMEOUT_S = 60.0
 WORKER_STOP_S = 15.0
 POLL_S = 0.1
+POLICY = "SLATESTREAM_POLICY_FILE"
+# what learning is worth: the others against random slates for one visitor of ten
+HOLDBACK = """
+[variants.random]
+kind = "holdback"
+policy = "random"
+share = 0.1
+"""
 COMPLAINTS = ("ERROR", "CRITICAL", "Error:")
 
 
@@ -58,7 +66,7 @@ def stage(environ: Mapping[str, str]) -> Iterator[Stage]:
     with contextlib.ExitStack() as stack:
         directory = Path(tempfile.mkdtemp(prefix="slatestream-demo-"))
         stack.push(_remove(directory))
-        env = {**environ, **_own(directory)}
+        env = {**environ, **_own(directory, environ)}
         embedded = not environ.get("KAFKA_BOOTSTRAP_SERVERS")
         if embedded:  # 1
             broker = stack.enter_context(EmbeddedBroker())
@@ -117,9 +125,9 @@ def still_running(process: "subprocess.Popen[bytes]", on: Stage) -> None:
         )
 
 
-def _own(directory: Path) -> dict[str, str]:
+def _own(directory: Path, environ: Mapping[str, str]) -> dict[str, str]:
     """Settings of the demo, over whatever the user has set: nothing of a real installation is
-    touched.
+    touched. A policy file of the user's stays; else there is one with a holdback.
     """
     return {
         "SLATESTREAM_TOPIC_PREFIX": f"demo-{uuid.uuid4().hex[:8]}.",
@@ -134,8 +142,16 @@ def _own(directory: Path) -> dict[str, str]:
         "SLATESTREAM_HTTP_PORT": str(free_port(6066)),
         "SLATESTREAM_WORKER_HTTP_PORT": str(free_port(6067)),
         "SLATESTREAM_HTTP_TOKEN": "",
+        **({} if environ.get(POLICY) else {POLICY: str(_policy_file(directory))}),
         "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1"),
     }
+
+
+def _policy_file(directory: Path) -> Path:
+    """The demo's, unless the user has one."""
+    path = directory / "policy.toml"
+    path.write_text(HOLDBACK)
+    return path
 
 
 def _wait_ready(process: "subprocess.Popen[bytes]", url: str, log: Path) -> None:

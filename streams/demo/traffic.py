@@ -13,6 +13,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from bandits.slates.variants import BASE
 from streams.config import Settings
 from streams.contract.events import Click, Impression, SlateRequest, encode
 from streams.contract.topics import TopicNames
@@ -31,14 +32,16 @@ Watch = Callable[[int, float], None]  # visits answered, clicks per 1,000 of lat
 class Traffic(NamedTuple):
     """What happened, in the order of the answers: all (n_visits,).
 
-    `segments` row of the rates, `clicks` per visit, `answer_s` from request to slate; how many
-    requests got none, how many slates were empty; and `swaps`: each encoder release that slates
-    carried, with the number of the first such visit.
+    `segments` row of the rates, `clicks` per visit, `answer_s` from request to slate, `base`
+    whether the slate was of no variant besides the policy file's own; how many requests got none,
+    how many slates were empty; and `swaps`: each encoder release that slates carried, with the
+    number of the first such visit.
     """
 
     segments: NDArray[np.int64]
     clicks: NDArray[np.float64]
     answer_s: NDArray[np.float64]
+    base: NDArray[np.bool_]
     unanswered: int
     empty: int
     swaps: tuple[tuple[str, int], ...]
@@ -56,6 +59,7 @@ class _Slate(msgspec.Struct):
     slate_id: str
     items: list[_Item]
     encoder: str | None = None
+    variant: str = BASE
 
 
 def drive(
@@ -69,6 +73,7 @@ def drive(
     segments: list[int] = []
     clicks: list[float] = []
     answer_s: list[float] = []
+    base: list[bool] = []
     swaps: dict[str, int] = {}
     empty = sent = 0
     sender = EventSender(settings.kafka_client())
@@ -100,12 +105,14 @@ def drive(
                 segments.append(segment)
                 clicks.append(float(clicked.sum()))
                 answer_s.append(time.monotonic() - asked_s)
+                base.append(slate.variant == BASE)
             watch(len(clicks), 1000 * float(np.mean(clicks[-1000:])) if clicks else 0.0)
         sender.flush()
     return Traffic(
         np.array(segments, dtype=np.int64),
         np.array(clicks),
         np.array(answer_s),
+        np.array(base, dtype=np.bool_),
         len(pending),
         empty,
         tuple(swaps.items()),

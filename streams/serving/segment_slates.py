@@ -2,9 +2,10 @@
 (`streams.contract.segment_slates`).
 
 Of every variant, of every segment that has counts, and of `default`, some draws, renewed when what
-they are made from has changed, at most every `EVERY_S`. One process writes a segment: the one to which the partition
-of `slate-requests` is assigned that the segment's name falls into. A consumer shows one of the
-draws, taken at random, so an item's propensity in a place is its share of the draws there.
+they are made from has changed, at most every `EVERY_S`. One process writes a segment: the one to
+which the partition of `slate-requests` is assigned that the segment's name falls into. A consumer
+shows one of the draws, taken at random, so an item's propensity in a place is its share of the
+draws there.
 """
 
 import logging

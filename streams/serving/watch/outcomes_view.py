@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from confluent_kafka import Message
 
+from streams.config import Settings
 from streams.contract.outcome_rows import (
     OUTCOMES_PREFIX,
     USERS_KIND,
@@ -16,6 +17,9 @@ from streams.contract.outcome_rows import (
     decode_outcome,
     decode_outcome_key,
 )
+from streams.kafka.admin import TopicsError
+from streams.kafka.names import changelog_topics
+from streams.kafka.topic_reader import TopicReader
 
 Row = tuple[int, OutcomeKey]  # partition, key
 
@@ -69,3 +73,15 @@ class OutcomesView:
             else:
                 sums[key] = own
         return Outcomes(sums, users)
+
+
+def read_outcomes(settings: Settings) -> Outcomes:
+    """Outcome rows of the committed changelog, added up; nothing where there is none yet."""
+    view = OutcomesView()
+    try:
+        reader = TopicReader(settings.kafka_client(), changelog_topics(settings)[0], undecided=True)
+    except TopicsError:
+        return view.outcomes()
+    with reader:
+        view.apply(reader.until_end())
+    return view.outcomes()

@@ -25,9 +25,11 @@ def test_the_demo_learns_counts_exactly_and_leaves_with_0() -> None:
     assert found["ok"] is True
     assert found["visits"] > 1000
     assert (found["unanswered"], found["empty"]) == (0, 0)
+    assert found["lift"]["low"] > 0
     last = found["windows"][-1]
     assert last["learned"]["low"] > last["random"]["high"]
-    assert sum(window["visits"] for window in found["windows"]) == found["visits"]
+    seen = sum(window["visits"] for window in found["windows"])
+    assert 0.75 * found["visits"] < seen < found["visits"]  # the others saw the holdback
     if read_rows() is not None:
         assert found["replay"]["equal"] is True
         assert found["replay"]["counted_impressions"] == 10_000

@@ -100,6 +100,7 @@ def test_each_visit_is_one_request_one_impression_and_the_clicks_of_its_rates(
     assert visits == len(answers) == progress[-1] > 0
     assert (traffic.unanswered, traffic.empty, traffic.swaps) == (0, 0, (("enc-1", 0),))
     assert traffic.clicks.tolist() == [1.0] * visits
+    assert traffic.base.all()
     assert len({wanted.request_id for wanted in answers}) == visits
     people = {person.user_id: person for person in stage.visitors}
     assert all(
