@@ -13,9 +13,11 @@ from confluent_kafka import Consumer, Message, TopicPartition
 from rocksdict import Options, Rdict
 
 from streams.contract.count_rows import COUNTS_PREFIX, DELAYS_KEY, decode_counts
+from streams.contract.outcome_rows import SLATE_SUMS, SLATES_KIND
 from streams.counting.rocksdb import EXPIRY_PREFIX, OFFSET_PREFIX, SLATE_PREFIX
 from streams.kafka.admin import topic_ids
 from streams.serving.counts_view import read_counts
+from streams.serving.watch.outcomes_view import read_outcomes
 from tests.kafka.feed import Feed
 from tests.kafka.fleet import CALL_TIMEOUT_S, Fleet
 from tests.kafka.history import History
@@ -31,6 +33,24 @@ LOCAL = (
 def totals(fleet: Fleet, history: History) -> list[str]:
     """`stats export` against the oracle."""
     return differences(history.expected, read_counts(fleet.settings))
+
+
+def outcomes(fleet: Fleet, *histories: History) -> list[str]:
+    """Outcome rows of the slates of histories, which name the policy version v1, against the
+    oracle.
+    """
+    found = dict.fromkeys(SLATE_SUMS, 0.0)
+    for key, sums in read_outcomes(fleet.settings).sums.items():
+        if key.kind == SLATES_KIND and key.names[1] == "v1":
+            for column, more in zip(SLATE_SUMS, sums, strict=True):
+                found[column] += more
+    columns = ("offered", "impressions", "clicks", "conversions", "value")
+    wanted = [sum(history.outcomes[at] for history in histories) for at in range(len(columns))]
+    return [
+        f"outcomes: expected {want:g} {column}, found {found[column]:g}"
+        for column, want in zip(columns, wanted, strict=True)
+        if found[column] != want
+    ]
 
 
 def dead_letters(fleet: Fleet, feed: Feed) -> list[str]:

@@ -43,13 +43,15 @@ class Event(NamedTuple):
 
 class History(NamedTuple):
     """`events` in order of arrival, then `follower`: what happens to the slates that were served,
-    which are known once they are answered.
+    which are known once they are answered. `outcomes` is what becomes of the slates in it, those
+    that are asked for left out: how many, their impressions, clicks, conversions and value.
     """
 
     events: list[Event]
     follower: list[Event]
     expected: dict[Cell, Totals]
     request_ids: frozenset[str]
+    outcomes: tuple[int, int, int, int, float]
 
 
 class _Maker:
@@ -199,6 +201,7 @@ def make(
         slates += 1
         if slates % 8 == 0:
             maker.bad(rnd.uniform(0, span_s))
+    outcomes = _outcomes(maker)
     body = maker.events
     end_s = max(event.arrives_s for event in body)
     maker.events = []
@@ -223,7 +226,17 @@ def make(
     expected = recount(maker.impressions, maker.feedback, WINDOWS, served)
     body.sort(key=_arrival)
     maker.events.sort(key=_arrival)
-    return History(body, maker.events, expected, frozenset(asked))
+    return History(body, maker.events, expected, frozenset(asked), outcomes)
+
+
+def _outcomes(maker: _Maker) -> tuple[int, int, int, int, float]:
+    impressions, feedback = (
+        [event for event in events if event["slate_id"] in maker.served]
+        for events in (maker.impressions, maker.feedback)
+    )
+    totals = recount(impressions, feedback, WINDOWS, maker.served).values()
+    shown, clicks, conversions = (sum(row[at] for row in totals) for at in range(3))
+    return len(maker.served), shown, clicks, conversions, sum(row[3] for row in totals)
 
 
 def _arrival(event: Event) -> float:

@@ -60,6 +60,7 @@ def wait_read(fleet: Fleet, feed: Feed, *, supervised: bool = True) -> None:
 def assert_exact(fleet: Fleet, history: History, feed: Feed) -> None:
     """Totals and dead letters are what they must be."""
     assert audit.totals(fleet, history) == []
+    assert audit.outcomes(fleet, history) == []
     assert audit.dead_letters(fleet, feed) == []
 
 

@@ -101,6 +101,7 @@ class Round:
             self.fleet.close()
         if not findings:
             findings += audit.totals(self.fleet, self.history)
+            findings += audit.outcomes(self.fleet, self.history)
             findings += audit.dead_letters(self.fleet, self.feed)
             findings += audit.answers(
                 self.fleet, self.history, self.done["serving"], self.partitions
