@@ -184,8 +184,8 @@ class Slate(Struct, frozen=True, gc=False):
 class OfferedWhy(Struct, frozen=True, gc=False):
     """Of the parts of a score what counting keeps."""
 
-    mean: Annotated[float, Meta(ge=0, le=1)] = 0.0
-    best: Annotated[float, Meta(ge=0, le=1)] | None = None
+    mean: Value = 0.0
+    best: Value | None = None
     variant_share: Annotated[float, Meta(ge=0, le=1)] | None = None
 
 
