@@ -46,6 +46,7 @@ CountKey = tuple[str, str]  # (segment, item_id)
 Row = TypeVar("Row")
 # rows that are encoded between two turns of the event loop: some 4 ms
 ROWS_AT_ONCE = 2000
+BOOKED_AT_ONCE = 500  # slates whose outcomes are added up: the same
 _UNKNOWN = SlateRow(0.0)  # not in memory: None says that there is none
 COUNTED_IMPRESSION = "impression"  # an outcome, see `attribution`
 MOST_DELAYS = 256  # of a flush, evenly taken: 4 KiB; whoever learns from them keeps a sample too
@@ -261,9 +262,11 @@ class Partition:
             counts.append((FUNNEL_KEY, encode_funnel(self.funnel)))
         slates: list[tuple[bytes, bytes | None]] = []
         for slate_rows in batched(self.dirty_slates.items()):
-            for _name, row in slate_rows:
+            for at, (_name, row) in enumerate(slate_rows, 1):
                 if row is not None and row.made is not None:
                     self.outcomes.book(row)
+                if at % BOOKED_AT_ONCE == 0:
+                    yield
             slates += [
                 (name.encode(), encode_slate(rested(row)) if row is not None else None)
                 for name, row in slate_rows
