@@ -44,9 +44,8 @@ from streams.counting.slate_outcomes import SlateOutcomes, Told
 
 CountKey = tuple[str, str]  # (segment, item_id)
 Row = TypeVar("Row")
-# rows that are encoded between two turns of the event loop: some 4 ms
-ROWS_AT_ONCE = 2000
-BOOKED_AT_ONCE = 500  # slates whose outcomes are added up: the same
+# rows that are encoded, and slates whose outcomes are added up, between two turns: some 4 ms
+ROWS_AT_ONCE, BOOKED_AT_ONCE = 2000, 500
 _UNKNOWN = SlateRow(0.0)  # not in memory: None says that there is none
 COUNTED_IMPRESSION = "impression"  # an outcome, see `attribution`
 MOST_DELAYS = 256  # of a flush, evenly taken: 4 KiB; whoever learns from them keeps a sample too

@@ -22,14 +22,7 @@ from streams.config import Settings
 from streams.contract.dead_letters import Place
 from streams.contract.events import EventError
 from streams.contract.topics import TopicNames
-from streams.kafka.liveness import (
-    FLUSH,
-    FLUSH_LIMIT_S,
-    HEARTBEAT,
-    POLL,
-    POLL_LIMIT_S,
-    Liveness,
-)
+from streams.kafka.liveness import FLUSH, FLUSH_LIMIT_S, HEARTBEAT, POLL, POLL_LIMIT_S, Liveness
 from streams.kafka.membership import read_statistics
 from streams.metrics import GroupMetrics
 from streams.serving.accept import accept
