@@ -60,7 +60,11 @@ STEPS: dict[str, Step] = {name: on_network(change) for name, change in NETWORK_S
 
 
 def compress(
-    artifact: Artifact, steps: Sequence[str | Mapping[str, Any]], out: Path, texts: Texts = ()
+    artifact: Artifact,
+    steps: Sequence[str | Mapping[str, Any]],
+    out: Path,
+    texts: Texts = (),
+    progress: Callable[[str, int, int], None] = lambda what, done, all_of: None,
 ) -> Artifact:
     """Run a chain of steps.
 
@@ -74,6 +78,8 @@ def compress(
         folder of the result.
     texts
         of the catalogue, which most steps look at; the held-out ones should not be among them.
+    progress
+        called with what is done, how many steps, of how many.
 
     Returns
     -------
@@ -88,6 +94,7 @@ def compress(
     parsed = [parse(step) for step in steps]
     with tempfile.TemporaryDirectory(prefix=".compress.", dir=_made(out.parent)) as aside:
         for number, (name, options) in enumerate(parsed):
+            progress(f"compressing: {name}", number, len(parsed))
             began = time.perf_counter()
             try:
                 made = STEPS[name](artifact, texts, Path(aside) / str(number), **options)
@@ -103,6 +110,7 @@ def compress(
             }
             card = msgspec.structs.replace(made.card, steps=[*artifact.card.steps, report])
             artifact = _moved(made, card, Path(aside) / f"{number}.card")
+            progress(f"compressing: {name}", number + 1, len(parsed))
         return _moved(artifact, artifact.card, out)
 
 

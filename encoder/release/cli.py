@@ -18,7 +18,7 @@ from confluent_kafka import KafkaException
 from encoder.corpus.kafka_log import LogError, Topics
 from encoder.corpus.source import Source, from_files, from_topics
 from encoder.release.publish import Outcome, publish
-from encoder.release.refresh_config import PlanError, load_plan, teacher_path
+from encoder.release.refresh_config import BUDGETS, PlanError, load_plan, teacher_path, within
 from encoder.release.shelf import Shelf
 from encoder.release.terminal import Terminal
 from encoder.serving.artifact import ArtifactError, load
@@ -75,6 +75,11 @@ def add_parser(subparsers: Any) -> None:
     )
     made["refresh"].add_argument(
         "--work", type=Path, default=Path("slatestream-refresh"), help="folder of unfinished runs"
+    )
+    made["refresh"].add_argument(
+        "--budget",
+        choices=tuple(BUDGETS),
+        help="how long it may take on two cores with 20,000 items; decides the plan's method",
     )
     made["rollback"].add_argument("version", help="a version on `encoder-releases`")
     for each in made.values():
@@ -154,7 +159,7 @@ def _compress(
     plan = load_plan(args.plan)
     corpus = corpus_of(_source(args, client, topics, terminal), plan)
     texts = [corpus.texts[row] for row in corpus.training_rows()]
-    artifact = compress(load(args.artifact), plan.compress, args.out, texts)
+    artifact = compress(load(args.artifact), plan.compress, args.out, texts, terminal.report)
     terminal.steps(artifact.card.steps)
     return terminal.result(
         {"artifact": str(args.out), "version": artifact.version, "bytes": artifact.model_bytes}
@@ -212,9 +217,10 @@ def _refresh(
 ) -> int:
     from encoder.release.refresh import refresh
 
+    plan = load_plan(args.plan)
     outcome = refresh(
         lambda: _source(args, client, topics, terminal),
-        load_plan(args.plan),
+        plan if args.budget is None else within(plan, args.budget),
         _shelf(args, client, topics),
         args.work,
         time.time(),

@@ -1,7 +1,7 @@
 """A refresh: from the topics to a new release in force, or to the reasons why there is none.
 
     1. corpus      read once and kept, so that an interrupted run goes on with what it began with
-    2. encoder     train and compress, or `quick`
+    2. encoder     compress the teacher, or train a student and compress that, or `quick`
     3. compare     with the release in force, on the same held-out items and events
     4. publish     gate, folder, one transaction (`encoder.release.publish`)
 
@@ -149,14 +149,16 @@ def make_encoder(corpus: Corpus, plan: Plan, run: Path, labels: Path, report: Re
             **_options(plan.quick, "quick"),
         )
     from encoder.compress import compress
-    from encoder.training.train import train
+    from encoder.training.train import train, whole_teacher
 
     config = train_config(plan, teacher)
-    trained = _kept(run / "trained") or train(
-        corpus, config, run / "trained", labels=labels, report=report
-    )
+    whole = _kept(run / "whole")
+    if whole is None and plan.method == "compress":
+        whole = whole_teacher(config, run / "whole")
+    elif whole is None:
+        whole = train(corpus, config, run / "whole", labels=labels, report=report)
     texts = [corpus.texts[row] for row in corpus.training_rows()]
-    return compress(trained, plan.compress, run / "encoder", texts)
+    return compress(whole, plan.compress, run / "encoder", texts, report)
 
 
 def train_config(plan: Plan, teacher: str) -> Any:

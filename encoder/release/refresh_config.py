@@ -2,11 +2,12 @@
 
     teacher = "packaged"            # or a directory, or a Hugging Face name
     prompt = "passage: "            # in front of every text; default: what the teacher's files say
-    method = "train"                # or "quick": no training, see encoder.training.closed_form
+    method = "compress"             # the teacher itself, made small without training; or
+                                    # "train", or "quick" (encoder.training.closed_form)
     recall = false                  # measure the teacher's neighbours too (a reading more)
 
     [train]                         # encoder.training.train_config.TrainConfig
-    updates = 4000
+    updates = 4000                  # of these "compress" reads max_tokens
     [quick]                         # options of encoder.training.closed_form.quick
     dim = 64
     [[compress]]                    # steps of encoder.compress, in order
@@ -32,6 +33,18 @@ from encoder.corpus.corpus import Split
 from encoder.serving.wire import Thresholds
 
 PACKAGED = "packaged"
+# of the texts' letters every token that a new item could have; 8 bits for the network, 4 for tokens
+COMPRESS: list[str | dict[str, Any]] = [
+    {"step": "trim_vocabulary", "minimum": 0, "drop_punctuation": False},
+    "quantize",
+]
+# What `--budget` stands for: the plan's `method`, and fields of [train] which the plan leaves out.
+# Measured on two cores with 17,470 films (docs/encoder.md): minutes, most of an hour, a night.
+BUDGETS: dict[str, tuple[Literal["compress", "train"], dict[str, Any]]] = {
+    "10m": ("compress", {}),
+    "1h": ("train", {"augmented": 0.5, "updates": 1_500, "learning_rate": 1e-3}),
+    "8h": ("train", {"augmented": 3.0, "updates": 20_000, "learning_rate": 1e-3}),
+}
 
 # Two unlike encoders on the likes of 259 film viewers: NDCG@10 0.053 and 0.024, their difference
 # with a standard error of 0.006, a tenth of the better one (cold items: 0.059, 0.033, 0.008).
@@ -57,11 +70,11 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     teacher: str = PACKAGED
     prompt: str | None = None
-    method: Literal["train", "quick"] = "train"
+    method: Literal["compress", "train", "quick"] = "compress"
     recall: bool = False
     train: dict[str, Any] = {}
     quick: dict[str, Any] = {}
-    compress: list[str | dict[str, Any]] = msgspec.field(default_factory=lambda: ["quantize"])
+    compress: list[str | dict[str, Any]] = msgspec.field(default_factory=lambda: list(COMPRESS))
     split: SplitPlan = SplitPlan()
     gate: Thresholds = GATE
 
@@ -82,6 +95,12 @@ def load_plan(path: Path | None) -> Plan:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
         msg = f"{path}: expected a plan as docs/releases.md describes, found {error}"
         raise PlanError(msg) from error
+
+
+def within(plan: Plan, budget: str) -> Plan:
+    """The plan for a budget of `BUDGETS`; what the plan says of [train] stays."""
+    method, fields = BUDGETS[budget]
+    return msgspec.structs.replace(plan, method=method, train=fields | plan.train)
 
 
 def teacher_path(plan: Plan) -> str:

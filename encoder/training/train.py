@@ -29,7 +29,7 @@ from encoder.corpus.augment import augment, strange
 from encoder.corpus.corpus import Corpus
 from encoder.corpus.teacher import Teacher, load_teacher, packaged_teacher
 from encoder.corpus.teacher_cache import Labels, label
-from encoder.serving.artifact import Artifact, Card, load
+from encoder.serving.artifact import Artifact, ArtifactError, Card, load
 from encoder.training.alignment import aim, targets
 from encoder.training.checkpoint import LOG, Checkpoint
 from encoder.training.course import Course
@@ -143,6 +143,26 @@ def train(
     artifact = save_model(model._replace(student=model.student.cpu().eval()), out, card)  # 5
     Checkpoint(out).remove()
     return artifact
+
+
+def whole_teacher(config: TrainConfig, out: Path) -> Artifact:
+    """The teacher as an artifact, nothing cut and nothing trained.
+
+    Raises
+    ------
+    ArtifactError
+        a teacher whose network is of another kind: its layers would need training.
+
+    """
+    teacher = load_teacher(config.teacher or packaged_teacher(), config.prompt)
+    if not is_taken_over(teacher):
+        msg = (
+            f"{teacher.name}: expected a network that can be taken over whole, found "
+            f'{teacher.model.config.model_type}; use method = "train" or "quick"'
+        )
+        raise ArtifactError(msg)
+    model = adopt(teacher, config.max_tokens)
+    return save_model(model, out, Card(teacher=Path(teacher.name).name))
 
 
 def first_student(

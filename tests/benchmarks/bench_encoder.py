@@ -20,6 +20,7 @@ stand in, which are bfloat16 where that is faster (cosine 0.9999).
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -43,7 +44,7 @@ from encoder.serving.artifact import Artifact, load
 from encoder.serving.artifact_writing import with_card
 from encoder.serving.embed import Embedder
 from encoder.training.device import half_pays
-from encoder.training.train import train
+from encoder.training.train import train, whole_teacher
 from encoder.training.train_config import TrainConfig
 from streams.demo.films import films
 from tests.benchmarks.encoder_points import POINTS, Point
@@ -142,7 +143,10 @@ def make(
     few bits cost.
     """
     texts = [corpus.texts[row] for row in corpus.training_rows()]
-    start, trained = "", PLACE
+    start, trained = "", PLACE / "whole"
+    if not point.train:
+        shutil.rmtree(trained, ignore_errors=True)
+        whole_teacher(TrainConfig(), trained)
     for number, keywords in enumerate(point.train):
         trained = PLACE / f"{name}-{number}"
         if not (reuse and (trained / "manifest.json").is_file()):

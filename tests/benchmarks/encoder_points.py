@@ -8,7 +8,7 @@ from encoder.training.train_config import WEIGHTS
 
 class Point(NamedTuple):
     """`train`: keywords of `TrainConfig` for one training after the other, each going on with the
-    student of the last.
+    student of the last; none for the teacher itself.
 
     `finish`: steps that make it serve, by what stands behind the name in the table.
     """
@@ -17,6 +17,7 @@ class Point(NamedTuple):
     finish: dict[str, list[str | dict[str, Any]]]
 
 
+QUANTIZE_8 = {"step": "quantize", "token_bits": 8}
 FULL: list[str | dict[str, Any]] = [{"step": "quantize", "bits": 0}]
 
 # Every token that a film's text can have: new films bring new names.
@@ -31,6 +32,8 @@ CHOSEN_A = {**WEIGHTS, "click": 0.06, "conversion": 0.06}
 NEARER = {name: WEIGHTS[name] for name in ("distill", "click", "conversion")}
 
 POINTS = {
+    # All layers, nothing trained: what `encoder refresh` makes by default.
+    "S": Point([], {"": [WORDS, "quantize"], "8-bit tokens": [WORDS, QUANTIZE_8]}),
     # Four of six layers with less than half of the heads and a quarter of the units.
     "A": Point(
         [

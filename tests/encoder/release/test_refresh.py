@@ -51,7 +51,8 @@ def plan(teacher: Path) -> Plan:
         "half": False,
         "device": "cpu",
     }
-    return Plan(teacher=str(teacher), train=train, gate=Thresholds(drop={"ndcg@10": 1.0}))
+    gate = Thresholds(drop={"ndcg@10": 1.0})
+    return Plan(teacher=str(teacher), method="train", train=train, gate=gate)
 
 
 @pytest.fixture
@@ -80,11 +81,31 @@ def test_trained_release_reaches_a_worker(shelf: Shelf, plan: Plan, tmp_path: Pa
     assert current.matrix.shape == (60, 8)
     kept = load(shelf.folder / outcome.release.artifact)
     assert kept.kind == "onnx"
-    assert [step["step"] for step in kept.card.steps] == ["train", "quantize"]
+    assert [step["step"] for step in kept.card.steps] == ["train", "trim_vocabulary", "quantize"]
     assert kept.card.metrics["ndcg@10"] == outcome.release.metrics["ndcg@10"]
     assert said[0] == "corpus: 60 items, 240 clicks and conversions"
     assert {"training", "embedding the catalogue"} <= reported
     assert not (tmp_path / "work" / "run").exists()
+
+
+def test_by_default_the_teacher_itself_is_compressed_and_nothing_is_trained(
+    shelf: Shelf, plan: Plan, tmp_path: Path
+) -> None:
+    reported: list[str] = []
+    outcome = refresh(
+        source,
+        Plan(teacher=plan.teacher, recall=True, gate=plan.gate),
+        shelf,
+        tmp_path / "work",
+        1000.0,
+        report=lambda what, done, all_of: reported.append(what),
+    )
+    assert outcome.release is not None
+    assert outcome.release.metrics["recall@10"] > 0.9  # what 4 and 8 bits leave
+    kept = load(shelf.folder / outcome.release.artifact)
+    assert [step["step"] for step in kept.card.steps] == ["trim_vocabulary", "quantize"]
+    assert "training" not in reported
+    assert {"compressing: quantize", "embedding the catalogue"} <= set(reported)
 
 
 def test_second_refresh_is_compared_with_the_first(

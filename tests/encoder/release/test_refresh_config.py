@@ -10,7 +10,16 @@ import msgspec
 import pytest
 
 from encoder.release import refresh_config as module
-from encoder.release.refresh_config import GATE, Plan, PlanError, load_plan, teacher_path
+from encoder.release.refresh import train_config
+from encoder.release.refresh_config import (
+    BUDGETS,
+    GATE,
+    Plan,
+    PlanError,
+    load_plan,
+    teacher_path,
+    within,
+)
 
 
 def written(tmp_path: Path, text: str) -> Path:
@@ -21,6 +30,15 @@ def written(tmp_path: Path, text: str) -> Path:
 def test_no_file_is_the_default_plan() -> None:
     assert load_plan(None) == Plan()
     assert Plan().gate == GATE
+
+
+def test_a_budget_decides_the_method_and_leaves_what_the_plan_says() -> None:
+    assert within(Plan(), "10m") == Plan()
+    night = within(Plan(teacher="here", train={"updates": 7}), "8h")
+    assert (night.method, night.teacher, night.train["updates"]) == ("train", "here", 7)
+    assert night.train["augmented"] > within(Plan(), "1h").train["augmented"]
+    for budget in BUDGETS:
+        train_config(within(Plan(), budget), "teacher")  # every field is one
 
 
 def test_example_of_the_docstring_is_a_plan() -> None:
