@@ -23,6 +23,7 @@ from tests.streams.worker_process import WorkerProcess
 CHROMIUM = shutil.which("chromium")
 ITEMS = ["Blue mug", "Green tea", "Tea pot", "Oat biscuits", "Linen cloth", "Wooden spoon"]
 PUBLIC = "public-token"
+POLICY = '[variants.control]\nkind = "holdback"\nshare = 0.3\n'
 SEGMENTS = ("shop", "mail", "app")
 RATES = (0.35, 0.2, 0.12, 0.08, 0.05, 0.02)
 
@@ -106,6 +107,8 @@ def shop(
 ) -> Iterator[Shop]:
     """A worker with items and some visits behind it."""
     directory: Path = tmp_path_factory.mktemp("browser")
+    policy = directory / "policy.toml"
+    policy.write_text(POLICY)
     (port,) = free_ports(1)  # of pages elsewhere
     worker = WorkerProcess(
         directory,
@@ -113,6 +116,7 @@ def shop(
         "browser.",
         SLATESTREAM_HTTP_CORS_ORIGINS=f"http://127.0.0.1:{port}",
         SLATESTREAM_HTTP_TOKEN="full-token",
+        SLATESTREAM_POLICY_FILE=str(policy),
         SLATESTREAM_HTTP_PUBLIC_TOKEN=PUBLIC,
     )
     worker.command("topics", "create")

@@ -132,6 +132,18 @@ def test_a_dead_letter_is_read_by_keyboard(sight: Sight) -> None:
     assert sight.page.get_by_text('{"slate_id": "s", "oops":').is_visible()
 
 
+def test_variants_stand_beside_each_other_with_their_lift(sight: Sight) -> None:
+    sight.go("learning", "Learning")
+    if "/v1/outcomes" not in sight.shop.call("/v1/openapi.json")["paths"]:
+        pytest.skip("GET /v1/outcomes is not there")
+    variants = sight.page.get_by_role("region", name="Variants", exact=True)
+    variants.get_by_role("rowheader", name="control (holdback)").wait_for()
+    lift = sight.page.get_by_role("region", name="Rates, and lift over control")
+    lift.get_by_role("cell", name="Clicks per slate").first.wait_for()
+    sight.page.get_by_role("link", name="By slates").click()
+    sight.page.get_by_text("Intervals take slates for independent").wait_for()
+
+
 def test_the_token_is_asked_for_once(browser: Any, shop: Shop) -> None:
     context = browser.new_context(viewport=DESKTOP)
     context.set_default_timeout(15_000)

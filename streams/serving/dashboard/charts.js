@@ -14,7 +14,7 @@ function ticks(top, count = 5) {
 // Lines over time. A line is {name, points: [{x, y, low, high}]}; low and high make a band.
 export function lines(caption, all, { value, time, height = 190 }) {
   const points = all.flatMap((line) => line.points);
-  if (points.length < 2) return h("p", { class: "soft" }, `${caption}: too early to draw.`);
+  if (!all.some((line) => line.points.length > 1)) return h("p", { class: "soft" }, `${caption}: too early to draw.`);
   const wide = width(), from = Math.min(...points.map((p) => p.x));
   const until = Math.max(...points.map((p) => p.x), from + 1);
   // a band of few events would flatten the line: it may be cut
