@@ -35,7 +35,7 @@ function overTime(hours) {
 }
 
 function rates({ variants, control }) {
-  const rows = variants.flatMap((each) => Object.keys(NAMES).filter((name) => name in each.rates)
+  const rows = variants.flatMap((each) => Object.keys(NAMES).filter((name) => name in each.rates && each.rates[name].high)
     .map((name) => ({ variant: each.variant, name, rate: each.rates[name], lift: each.lift[name] })));
   const share = (name) => !name.startsWith("value") && !name.startsWith("conv") && name !== "clicks_per_slate";
   const figure = (row, value) => (share(row.name) ? percent(value) : exact(value));
