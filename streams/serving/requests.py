@@ -41,10 +41,7 @@ SLICE_S = 0.01  # of answering, between two looks at what has come
 FINISH_S, HASTE_S = 1.0, 3.0  # of answering what was read, then in haste: a rebalance waits 6 s
 WAIT_S = 0.1  # for a segment that is being prepared
 MOST_WAITING, MOST_OF_USER = 1000, 20  # beyond, nobody waits, and no more of one user
-NO_KEY = (
-    "expected the user's id as key, found none: without it one user's events do not share a "
-    "partition"
-)
+NO_KEY = "expected the user's id as key, found none: else a user's events share no partition"
 
 
 class Requests:
