@@ -30,8 +30,10 @@ from streams.kafka.outage import limit_complaints
 from streams.kafka.required_rights import RightsError
 from streams.kafka.transaction import FatalCommit
 from streams.logs import faust_config, log_the_rest
+from streams.tokens import TokenError
 from streams.worker.agents import add_agents, add_tasks
 from streams.worker.build import build_engine
+from streams.worker.credentials import credentials
 from streams.worker.ending import end_process
 from streams.worker.engine import Engine
 from streams.worker.recovery import TableManager
@@ -113,7 +115,7 @@ def create_app(settings: Settings) -> App:
     app = App(
         app_id(settings),
         broker=[f"chunks://{server.strip()}" for server in settings.bootstrap_servers.split(",")],
-        broker_credentials=_credentials(settings),
+        broker_credentials=credentials(settings),
         store="slatestream://",
         TableManager=TableManager,
         datadir=str(settings.data_dir / "faust"),
@@ -179,25 +181,15 @@ def lock_data_dir(settings: Settings) -> IO[str]:
     return lock
 
 
-def _credentials(settings: Settings) -> Any:
-    protocol = settings.security_protocol
-    context = settings.ssl_context() if protocol.endswith("SSL") else None
-    if protocol.startswith("SASL"):
-        return faust.SASLCredentials(
-            username=settings.sasl_username,
-            password=settings.sasl_password,
-            mechanism=settings.sasl_mechanism,
-            ssl_context=context,
-        )
-    return faust.SSLCredentials(context) if context is not None else None
-
-
 def _main_app() -> App:
     """The app that Faust's command line asks for; what is wrong with the configuration is one line,
     not a traceback.
     """
     try:
         return create_app(load_settings(os.environ))
+    except TokenError as error:
+        sys.stderr.write(f"slatestream: {error}\n")
+        raise SystemExit(FAILED) from None
     except (SettingsError, ConfigError) as error:
         sys.stderr.write(f"slatestream: {error}\n")
         raise SystemExit(WRONG_USAGE) from None

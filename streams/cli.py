@@ -14,6 +14,7 @@ from typing import Any
 from streams import __version__
 from streams.commands import COMMANDS, Command, CommandError, UsageError
 from streams.config import SettingsError, load_settings
+from streams.tokens import TokenError
 
 SHELLS = ("bash", "zsh", "tcsh")
 DONE, FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
@@ -48,6 +49,8 @@ def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] | None = 
     except SystemExit:
         # argparse has said it all; named first, so that nothing below is imported for it
         raise
+    except TokenError as error:
+        return _complain(error, FAILED)
     except (SettingsError, UsageError) as error:
         return _complain(error, WRONG_USAGE)
     except _policy_errors() as error:  # the policy file is a setting

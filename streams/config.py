@@ -5,21 +5,24 @@ Names that start with `SLATESTREAM_` and are not in the table are an error, so t
 cannot pass for a default. A secret may come from a file that `NAME_FILE` names (a mounted Secret).
 """
 
-import contextlib
 import dataclasses
 import difflib
+import functools
 import os
 import pathlib
 import socket
 import ssl
 import tempfile
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
+from streams.certificates import context_of
+from streams.kafka_settings import OAUTH
 from streams.setting import SettingsError as SettingsError
 from streams.setting import known_names, read
 from streams.settings import SETTINGS
+from streams.tokens import TokenSource, check_oauth
 
 PREFIX = "SLATESTREAM_"
 # with values of 512 characters a segment fits a row key's 65,535 bytes
@@ -38,6 +41,12 @@ class Settings:
     ssl_cafile: str
     ssl_certfile: str
     ssl_keyfile: str
+    ssl_key_passphrase: str = dataclasses.field(repr=False)
+    sasl_oauth_token_url: str
+    sasl_oauth_client_id: str
+    sasl_oauth_client_secret: str = dataclasses.field(repr=False)
+    sasl_oauth_scope: str
+    sasl_oauth_provider: str
     group: str
     topic_prefix: str
     topic_partitions: int
@@ -87,7 +96,7 @@ class Settings:
         Raises
         ------
         SettingsError
-            For a certificate or a key that cannot be used.
+            For a certificate or a key that cannot be used, and a token that cannot be had.
         """
         config: dict[str, Any] = {
             "bootstrap.servers": self.bootstrap_servers,
@@ -98,20 +107,36 @@ class Settings:
             "log_level": 2,
         }
         if self.security_protocol.startswith("SASL"):
-            config |= {
-                "sasl.mechanism": self.sasl_mechanism,
-                "sasl.username": self.sasl_username,
-                "sasl.password": self.sasl_password,
-            }
+            config["sasl.mechanism"] = self.sasl_mechanism
+            if self.sasl_mechanism == OAUTH:
+                source = self.token_source()
+                source()  # else the client says, after 10 s, that it has none, and not why
+                config["oauth_cb"] = source
+            else:
+                config |= {
+                    "sasl.username": self.sasl_username,
+                    "sasl.password": self.sasl_password,
+                }
         if self.security_protocol.endswith("SSL"):
             self.ssl_context()  # librdkafka says less about a file that it cannot use
             files = {
                 "ssl.ca.location": self.ssl_cafile,
                 "ssl.certificate.location": self.ssl_certfile,
                 "ssl.key.location": self.ssl_keyfile,
+                "ssl.key.password": self.ssl_key_passphrase,
             }
             config |= {name: path for name, path in files.items() if path}
         return config
+
+    def token_source(self) -> TokenSource:
+        """Where the clients get their tokens, with SASL OAUTHBEARER."""
+        return _token_source(
+            self.sasl_oauth_token_url,
+            self.sasl_oauth_client_id,
+            self.sasl_oauth_client_secret,
+            self.sasl_oauth_scope,
+            self.sasl_oauth_provider,
+        )
 
     def ssl_context(self) -> ssl.SSLContext:
         """The certificates and the key, as Python's clients take them.
@@ -121,30 +146,15 @@ class Settings:
         SettingsError
             For a file that is not there, is no PEM, or a key that does not fit its certificate.
         """
-        with _usable("KAFKA_SSL_CAFILE", "a file of PEM certificates", self.ssl_cafile):
-            context = ssl.create_default_context(cafile=self.ssl_cafile or None)
-        names = "KAFKA_SSL_CERTFILE and KAFKA_SSL_KEYFILE"
-        if bool(self.ssl_certfile) != bool(self.ssl_keyfile):
-            msg = f"expected both {names}, found one of them; set the other too"
-            raise SettingsError(msg)
-        if self.ssl_certfile:
-            files = f"{self.ssl_certfile} and {self.ssl_keyfile}"
-            with _usable(names, "PEM files, an open key and its certificate,", files):
-                # subtle: without a password given, OpenSSL would ask for one at the terminal
-                context.load_cert_chain(self.ssl_certfile, self.ssl_keyfile, lambda: "")
-        return context
+        return context_of(
+            self.ssl_cafile, self.ssl_certfile, self.ssl_keyfile, self.ssl_key_passphrase
+        )
 
 
-@contextlib.contextmanager
-def _usable(name: str, expected: str, path: str) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:  # `ssl.SSLError` is one
-        found = error.strerror or str(error)
-        if isinstance(error, ssl.SSLError):
-            found = f"none that can be used ({error.reason or 'no PEM, or a passphrase'})"
-        msg = f"{name}: expected {expected} at {path}, found {found}; name files of this kind"
-        raise SettingsError(msg) from None
+@functools.cache
+def _token_source(*arguments: str) -> TokenSource:
+    """One for all clients of the process: they share its tokens."""
+    return TokenSource(*arguments)
 
 
 def load_settings(environ: Mapping[str, str]) -> Settings:
@@ -169,14 +179,8 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
             raise SettingsError(msg)
     values = {setting.field: read(setting, environ) for setting in SETTINGS}
     settings = Settings(**values)
-    if settings.security_protocol.startswith("SASL") and not (
-        settings.sasl_username and settings.sasl_password
-    ):
-        msg = (
-            f"KAFKA_SECURITY_PROTOCOL={settings.security_protocol} needs KAFKA_SASL_USERNAME and "
-            "KAFKA_SASL_PASSWORD; set both"
-        )
-        raise SettingsError(msg)
+    if settings.security_protocol.startswith("SASL"):
+        _check_login(settings)
     if settings.conversion_window_s < settings.attribution_window_s:
         msg = (
             f"expected SLATESTREAM_CONVERSION_WINDOW_S ({settings.conversion_window_s:g}) to be "
@@ -210,6 +214,22 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
         )
         raise SettingsError(msg)
     return settings
+
+
+def _check_login(settings: Settings) -> None:
+    if settings.sasl_mechanism == OAUTH:
+        check_oauth(
+            settings.sasl_oauth_token_url,
+            settings.sasl_oauth_client_id,
+            settings.sasl_oauth_client_secret,
+            settings.sasl_oauth_provider,
+        )
+    elif not (settings.sasl_username and settings.sasl_password):
+        msg = (
+            f"KAFKA_SECURITY_PROTOCOL={settings.security_protocol} needs KAFKA_SASL_USERNAME and "
+            "KAFKA_SASL_PASSWORD; set both"
+        )
+        raise SettingsError(msg)
 
 
 def make_data_dir(settings: Settings) -> None:

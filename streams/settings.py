@@ -5,47 +5,12 @@
 import pathlib
 
 from streams.http_settings import HTTP_SETTINGS
+from streams.kafka_settings import KAFKA_SETTINGS
 from streams.logs import FORMATS
 from streams.setting import Setting
 
-SECURITY_PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
-SASL_MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
-
 SETTINGS = (
-    Setting(
-        "KAFKA_BOOTSTRAP_SERVERS",
-        "bootstrap_servers",
-        "localhost:9092",
-        str,
-        "brokers, host:port separated by commas",
-    ),
-    Setting(
-        "KAFKA_SECURITY_PROTOCOL",
-        "security_protocol",
-        "PLAINTEXT",
-        str,
-        "how to talk to the brokers",
-        choices=SECURITY_PROTOCOLS,
-    ),
-    Setting(
-        "KAFKA_SASL_MECHANISM",
-        "sasl_mechanism",
-        "PLAIN",
-        str,
-        "how to log in, with SASL_*",
-        choices=SASL_MECHANISMS,
-    ),
-    Setting("KAFKA_SASL_USERNAME", "sasl_username", "", str, "user, with SASL_*"),
-    Setting("KAFKA_SASL_PASSWORD", "sasl_password", "", str, "password, with SASL_*", secret=True),
-    Setting(
-        "KAFKA_SSL_CAFILE",
-        "ssl_cafile",
-        "",
-        str,
-        "PEM file of the authority that signed the brokers' certificates",
-    ),
-    Setting("KAFKA_SSL_CERTFILE", "ssl_certfile", "", str, "PEM file of the client's certificate"),
-    Setting("KAFKA_SSL_KEYFILE", "ssl_keyfile", "", str, "PEM file of the client's key"),
+    *KAFKA_SETTINGS,
     Setting(
         "SLATESTREAM_GROUP",
         "group",

@@ -1,7 +1,8 @@
 """Apache Kafka with a door of each kind and ACLs, for the tests of what is said at a locked door.
 
-One broker, six listeners: PLAINTEXT for the test itself (its clients may do everything), TLS, TLS
-that asks for the client's certificate, SASL with PLAIN without and with TLS, and SCRAM. Users have
+One broker, seven listeners: PLAINTEXT for the test itself (its clients may do everything), TLS, TLS
+that asks for the client's certificate, SASL with PLAIN without and with TLS, SCRAM, and OAUTHBEARER
+with tokens that nobody signs (`tests.token_endpoint`), good for connections of 4 s. Users have
 the rights that a test gives them, none besides; a password is the user's name and `-secret`.
 """
 
@@ -30,7 +31,9 @@ DOORS = {  # listener -> protocol
     "PLAIN": "SASL_PLAINTEXT",
     "PLAINTLS": "SASL_SSL",
     "SCRAM": "SASL_PLAINTEXT",
+    "OAUTH": "SASL_PLAINTEXT",
 }
+PASSPHRASE = "open-the-key"
 USERS = ("worker", "serving", "operator", "producer", "caller", "reader", "encoder")
 
 
@@ -59,6 +62,8 @@ class SecuredCluster(Cluster):
             environ |= {"KAFKA_SASL_USERNAME": user, "KAFKA_SASL_PASSWORD": f"{user}-secret"}
         if protocol.endswith("SSL"):
             environ["KAFKA_SSL_CAFILE"] = str(self.directory / "ca.pem")
+        if name == "OAUTH":
+            environ["KAFKA_SASL_MECHANISM"] = "OAUTHBEARER"
         if name == "MTLS":
             environ["KAFKA_SSL_CERTFILE"] = str(self.directory / "client.pem")
             environ["KAFKA_SSL_KEYFILE"] = str(self.directory / "client.key")
@@ -118,6 +123,11 @@ class SecuredCluster(Cluster):
             "super.users": "User:ANONYMOUS",
             "listener.name.mtls.ssl.client.auth": "required",
             "listener.name.scram.sasl.enabled.mechanisms": "SCRAM-SHA-256",
+            "listener.name.oauth.sasl.enabled.mechanisms": "OAUTHBEARER",
+            "listener.name.oauth.oauthbearer.sasl.jaas.config": (
+                "org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required;"
+            ),
+            "listener.name.oauth.oauthbearer.connections.max.reauth.ms": "4000",
             "listener.name.scram.scram-sha-256.sasl.jaas.config": scram,
         }
         for name, protocol in DOORS.items():
@@ -173,5 +183,9 @@ def certificates(directory: Path, authority: str) -> None:
             *("x509", "-req", "-in", f"{name}.csr", *signed_by, "-extfile", "names"),
             *("-out", f"{name}.pem"),
         )
+    openssl(
+        *("rsa", "-aes256", "-in", "client.key", "-passout", f"pass:{PASSPHRASE}"),
+        *("-out", "locked.key"),
+    )
     key, certificate = directory / "server.key", directory / "server.pem"
     (directory / "server.keystore.pem").write_text(key.read_text() + certificate.read_text())

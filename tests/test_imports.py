@@ -27,8 +27,11 @@ ORDER = {  # from the lowest: a folder imports from itself and from those before
     "streams": (
         "setting",
         "logs",
+        "certificates",
+        "kafka_settings",
         "http_settings",
         "settings",
+        "tokens",
         "config",
         "metrics",
         "contract",

@@ -19,12 +19,13 @@ def read_events(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
     if not path.is_file():
         msg = f"expected a file of JSON lines at {path}, found none"
         raise LogError(msg)
-    with path.open(encoding="utf-8") as lines:
+    with path.open("rb") as lines:
         for number, line in enumerate(lines, 1):
             if not line.strip():
                 continue
             try:
-                event = json.loads(line)
+                # editors on Windows put a mark in front
+                event = json.loads(line.decode("utf-8-sig" if number == 1 else "utf-8"))
             except ValueError as error:
                 msg = (
                     f"expected one JSON object per line in {path}, found broken JSON in line "

@@ -124,4 +124,6 @@ def _decode(value: bytes, kind: Any) -> Any:
 
 def _lines(path: Path) -> Iterable[bytes]:
     with path.open("rb") as file:
-        yield from (line for line in file if line.strip())
+        # editors on Windows put a mark in front
+        lines = (line.removeprefix(b"\xef\xbb\xbf") for line in file)
+        yield from (line for line in lines if line.strip())

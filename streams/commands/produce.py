@@ -12,6 +12,7 @@ import msgspec
 from streams.commands import CommandError, Subparsers, UsageError, add_json
 from streams.commands.output import json_line, out, progress
 from streams.config import Settings
+from streams.contract.decoding import BYTE_ORDER_MARK
 from streams.contract.events import EventError
 from streams.contract.topics import TopicNames
 from streams.kafka.admin import TopicsError, partition_counts
@@ -68,7 +69,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     sender = EventSender(settings.kafka_client())
     with _opened(args.file) as lines:
         for number, line in enumerate(_with_progress(lines, args), start=1):
-            if not (text := line.strip()):
+            if not (text := line.removeprefix(BYTE_ORDER_MARK).strip()):
                 continue
             try:
                 key, value = _record(args, text)

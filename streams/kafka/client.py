@@ -18,9 +18,10 @@ from confluent_kafka.admin import AdminClient
 
 from streams.config import Settings
 from streams.kafka.outage import broker_error
+from streams.tokens import TokenError
 
 CONNECT_TIMEOUT_S = 5.0
-PROBE_TIMEOUT_S = 1.0
+PROBE_TIMEOUT_S = 3.0
 # what librdkafka puts around a reason: the broker's address, and how long it took
 _AROUND = re.compile(r"^\S+/(?:bootstrap|\d+): | \(after \d+ms in state \w+\)")
 START_ONE = "start one (`slatestream broker`) or set KAFKA_BOOTSTRAP_SERVERS"
@@ -80,7 +81,10 @@ def connect(settings: Settings, timeout_s: float = CONNECT_TIMEOUT_S) -> AdminCl
         When a certificate file cannot be used.
     """
     heard: list[KafkaError] = []
-    config: dict[str, Any] = settings.kafka_client()
+    try:
+        config: dict[str, Any] = settings.kafka_client()
+    except TokenError as error:
+        raise BrokerUnreachable(str(error)) from None
     admin = AdminClient(config | {"log_level": 0, "error_cb": heard.append})
     try:
         admin.list_topics(timeout=timeout_s)

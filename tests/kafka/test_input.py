@@ -35,6 +35,16 @@ BAD: dict[str, tuple[bytes | None, bytes | None, str]] = {
     ),
     "wrong type": (b"u", json.dumps({**GOOD, "item_id": 7}).encode(), "item_id"),
     "out of range": (b"u", json.dumps({**GOOD, "position": -1}).encode(), "position"),
+    "position of 65 bits": (
+        b"u",
+        json.dumps({**GOOD, "position": 2**64}).encode(),
+        "position",
+    ),
+    "before the year 2000": (
+        b"u",
+        json.dumps({**GOOD, "ts": "0001-01-01T00:00:00Z"}).encode(),
+        "from 2000-01-01 on",
+    ),
     "time in milliseconds": (b"u", json.dumps({**GOOD, "ts": 1.7e12}).encode(), "ts"),
     "2 MB": (
         b"u",
@@ -47,9 +57,12 @@ BAD: dict[str, tuple[bytes | None, bytes | None, str]] = {
 
 
 def test_each_bad_event_is_one_dead_letter_and_the_events_around_it_count(
-    make_fleet: Callable[..., Fleet],
+    make_fleet: Callable[..., Fleet], tmp_path: pathlib.Path
 ) -> None:
-    fleet = make_fleet(1, SLATESTREAM_CHUNK_RECORDS=5)
+    """Under a policy file that weighs places, so that each is looked up."""
+    policy_file = tmp_path / "policy.toml"
+    policy_file.write_text("examination = [1.0, 0.5]\n[policies.thompson]\n")
+    fleet = make_fleet(1, SLATESTREAM_CHUNK_RECORDS=5, SLATESTREAM_POLICY_FILE=policy_file)
     places: dict[str, tuple[str, int, int]] = {}
     producer = Producer(
         {"bootstrap.servers": fleet.bootstrap, "message.max.bytes": 4_000_000, "log_level": 0}

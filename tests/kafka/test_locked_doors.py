@@ -24,7 +24,7 @@ def _short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("streams.kafka.client.connect.__defaults__", (2.0,))
 
 
-@pytest.mark.parametrize("door", [name for name in DOORS if name != "SCRAM"])
+@pytest.mark.parametrize("door", [name for name in DOORS if name not in ("SCRAM", "OAUTH")])
 def test_the_right_settings_open_every_door(secured: SecuredCluster, door: str) -> None:
     connect(load_settings(secured.settings_at(door)))
 

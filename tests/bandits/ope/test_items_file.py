@@ -10,7 +10,8 @@ from tests.bandits.ope.making import paper_log
 
 def read(tmp_path, *items):
     path = tmp_path / "items.jsonl"
-    path.write_text("\n".join(json.dumps(item) for item in items))
+    # editors on Windows put a mark in front
+    path.write_bytes(b"\xef\xbb\xbf" + "\n".join(json.dumps(item) for item in items).encode())
     log = paper_log()
     return read_items(path, LoadedLog(log, ["a", "b", "c"], ["default"], Shape(1, 2, 3)), log)
 
