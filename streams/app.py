@@ -22,6 +22,7 @@ from streams.config import (
     check_http_port,
     load_settings,
     make_data_dir,
+    worker_name,
 )
 from streams.kafka.admin import TopicsError
 from streams.kafka.client import BrokerUnreachable
@@ -32,10 +33,12 @@ from streams.kafka.transaction import FatalCommit
 from streams.logs import faust_config, log_the_rest
 from streams.tokens import TokenError
 from streams.worker.agents import add_agents, add_tasks
+from streams.worker.assignor import Assignor
 from streams.worker.build import build_engine
 from streams.worker.credentials import credentials
-from streams.worker.ending import end_process
+from streams.worker.ending import before_end, end_process
 from streams.worker.engine import Engine
+from streams.worker.leaving import leave_group
 from streams.worker.recovery import TableManager
 from streams.worker.serving_child import ServingChild
 from streams.worker.web import add_pages
@@ -45,6 +48,7 @@ log = logging.getLogger(__name__)
 # A leader that joins right after its broker came back may not see the topics yet and gives nobody
 # anything; it looks again so soon.
 METADATA_MAX_AGE_MS = 10_000
+REQUEST_S = 10.0  # beyond the group's own time
 # Faust's default of 4096 would be chunks here; the transport holds back before this
 STREAM_BUFFER_CHUNKS = 64
 FAILED, WRONG_USAGE = 1, 2  # exit statuses, as of the command line
@@ -62,6 +66,11 @@ class App(faust.App):
     serving: ServingChild | None = None
     _lock: IO[str] | None = None
     _serves: asyncio.Task[None] | None = None
+
+    def member_id(self) -> str:
+        """What the group's coordinator calls this worker; empty while it is no member."""
+        member = getattr(self.consumer, "member", None)
+        return str(member.coordinator.member_id) if member is not None else ""
 
     async def on_first_start(self) -> None:
         """Before anything of the worker starts: hold the data directory, make sure of the
@@ -118,12 +127,14 @@ def create_app(settings: Settings) -> App:
         broker_credentials=credentials(settings),
         store="slatestream://",
         TableManager=TableManager,
+        PartitionAssignor=Assignor,
         datadir=str(settings.data_dir / "faust"),
         topic_partitions=engine.partitions,
         topic_replication_factor=settings.topic_replication,
         topic_disable_leader=True,
         topic_allow_declare=False,  # the engine makes the changelogs, where they are missing
         consumer_auto_offset_reset="earliest",
+        consumer_group_instance_id=worker_name(settings),
         consumer_metadata_max_age_ms=METADATA_MAX_AGE_MS,
         stream_wait_empty=False,
         stream_buffer_maxsize=STREAM_BUFFER_CHUNKS,
@@ -131,7 +142,9 @@ def create_app(settings: Settings) -> App:
         broker_session_timeout=settings.broker_session_timeout_s,
         broker_heartbeat_interval=settings.broker_session_timeout_s / 10,
         broker_rebalance_timeout=settings.broker_rebalance_timeout_s,
-        broker_request_timeout=max(90.0, settings.broker_session_timeout_s),
+        # a join waits for all members
+        broker_request_timeout=REQUEST_S
+        + max(settings.broker_rebalance_timeout_s, settings.broker_session_timeout_s),
         web_port=settings.worker_http_port,
         web_tables_enabled=False,
         web_router_enabled=False,
@@ -139,7 +152,8 @@ def create_app(settings: Settings) -> App:
         worker_redirect_stdouts=False,
     )
     app.engine = app.chunk_flow = engine
-    app.serving = ServingChild() if settings.serving == "on" else None
+    before_end.append(lambda: leave_group(settings, app_id(settings), app.member_id))
+    app.serving = ServingChild(worker_name(settings)) if settings.serving == "on" else None
     for table in TABLES:
         app.Table(
             table,

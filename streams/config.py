@@ -18,6 +18,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from streams.certificates import context_of
+from streams.group_settings import ANSWER_LIMITS, check_worker_name
 from streams.kafka_settings import OAUTH
 from streams.setting import SettingsError as SettingsError
 from streams.setting import known_names, read
@@ -71,6 +72,7 @@ class Settings:
     shutdown_timeout_s: float
     broker_session_timeout_s: float
     broker_rebalance_timeout_s: float
+    transaction_timeout_s: float
     serving: str
     serving_session_timeout_s: float
     serving_group_protocol: str
@@ -105,6 +107,7 @@ class Settings:
             "group.id": f"{self.topic_prefix}{self.group}",
             # critical: what cannot be reached is said by `streams.kafka.outage`, not on stderr
             "log_level": 2,
+            **ANSWER_LIMITS,
         }
         if self.security_protocol.startswith("SASL"):
             config["sasl.mechanism"] = self.sasl_mechanism
@@ -181,6 +184,7 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
     settings = Settings(**values)
     if settings.security_protocol.startswith("SASL"):
         _check_login(settings)
+    check_worker_name(settings.worker_name)
     if settings.conversion_window_s < settings.attribution_window_s:
         msg = (
             f"expected SLATESTREAM_CONVERSION_WINDOW_S ({settings.conversion_window_s:g}) to be "

@@ -4,6 +4,7 @@
 
 import pathlib
 
+from streams.group_settings import GROUP_SETTINGS
 from streams.http_settings import HTTP_SETTINGS
 from streams.kafka_settings import KAFKA_SETTINGS
 from streams.logs import FORMATS
@@ -51,8 +52,8 @@ SETTINGS = (
         "worker_name",
         "",
         str,
-        "unique per worker, the same after a restart; default: made at first start, kept in the "
-        "data directory",
+        "unique per worker, the same after a restart: letters, digits, `.`, `_`, `-`; default: "
+        "made at first start, kept in the data directory",
     ),
     Setting(
         "SLATESTREAM_POLICY_FILE",
@@ -192,24 +193,7 @@ SETTINGS = (
         1,
         3_600,
     ),
-    Setting(
-        "SLATESTREAM_BROKER_SESSION_TIMEOUT_S",
-        "broker_session_timeout_s",
-        30.0,
-        float,
-        "seconds without heartbeat until the group gives a worker up",
-        1,
-        3_600,
-    ),
-    Setting(
-        "SLATESTREAM_BROKER_REBALANCE_TIMEOUT_S",
-        "broker_rebalance_timeout_s",
-        60.0,
-        float,
-        "seconds the group waits for its members at a rebalance",
-        1,
-        3_600,
-    ),
+    *GROUP_SETTINGS,
     Setting(
         "SLATESTREAM_SERVING",
         "serving",

@@ -207,11 +207,15 @@ class Cluster:
         """Start one broker again on its data and its port; ends the old process first when it still
         runs.
         """
+        self.launch(node)
+        self.wait_ready()
+
+    def launch(self, node: int = 1) -> None:
+        """The same without waiting for its answer."""
         old = self.processes.get(node)
         if old is not None and old.poll() is None:
             self.terminate(node)
         self._launch(node)
-        self.wait_ready()
 
     def wait_ready(self, timeout_s: float = READY_TIMEOUT_S) -> None:
         """Until every broker is in the cluster's metadata, as each broker itself tells it."""

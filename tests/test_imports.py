@@ -29,6 +29,7 @@ ORDER = {  # from the lowest: a folder imports from itself and from those before
         "logs",
         "certificates",
         "kafka_settings",
+        "group_settings",
         "http_settings",
         "settings",
         "tokens",

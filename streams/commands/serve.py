@@ -30,8 +30,10 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     SettingsError, ConfigError, TopicsError, BrokerUnreachable
         If the port, the policy file, topics or brokers cannot be used.
     """
+    from streams.kafka.names import serving_group
     from streams.kafka.outage import limit_complaints
     from streams.serving.process import ServingProcess
+    from streams.worker.leaving import leave_group
 
     start_logging(settings.log_format)
     limit_complaints(settings)
@@ -39,7 +41,10 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     policy_file = load_policy_file(settings.policy_file)
 
     async def serve() -> None:
-        process = ServingProcess(settings, policy_file)
+        group = serving_group(settings)
+        process = ServingProcess(
+            settings, policy_file, lambda member: leave_group(settings, group, member)
+        )
         await process.run(sys.stdin.buffer if args.with_stdin else None)
 
     asyncio.run(serve())

@@ -187,8 +187,7 @@ class Store:
         """A flush before the partitions go. One that takes longer than `patience_s` ends the
         process: the group has gone on without it.
 
-        The flush that is under way waits for a broker for much longer (`transaction.DEADLINE_S`),
-        and until it ends the worker cannot join.
+        Until the flush that is under way ends the worker cannot join.
         """
         flush = asyncio.ensure_future(self.flush())
         done, _ = await asyncio.wait({flush}, timeout=patience_s)
@@ -229,8 +228,8 @@ class Store:
         async with self._lock, self.counting:
             mine = set(numbers)
             # subtle: a partition that seems kept was somebody else's in between if a generation
-            # passed without us (a long pause)
-            if generation != self._owner.generation + 1:
+            # passed without us (a long pause), or if another process had our name in ours
+            if (generation, member) != (self._owner.generation + 1, self._owner.member):
                 self._drop_all()
             for number in set(self._disks.opened) - mine:
                 self.partitions.pop(number, None)

@@ -22,6 +22,7 @@ from streams.tokens import TokenError
 
 CONNECT_TIMEOUT_S = 5.0
 PROBE_TIMEOUT_S = 3.0
+ADMIN_MS = 60_000
 # what librdkafka puts around a reason: the broker's address, and how long it took
 _AROUND = re.compile(r"^\S+/(?:bootstrap|\d+): | \(after \d+ms in state \w+\)")
 START_ONE = "start one (`slatestream broker`) or set KAFKA_BOOTSTRAP_SERVERS"
@@ -85,7 +86,9 @@ def connect(settings: Settings, timeout_s: float = CONNECT_TIMEOUT_S) -> AdminCl
         config: dict[str, Any] = settings.kafka_client()
     except TokenError as error:
         raise BrokerUnreachable(str(error)) from None
-    admin = AdminClient(config | {"log_level": 0, "error_cb": heard.append})
+    # what it asks of brokers that have just started may take them a while
+    patient = {"socket.timeout.ms": ADMIN_MS}
+    admin = AdminClient(config | patient | {"log_level": 0, "error_cb": heard.append})
     try:
         admin.list_topics(timeout=timeout_s)
     except KafkaException as error:

@@ -67,6 +67,7 @@ def serving_rights(settings: Settings) -> list[Right]:
         names.impressions,  # what was seen of a slate, and samples for findings
         names.clicks,
         names.slate_requests,
+        names.slates,  # which requests were answered by others
         names.item_embeddings,
         names.encoder_releases,
         names.encoder_files,

@@ -10,16 +10,16 @@ way it can fail.
                    error, a right that is missing, an abort   open transaction at its start and
                    that failed, a result that stayed unknown  restores what the log says
 
-A commit that timed out is asked again: librdkafka then answers with its outcome (librdkafka,
-rd_kafka_commit_transaction).
+A call that timed out is asked again: librdkafka then answers with its outcome (librdkafka,
+rd_kafka_commit_transaction). A step that makes no progress for `patience.NO_PROGRESS_S` is given
+up: before the commit was asked for the transaction is aborted, after it the process ends.
 
 After an undone flush the producer is replaced. One whose records were not delivered keeps its
 sequence numbers: the next transaction fails by them, and the one after that can wait for ever (seen
-with librdkafka 2.x and a broker that was away for more than TRANSACTION_TIMEOUT_S; also
+with librdkafka 2.x and a broker that was away for more than the transaction's timeout; also
 karafka/waterdrop issue 501).
 """
 
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -28,14 +28,12 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, Topi
 from streams.contract.topics import LARGEST_EVENT_BYTES
 from streams.kafka.group_metadata import Owner as Owner
 from streams.kafka.group_metadata import group_metadata as group_metadata
+from streams.kafka.patience import NO_PROGRESS_S, Patience, patiently
 from streams.kafka.rights import denied, named
 
-# a new owner may wait this long for a worker killed inside a transaction; a flush takes
-# milliseconds
-TRANSACTION_TIMEOUT_S = 10.0
-CALL_TIMEOUT_S = 5.0  # one call; retried until DEADLINE_S
-# a broker may be away this long before a flush gives up; nothing is read meanwhile
-DEADLINE_S = 600.0
+CALL_TIMEOUT_S = 5.0  # one call; retried while there is patience
+LOOK_S = 0.5  # between looks at how many records are under way
+START_S = 120.0  # a transaction that is being decided may keep a new owner of its name waiting
 
 BY_KEY = -1
 
@@ -94,15 +92,17 @@ def check_group_metadata(client: Mapping[str, Any], group: str) -> None:
 
 class Transactions:
     """One transactional producer per worker; `transactional_id` is stable, so a restart ends its
-    own open transaction at once.
+    own open transaction at once. Others wait for a killed worker's until `timeout_s` is over.
     """
 
-    def __init__(self, client: Mapping[str, Any], transactional_id: str) -> None:
+    def __init__(
+        self, client: Mapping[str, Any], transactional_id: str, timeout_s: float = 60.0
+    ) -> None:
         self.transactional_id = transactional_id
         self._client = {
             **client,
             "transactional.id": transactional_id,
-            "transaction.timeout.ms": int(TRANSACTION_TIMEOUT_S * 1000),
+            "transaction.timeout.ms": int(timeout_s * 1000),
             "linger.ms": 5,
             "message.max.bytes": LARGEST_EVENT_BYTES,
             "queue.buffering.max.messages": 1_000_000,
@@ -114,14 +114,14 @@ class Transactions:
     def start(self) -> None:
         """Take the name: fences a predecessor and ends its open transaction."""
         producer = Producer(self._client)
-        deadline = time.monotonic() + DEADLINE_S
+        patience = Patience(f"taking the transactional id {self.transactional_id}", START_S)
         while True:
             try:
                 producer.init_transactions(CALL_TIMEOUT_S)
                 break
             except KafkaException as failure:
                 error: KafkaError = failure.args[0]
-                if not error.retriable() or time.monotonic() > deadline:
+                if not error.retriable() or patience.over(error.str()):
                     error = named(error, f"transactional id {self.transactional_id}")
                     msg = (
                         f"could not take the transactional id {self.transactional_id}: "
@@ -147,6 +147,7 @@ class Transactions:
             raise FatalCommit(msg)
         reached: dict[tuple[str, int], int] = {}
         failed: list[KafkaError] = []
+        asked = False  # to commit
 
         def delivered(error: KafkaError | None, message: Any) -> None:
             if error is not None:
@@ -159,7 +160,7 @@ class Transactions:
             written = _produce(producer, changes, delivered)  # 2
             # subtle: all rows must be in the log before 3, or a new owner could measure the log's
             # end without them
-            if producer.flush(DEADLINE_S) > 0 or failed:
+            if not _written(producer, failed):
                 reason = _reason(producer, failed, owner)
                 if denied(reason):
                     refused = named(reason, f"topic {' or '.join(written)} (Write)")
@@ -173,17 +174,19 @@ class Transactions:
                 for (topic, partition), offset in offsets.items()
             ]
             # 3
-            _patiently(
+            patiently(
+                "offsets of a flush",
                 lambda: producer.send_offsets_to_transaction(
                     positions, group_metadata(owner), CALL_TIMEOUT_S
-                )
+                ),
             )
-            _patiently(lambda: producer.commit_transaction(CALL_TIMEOUT_S))  # 4
+            asked = True
+            patiently("commit of a flush", lambda: producer.commit_transaction(CALL_TIMEOUT_S))  # 4
         except (KafkaException, SystemError) as failure:
-            self._answer(producer, _error_of(failure, producer, owner), owner)
+            self._answer(producer, _error_of(failure, producer, owner), owner, asked)
         return reached
 
-    def _answer(self, producer: Producer, error: KafkaError, owner: Owner) -> None:
+    def _answer(self, producer: Producer, error: KafkaError, owner: Owner, asked: bool) -> None:
         name = error.name()
         if denied(error):  # does not pass by itself
             of_group = error.code() == KafkaError.GROUP_AUTHORIZATION_FAILED
@@ -200,7 +203,7 @@ class Transactions:
         if name in _LOST:
             self._abort(producer, error.str())
             raise CommitFenced(error.str())
-        if error.txn_requires_abort():
+        if error.txn_requires_abort() or not asked:
             self._abort(producer, error.str())
             self._spoilt = True
             raise CommitAborted(error.str())
@@ -210,7 +213,7 @@ class Transactions:
     def _abort(self, producer: Producer, why: str) -> None:
         try:
             producer.purge(in_queue=True, in_flight=False)
-            _patiently(lambda: producer.abort_transaction(CALL_TIMEOUT_S))
+            patiently("abort of a flush", lambda: producer.abort_transaction(CALL_TIMEOUT_S))
         except KafkaException as failure:
             msg = f"{why}; and the transaction could not be aborted: {failure.args[0].str()}"
             raise FatalCommit(msg) from None
@@ -221,7 +224,7 @@ def _reason(producer: Producer, failed: Sequence[KafkaError], owner: Owner) -> K
     what it sends is undone with the rest.
     """
     if not failed:
-        return KafkaError(KafkaError._TIMED_OUT, f"not written within {DEADLINE_S:g} s")
+        return KafkaError(KafkaError._TIMED_OUT, f"no record written for {NO_PROGRESS_S:g} s")
     nothing = [TopicPartition(owner.group, 0, 0)]
     try:
         producer.send_offsets_to_transaction(nothing, group_metadata(owner), CALL_TIMEOUT_S)
@@ -266,23 +269,28 @@ def _produce(producer: Producer, changes: Iterable[Rows], delivered: Any) -> lis
 
 def _when_there_is_room(producer: Producer, *record: Any) -> None:
     """Queue a record that found the queue full: the broker catches up."""
+    patience, under_way = Patience("room for the rows of a flush"), len(producer)
     while True:
         producer.poll(0.05)
         try:
             producer.produce(*record)
             return
         except BufferError:
-            continue
+            if len(producer) < under_way:
+                under_way = len(producer)
+                patience.moved()
+            elif patience.over():
+                reason = KafkaError(KafkaError._TIMED_OUT, f"no room for {NO_PROGRESS_S:g} s")
+                raise KafkaException(reason) from None
 
 
-def _patiently(call: Any) -> None:
-    """Repeat a call whose error is one that passes by itself, up to DEADLINE_S."""
-    deadline = time.monotonic() + DEADLINE_S
-    while True:
-        try:
-            call()
-            return
-        except KafkaException as failure:
-            error: KafkaError = failure.args[0]
-            if not error.retriable() or error.txn_requires_abort() or time.monotonic() > deadline:
-                raise
+def _written(producer: Producer, failed: Sequence[KafkaError]) -> bool:
+    """Wait until the log has all records; False if it does not take them."""
+    patience, under_way = Patience("rows of a flush"), len(producer)
+    while (left := producer.flush(LOOK_S)) > 0 and not failed:
+        if left < under_way:
+            under_way = left
+            patience.moved()
+        elif patience.over(f"{left} records under way"):
+            return False
+    return not failed

@@ -22,13 +22,6 @@ class Read(NamedTuple):
     opened: Opened
 
 
-class Pending(NamedTuple):
-    """A request that waits for a better slate, until a time of `time.monotonic`."""
-
-    until_s: float
-    asked: "Asked"
-
-
 class Asked(NamedTuple):
     """A request with the record it came in."""
 

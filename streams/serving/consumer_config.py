@@ -11,6 +11,11 @@ COMMIT_MS = 500
 STATISTICS_MS = 1000
 
 
+def is_static(settings: Settings) -> bool:
+    """Whether the group knows this process by a name, which it has after a restart too."""
+    return bool(settings.worker_name) and settings.serving_group_protocol == "classic"
+
+
 def consumer_config(settings: Settings, statistics: Callable[[str], None]) -> dict[str, Any]:
     """For librdkafka; `statistics` is told what the client knows of its group."""
     config: dict[str, Any] = {
@@ -31,6 +36,8 @@ def consumer_config(settings: Settings, statistics: Callable[[str], None]) -> di
     if settings.serving_group_protocol == "consumer":
         # the broker has the session timeout and assigns (KIP-848)
         return config | {"group.protocol": "consumer"}
+    if is_static(settings):
+        config["group.instance.id"] = settings.worker_name
     return config | {
         "partition.assignment.strategy": "cooperative-sticky",
         "session.timeout.ms": session_ms,

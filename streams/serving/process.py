@@ -36,7 +36,7 @@ from streams.serving.http.server import HttpServer
 from streams.serving.item_embedder import ItemEmbedder
 from streams.serving.recent_slates import RecentSlates
 from streams.serving.release_fetcher import ReleaseFetcher
-from streams.serving.requests import Requests
+from streams.serving.requests import Leave, Requests
 from streams.serving.responder import Responder
 from streams.serving.segment_slates import SegmentSlatesWriter
 from streams.serving.user_profiles import UserProfiles
@@ -52,7 +52,7 @@ EXIT_STATUS = 70  # EX_SOFTWARE, as a worker's
 class ServingProcess:
     """One of any number of replicas; keeps nothing that a topic does not hold."""
 
-    def __init__(self, settings: Settings, policy_file: PolicyFile) -> None:
+    def __init__(self, settings: Settings, policy_file: PolicyFile, leave: Leave) -> None:
         names, client = TopicNames(settings.topic_prefix), settings.kafka_client()
         admin = connect(settings)
         check_rights(admin, serving_rights(settings))
@@ -60,7 +60,7 @@ class ServingProcess:
         self.settings = settings
         self.metrics = ServingMetrics()
         self.users = UserProfiles()
-        self.builder = Builder(settings, policy_file, self.metrics, end_process)
+        self.builder = Builder(settings, policy_file, self.metrics, self._end)
         self.responder = Responder(
             policy_file,
             app_id(settings),
@@ -71,7 +71,9 @@ class ServingProcess:
         )
         recent = RecentSlates(settings.recent_slates_bytes)
         answers = Answers(EventSender(client, prompt=True), names, self.metrics, recent)
-        self.requests = Requests(settings, self.responder, answers, self.metrics.group, end_process)
+        self.requests = Requests(
+            settings, self.responder, answers, self.metrics.group, leave, self._end
+        )
         self._clicks = ClicksFollower(client, names.clicks, self.users)
         self.http = HttpServer(
             settings,
@@ -112,6 +114,12 @@ class ServingProcess:
             self.builder.after_turn.append(writer.turn)
         self._stopping = asyncio.Event()
         self._leaving = False
+
+    def _end(self, reason: str) -> None:
+        """End now, out of the group: others take over at once."""
+        log.critical("%s", reason)
+        self.requests.leave()
+        end_process()
 
     def missing(self) -> list[str]:
         """What keeps this process from being ready, in words; empty when it is."""
@@ -167,8 +175,7 @@ def _when_ended(parent: IO[bytes], call: object) -> None:
     threading.Thread(target=watch, name="parent", daemon=True).start()
 
 
-def end_process(reason: str) -> None:
+def end_process() -> None:
     """End now: every offset that is stored says what was answered, and a new process goes on."""
-    log.critical("%s", reason)
     logging.shutdown()
     os._exit(EXIT_STATUS)

@@ -1,8 +1,9 @@
 """Requests: slate requests from Kafka, each answered once, in a thread of its own.
 
 The consumer group is `{app id}-serving`, assigned cooperatively. A request's offset is stored when
-the broker has its answer, so every request is answered, after a crash perhaps twice. One that would
-get a better slate in a moment waits for it aside, and holds nobody up.
+the broker has its answer, and what a former owner of a partition answered is looked up
+(`streams.serving.arrivals`), so every request is answered, after a crash perhaps twice. One that
+would get a better slate in a moment waits for it aside, and holds nobody up.
 
 Users take turns (`streams.serving.backlog`), so answers leave the order of the log. A partition
 that goes elsewhere is answered as far as anything of it was, in haste if need be: what was answered
@@ -12,7 +13,7 @@ out of order would be answered again.
 import logging
 import threading
 import time
-from collections import Counter, defaultdict, deque
+from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
@@ -26,22 +27,23 @@ from streams.kafka.liveness import FLUSH, FLUSH_LIMIT_S, HEARTBEAT, POLL, POLL_L
 from streams.kafka.membership import read_statistics
 from streams.metrics import GroupMetrics
 from streams.serving.accept import accept
+from streams.serving.answered import AnsweredBefore
 from streams.serving.answers import Answers
-from streams.serving.backlog import Asked, Backlog, Pending, Read
-from streams.serving.consumer_config import consumer_config
+from streams.serving.arrivals import Arrivals
+from streams.serving.backlog import Asked, Backlog, Read
+from streams.serving.consumer_config import consumer_config, is_static
 from streams.serving.offsets import Offsets, Opened
 from streams.serving.reply_headers import reply_to
 from streams.serving.responder import Responder
+from streams.serving.waiting import SLICE_S, Waiting
 
 log = logging.getLogger(__name__)
 
 IDLE_S = 0.05  # of a poll that finds nothing while nothing is under way
 BUSY_S = 0.002  # while answers are: their delivery is to be heard of
-SLICE_S = 0.01  # of answering, between two looks at what has come
 FINISH_S, HASTE_S = 1.0, 3.0  # of answering what was read, then in haste: a rebalance waits 6 s
-WAIT_S = 0.1  # for a segment that is being prepared
-MOST_WAITING, MOST_OF_USER = 1000, 20  # beyond, nobody waits, and no more of one user
 NO_KEY = "expected the user's id as key, found none: else a user's events share no partition"
+Leave = Callable[[Callable[[], str]], object]  # given what says the member's id
 
 
 class Requests:
@@ -55,6 +57,8 @@ class Requests:
         Who makes slates, and who sends them.
     metrics
         Of the process and its group.
+    leave
+        Tells the group's coordinator that a member leaves.
     fault
         Told once if the thread cannot go on.
     """
@@ -65,6 +69,7 @@ class Requests:
         responder: Responder,
         answers: Answers,
         metrics: GroupMetrics,
+        leave: Leave,
         fault: Callable[[str], None],
     ) -> None:
         self.assigned: frozenset[int] = frozenset()  # partitions, for other threads to read
@@ -81,13 +86,16 @@ class Requests:
         self._settings = settings
         self._responder = responder
         self._answers = answers
+        self._leave = leave
         self._fault = fault
         self._topic = TopicNames(settings.topic_prefix).slate_requests
         self._offsets = Offsets()
         self._backlog = Backlog()
         self._furthest: defaultdict[int, int] = defaultdict(int)  # offset answered, by partition
-        self._waiting: deque[Pending] = deque()
-        self._waiting_of: Counter[str] = Counter()
+        names = TopicNames(settings.topic_prefix)
+        self._before = AnsweredBefore(settings.kafka_client(), names.slates)
+        self._arrivals = Arrivals(self._topic, self._before)
+        self._waiting = Waiting()
         self._said: dict[str, float] = {}
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="requests", daemon=True)
@@ -103,6 +111,14 @@ class Requests:
         if self._thread.is_alive():
             self._thread.join(wait_s)
 
+    def member_id(self) -> str:
+        """What the group's coordinator calls this member; empty while it is none."""
+        return str(self._consumer.memberid() or "") if self.joined else ""
+
+    def leave(self) -> None:
+        """Leave the group at once, from any thread: the process ends."""
+        self._leave(self.member_id)
+
     # ---- the thread
 
     def _run(self) -> None:
@@ -117,7 +133,11 @@ class Requests:
             while not self._stopping.is_set():
                 self._turn()
             self._finish(lambda _partition: True)
+            self._before.stop()
+            member = self.member_id()
             self._consumer.close()
+            if is_static(self._settings):  # a client with a name does not leave by itself
+                self._leave(lambda: member)
         except Exception as error:
             log.exception("requests")
             self._fault(f"slate requests cannot be read: {error}")
@@ -125,6 +145,8 @@ class Requests:
     def _turn(self) -> None:
         under_way = bool(self._waiting) or self._answers.under_way > 0
         wait_s = BUSY_S if under_way else IDLE_S
+        for record in self._arrivals.ready(self._consumer):
+            self._put(record)
         self._read(0.0 if self._backlog else wait_s)
         until_s = time.monotonic() + SLICE_S
         while (read := self._backlog.take()) is not None:
@@ -132,7 +154,7 @@ class Requests:
             if time.monotonic() > until_s:
                 break
         if self._waiting:
-            self._answer_waiting()
+            self._waiting.answer(self._answer)
         self._answers.poll()
         self.liveness.happened(FLUSH, self._answers.silent_s())
 
@@ -154,11 +176,13 @@ class Requests:
         room = self._backlog.room
         for record in [first, *(self._consumer.consume(room, 0) if room > 0 else ())]:
             error = record.error()
-            if error is None:
-                opened = self._offsets.open(record.partition(), record.offset())
-                self._backlog.put(record, opened)
-            else:
+            if error is not None:
                 self._say(error)
+            elif not self._arrivals.holds(self._consumer, record):
+                self._put(record)
+
+    def _put(self, record: Any) -> None:
+        self._backlog.put(record, self._offsets.open(record.partition(), record.offset()))
 
     def _take(self, read: Read, wait: bool = True, hurried: bool = False) -> None:
         record, opened = read
@@ -168,18 +192,19 @@ class Requests:
         except EventError as error:
             self._refuse(record, opened, str(error))
             return
-        user = asked.request.user_id
-        wait &= len(self._waiting) < MOST_WAITING and self._waiting_of[user] < MOST_OF_USER
-        if not self._answer(asked, wait, hurried):
-            self._waiting.append(Pending(time.monotonic() + WAIT_S, asked))
-            self._waiting_of[user] += 1
+        # a reply to a topic of the client's may be missing where the slate is there
+        if asked.reply is None and self._arrivals.answered(record, asked.request.request_id):
+            self._done(opened)
+            return
+        if not self._answer(asked, wait and self._waiting.room_for(asked), hurried):
+            self._waiting.add(asked)
 
     def _finish(self, which: Callable[[int], bool]) -> None:
         """Answer what was read of partitions that go: in turns for a while, then in haste what lies
         before something that was answered. The rest is the next process's.
         """
         while self._waiting:
-            self._answer_waiting(late=True)
+            self._waiting.answer(self._answer, late=True)
         until_s, hurried = time.monotonic() + FINISH_S, 0
         for read in self._backlog.take_all(which):
             left_s, furthest = until_s - time.monotonic(), self._furthest
@@ -216,23 +241,11 @@ class Requests:
         )
         return True
 
-    def _answer_waiting(self, late: bool = False) -> None:
-        began_s = now_s = time.monotonic()
-        for _ in range(len(self._waiting)):
-            pending = self._waiting.popleft()
-            if self._answer(pending.asked, wait=not late and now_s < pending.until_s):
-                self._waiting_of[pending.asked.request.user_id] -= 1
-            else:
-                self._waiting.append(pending)
-            now_s = time.monotonic()
-            if now_s - began_s > SLICE_S:
-                break
-        self._waiting_of += Counter()  # without those that have none
-
     def _done(self, opened: Opened) -> None:
         reached = self._offsets.close(opened)
         if reached is None:
             return
+        self._arrivals.reached(opened.partition, reached)
         try:
             self._consumer.store_offsets(
                 offsets=[TopicPartition(self._topic, opened.partition, reached)]
@@ -246,6 +259,7 @@ class Requests:
         for each in partitions:
             self._offsets.assign(each.partition)
             self._furthest.pop(each.partition, None)
+            self._arrivals.came(each.partition)
         self.assigned |= {each.partition for each in partitions}
         self.joined = True
         log.info("answering partitions %s", sorted(self.assigned))
@@ -264,6 +278,7 @@ class Requests:
         self._backlog.take_all({each.partition for each in partitions}.__contains__)
         for each in partitions:
             self._offsets.drop(each.partition)
+            self._arrivals.went(each.partition)
         self.assigned -= {each.partition for each in partitions}
         log.info("gave up partitions %s", sorted(each.partition for each in partitions))
 

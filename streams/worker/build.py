@@ -61,7 +61,11 @@ def build_engine(settings: Settings, config: SlateConfig) -> Engine:
         names.dead_letters,
         rules,
         metrics,
-        Transactions(client, f"{app_id(settings)}-{worker_name(settings)}"),
+        Transactions(
+            client,
+            f"{app_id(settings)}-{worker_name(settings)}",
+            settings.transaction_timeout_s,
+        ),
         end_process,
     )
     metrics.group.watch(store.liveness.age_s, POLL, FLUSH, HEARTBEAT)

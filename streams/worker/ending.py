@@ -2,6 +2,7 @@
 
 import logging
 import os
+from collections.abc import Callable
 
 log = logging.getLogger(__name__)
 
@@ -9,10 +10,16 @@ log = logging.getLogger(__name__)
 EXIT_STATUS = 70
 
 
+# what is done before the end, in order; each is short and raises nothing
+before_end: list[Callable[[], object]] = []
+
+
 def end_process(reason: str, status: int = EXIT_STATUS) -> None:
     """End now, without a flush: what was not committed is restored from the log by the next
-    process.
+    process, or by those who take over.
     """
     log.critical("%s", reason)
+    for call in before_end:
+        call()
     logging.shutdown()
     os._exit(status)

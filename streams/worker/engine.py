@@ -12,7 +12,7 @@ from confluent_kafka import KafkaError
 from confluent_kafka.admin import AdminClient
 from faust.types import TP
 
-from streams.config import Settings
+from streams.config import Settings, worker_name
 from streams.contract.dead_letters import Place, dead_letter
 from streams.contract.events import EventError
 from streams.contract.items import read_item
@@ -24,7 +24,6 @@ from streams.counting.set_aside import BrokenDisk
 from streams.kafka.changelogs import ensure_changelogs
 from streams.kafka.liveness import HEARTBEAT
 from streams.kafka.names import changelog_topics
-from streams.kafka.transaction import TRANSACTION_TIMEOUT_S
 from streams.metrics import REJECTED
 from streams.worker.ending import end_process
 from streams.worker.garbage import Garbage
@@ -113,9 +112,7 @@ class Engine:
 
     async def before_revocation(self) -> None:
         """Make durable what was counted, while the group still accepts this generation."""
-        await self.store.last_flush(
-            self.settings.broker_rebalance_timeout_s + TRANSACTION_TIMEOUT_S
-        )
+        await self.store.last_flush(self.settings.broker_rebalance_timeout_s)
         self.store.close_flow()
 
     async def close(self) -> None:
@@ -194,6 +191,12 @@ class Engine:
     def heartbeat(self) -> None:
         """The group's coordinator has answered; called by the thread that asks it."""
         self.store.liveness.happened(HEARTBEAT)
+
+    def fenced(self) -> None:
+        """Another worker has our name."""
+        self.end_process(
+            f"the worker name {worker_name(self.settings)} was taken over by another worker"
+        )
 
     async def flush(self) -> None:
         """Make durable what was counted; now and then only, while an old log is read."""

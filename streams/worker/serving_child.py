@@ -17,11 +17,12 @@ STOP_S = 5.0
 
 
 class ServingChild:
-    """`slatestream serve` with the worker's environment; it ends with the worker, by the end of its
-    standard input, even if the worker is killed.
+    """`slatestream serve` with the worker's environment and name; it ends with the worker, by the
+    end of its standard input, even if the worker is killed.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, name: str) -> None:
+        self._name = name
         self.process: asyncio.subprocess.Process | None = None
         self._stopping = False
 
@@ -39,6 +40,7 @@ class ServingChild:
                 stdin=asyncio.subprocess.PIPE,
                 env={
                     **os.environ,
+                    "SLATESTREAM_WORKER_NAME": self._name,
                     "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
                 },
                 start_new_session=True,  # a terminal's Ctrl-C is the worker's to answer

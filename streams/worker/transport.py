@@ -23,6 +23,7 @@ from streams.counting.chunk import Chunk
 from streams.counting.codec import ConsumerError
 from streams.counting.position_tracker import PositionTracker
 from streams.worker.ending import end_process
+from streams.worker.static_member import StaticMember
 
 IDLE_S = 0.02  # between looks at a flow that is closed
 
@@ -45,6 +46,9 @@ class ChunkFlow(Protocol):
 
     def heartbeat(self) -> None:
         """The group's coordinator has answered."""
+
+    def fenced(self) -> None:
+        """Another worker has our name."""
 
     async def before_revocation(self) -> None:
         """Make durable what was counted, while the group still accepts this generation."""
@@ -97,7 +101,7 @@ class RebalanceListener(driver.ConsumerRebalanceListener):
         owner = self._thread
         chunked = [tp for tp in assigned if tp.topic in owner.consumer.chunk_topics]
         owner._ensure_consumer().pause(*chunked)
-        owner.consumer.watch_heartbeats(owner._ensure_consumer()._coordinator)
+        owner.consumer.watch(owner._ensure_consumer()._coordinator)
         await super().on_partitions_assigned(assigned)
 
 
@@ -115,25 +119,16 @@ class Consumer(driver.Consumer):
         self._lanes: list[Lane] | None = None  # None: no session
         self._lane_of: dict[str, Lane] = {}
         self._plain: asyncio.Task[list[tuple[TP, Any]]] | None = None
-        self._watched: Any = None  # the coordinator whose heartbeats are heard of
+        self.member: StaticMember | None = None
 
-    def watch_heartbeats(self, coordinator: Any) -> None:
+    def watch(self, coordinator: Any) -> None:
         """Tell the flow of each heartbeat that is answered; the join that has just ended is one."""
         flow = self._flow
         if flow is None:
             return
         flow.heartbeat()
-        if self._watched is coordinator:
-            return
-        self._watched, ask = coordinator, coordinator._do_heartbeat
-
-        async def do_heartbeat() -> bool:
-            answered: bool = await ask()
-            if answered:
-                flow.heartbeat()
-            return answered
-
-        coordinator._do_heartbeat = do_heartbeat
+        if self.member is None or self.member.coordinator is not coordinator:
+            self.member = StaticMember(coordinator, flow.heartbeat, flow.fenced)
 
     # ---- reading
 
@@ -249,6 +244,8 @@ class Consumer(driver.Consumer):
         if self._flow is not None:
             self.stop_flow()
             await self._flow.close()
+        if self.member is not None:
+            self.member.leave_at_stop()
         await super().on_stop()
 
     # ---- Faust's bookkeeping, which is per event and which the store replaces

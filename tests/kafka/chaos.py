@@ -1,10 +1,11 @@
 """`python -m tests.kafka.chaos --rounds N`: totals under kill -9, pauses, wiped disks and broker
 restarts, against an oracle.
 
-Every round has a history and faults of its own, drawn from `--seed` plus its number; the broker
-runs on through all rounds. Exit status 0 when no round showed a difference, 1 otherwise; the
-directory of a failed round is kept and named. `--mutant` breaks one step of the workers on purpose
-and ends at the first round that notices.
+Every round has a history and faults of its own, drawn from `--seed` plus its number; the brokers
+run on through all rounds. With `--brokers 3` topics have three replicas, two in sync, and every
+round takes brokers away (`tests.kafka.broker_faults`). Exit status 0 when no round showed a
+difference, 1 otherwise; the directory of a failed round is kept and named. `--mutant` breaks one
+step of the workers on purpose and ends at the first round that notices.
 """
 
 from __future__ import annotations
@@ -27,12 +28,19 @@ BROKER = {"file.delete.delay.ms": "1000", "log.index.size.max.bytes": "1048576"}
 
 
 def run(
-    rounds: int, seed: int, *, workers: int, partitions: int, mutant: str, machine: bool
+    rounds: int,
+    seed: int,
+    *,
+    workers: int,
+    partitions: int,
+    brokers: int,
+    mutant: str,
+    machine: bool,
 ) -> list[Result]:
     """All rounds on one cluster; with a mutant up to the first that has findings."""
     directory = pathlib.Path(tempfile.mkdtemp(prefix="chaos-"))
     results = []
-    with Cluster(directory / "kafka", settings=BROKER) as cluster:
+    with Cluster(directory / "kafka", brokers=brokers, settings=BROKER) as cluster:
         for index in range(rounds):
             where = directory / f"round-{seed + index}"
             result = Round(
@@ -70,7 +78,7 @@ def summary(results: list[Result], mutant: str) -> dict[str, object]:
         "pauses": sum(r.pauses for r in results),
         "wiped disks": sum(r.wipes for r in results),
         "serving processes killed or stopped": sum(r.serving_faults for r in results),
-        "broker restarts": sum(r.broker_restarts for r in results),
+        "brokers killed, stopped, restarted, paused": sum(r.broker_restarts for r in results),
         "workers that ended by themselves": sum(r.ended for r in results),
         "seconds": round(sum(r.seconds for r in results)),
     }
@@ -98,6 +106,9 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=int(time.time()) % 100_000_000)
     parser.add_argument("--workers", type=int, default=3)
     parser.add_argument("--partitions", type=int, default=12)
+    parser.add_argument(
+        "--brokers", type=int, choices=(1, 3), default=1, help="3: their leaders move"
+    )
     parser.add_argument("--mutant", choices=sorted(MUTANTS), default="")
     parser.add_argument("--json", action="store_true", help="one JSON object per line")
     args = parser.parse_args()
@@ -112,6 +123,7 @@ def main() -> int:
         args.seed,
         workers=args.workers,
         partitions=args.partitions,
+        brokers=args.brokers,
         mutant=args.mutant,
         machine=args.json,
     )

@@ -6,7 +6,7 @@ a second; one table.
     kill -9                   of a worker, and of a serving process, each started again
     one broker of three away  killed, and back after `AWAY_S`
 
-Sessions time out as shipped: after 30 s a worker, after 6 s a serving process. At the end counts
+Sessions time out as shipped: after 10 s a worker, after 6 s a serving process. At the end counts
 and answers are compared with what was sent; the status is 1 if anything was lost.
 """
 
@@ -32,12 +32,11 @@ AWAY_S = 15.0  # a broker
 RESULTS = pathlib.Path(__file__).parents[2] / "build" / "bench"
 SHIPPED = {
     "SLATESTREAM_FLUSH_INTERVAL_MS": "500",
-    "SLATESTREAM_BROKER_SESSION_TIMEOUT_S": "30",
+    "SLATESTREAM_BROKER_SESSION_TIMEOUT_S": "10",
     "SLATESTREAM_BROKER_REBALANCE_TIMEOUT_S": "60",
     "SLATESTREAM_SERVING_SESSION_TIMEOUT_S": "6",
     "SLATESTREAM_ATTRIBUTION_WINDOW_S": "3600",
     "SLATESTREAM_CONVERSION_WINDOW_S": "604800",
-    "SLATESTREAM_TOPIC_REPLICATION": "3",
 }
 Drill = Callable[[], None]
 
@@ -108,9 +107,9 @@ def run(directory: pathlib.Path, only: str = "") -> tuple[list[tuple[str, Seen]]
     """The drills whose name holds `only`, and how the counts differ at the end."""
     rows = []
     with Cluster(directory / "kafka", brokers=3) as cluster:
-        fleet = Fleet(cluster.bootstrap, directory / "fleet", "drill.", 3, SHIPPED, serving=2)
+        fleet = Fleet(cluster.bootstrap, directory / "fleet", "drill.", 3, SHIPPED, 2, 3)
         try:
-            fleet.create_topics(PARTITIONS, replication=3)
+            fleet.create_topics(PARTITIONS)
             yard, load = Yard(cluster, fleet), Load(fleet, PARTITIONS, PER_S)
             load.describe()
             yard.up(fleet.workers[0], *fleet.serving)

@@ -26,8 +26,9 @@ from tests.kafka.hooks import Trap
 
 ROOT = pathlib.Path(__file__).parents[2]
 SESSION_TIMEOUT_S = 4.0  # as short as a busy machine allows: every kill waits for it
+TRANSACTION_TIMEOUT_S = 15.0  # others wait so long for a worker that is paused inside of one
 CALL_TIMEOUT_S = 10.0
-COORDINATOR_S = 30.0
+COORDINATOR_S = 120.0  # a busy machine takes a while to start a broker
 
 
 class Member:
@@ -114,7 +115,9 @@ class Fleet:
         workers: int,
         settings: Mapping[str, str] | None = None,
         serving: int = 0,
+        replication: int = 1,
     ) -> None:
+        self.replication = replication
         self.bootstrap = bootstrap
         self.directory = directory
         directory.mkdir(parents=True, exist_ok=True)
@@ -124,11 +127,13 @@ class Fleet:
             "SLATESTREAM_ATTRIBUTION_WINDOW_S": f"{WINDOWS.attribution_s:g}",
             "SLATESTREAM_CONVERSION_WINDOW_S": f"{WINDOWS.conversion_s:g}",
             "SLATESTREAM_SEGMENT_FIELDS": ",".join(WINDOWS.segment_fields),
+            "SLATESTREAM_TOPIC_REPLICATION": str(replication),
             "SLATESTREAM_FLUSH_INTERVAL_MS": "200",
             "SLATESTREAM_SERVING": "off",
             "SLATESTREAM_SERVING_SESSION_TIMEOUT_S": "6",
             "SLATESTREAM_BROKER_SESSION_TIMEOUT_S": f"{SESSION_TIMEOUT_S:g}",
             "SLATESTREAM_BROKER_REBALANCE_TIMEOUT_S": "20",
+            "SLATESTREAM_TRANSACTION_TIMEOUT_S": f"{TRANSACTION_TIMEOUT_S:g}",
             **(settings or {}),
         }
         self.workers = [
@@ -147,14 +152,14 @@ class Fleet:
             {name: value for name, value in self.environ.items() if not name.startswith("CHAOS_")}
         )
 
-    def create_topics(self, partitions: int, replication: int = 1) -> None:
+    def create_topics(self, partitions: int) -> None:
         """The declared topics; those that are not joined by user get one partition."""
         new = [
             NewTopic(
                 self.names.of(t),
                 partitions if t.attribute in COPARTITIONED else 1,
-                replication,
-                config=declared_configs(t, replication),
+                self.replication,
+                config=declared_configs(t, self.replication),
             )
             for t in TOPICS
         ]
@@ -266,6 +271,12 @@ class Fleet:
         for meter in self._meters.values():
             meter.close()
         self._meters.clear()
+
+
+def kill_consumer(pid: int) -> None:
+    """kill -9 of the process that reads for the worker `pid`."""
+    name = "streams.counting.consumer_process"
+    subprocess.run(["pkill", "-KILL", "-P", str(pid), "-f", name], check=True)
 
 
 def wait_for(what: str, done: object, timeout_s: float = 60.0, every_s: float = 0.1) -> None:

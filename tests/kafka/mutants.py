@@ -21,7 +21,7 @@ from streams.counting.chunk import Chunk
 from streams.counting.partition import Changes, Partition
 from streams.counting.position_tracker import PositionTracker
 from streams.counting.store import Store
-from streams.kafka.transaction import CALL_TIMEOUT_S, DEADLINE_S, CommitAborted, Owner, Transactions
+from streams.kafka.transaction import CALL_TIMEOUT_S, CommitAborted, Owner, Transactions
 from streams.worker.engine import Engine
 from streams.worker.transport import Lane
 
@@ -59,7 +59,7 @@ def _commit_otherwise(
 
         def rows() -> dict[tuple[str, int], int]:
             streams.kafka.transaction._produce(producer, records, delivered)
-            if producer.flush(DEADLINE_S) > 0:
+            if producer.flush(60) > 0:
                 raise CommitAborted
             return reached
 
@@ -77,7 +77,7 @@ def _commit_otherwise(
             body(self, producer, rows, add_offsets)
             producer.commit_transaction(CALL_TIMEOUT_S)
         except KafkaException as failure:
-            self._answer(producer, failure.args[0])
+            self._answer(producer, failure.args[0], owner, True)
         return reached
 
     Transactions.commit = commit  # type: ignore[method-assign]

@@ -9,11 +9,11 @@ import random
 import time
 from typing import NamedTuple
 
-from streams.kafka.transaction import TRANSACTION_TIMEOUT_S
-from tests.cluster import Cluster, ClusterError
+from tests.cluster import Cluster
 from tests.kafka import audit
-from tests.kafka.feed import GIVE_UP_S, Feed, Place
-from tests.kafka.fleet import Fleet, Worker
+from tests.kafka.broker_faults import BrokerFaults
+from tests.kafka.feed import Feed, Place
+from tests.kafka.fleet import TRANSACTION_TIMEOUT_S, Fleet, Worker
 from tests.kafka.history import make
 from tests.kafka.plans import SERVING, plan
 
@@ -60,10 +60,16 @@ class Round:
         rnd = random.Random(seed)
         self.seed, self.index, self.partitions = seed, index, partitions
         self.cluster = cluster
-        self.plan = plan(rnd, index, workers)
+        self.plan = plan(rnd, index, workers, len(cluster.nodes))
         environ = {**self.plan.settings, **({"CHAOS_MUTANT": mutant} if mutant else {})}
         self.fleet = Fleet(
-            cluster.bootstrap, directory, f"r{seed}-{time.time():.0f}.", workers, environ, SERVING
+            cluster.bootstrap,
+            directory,
+            f"r{seed}-{time.time():.0f}.",
+            workers,
+            environ,
+            SERVING,
+            len(cluster.nodes),
         )
         self.history = make(rnd, time.time(), self.plan.events)
         self.feed = Feed(cluster.bootstrap, self.fleet.names, self.history, FEED_S)
@@ -73,12 +79,12 @@ class Round:
         self.kills_left = list(self.plan.kills)
         self.serving_left = list(self.plan.serving)
         self.serving_wakes: dict[int, float] = {}
-        self.done = {"crash": 0, "kills": 0, "pauses": 0, "wipes": 0, "broker": 0, "ended": 0}
+        self.done = {"crash": 0, "kills": 0, "pauses": 0, "wipes": 0, "ended": 0}
         self.done["serving"] = 0
         self.takeovers, self.taken_over = 0, False  # when a worker was paused, and since then
         self.silent_since_s = 0.0
         self.pause_due = self.plan.pause is not None
-        self.broker_due = self.plan.broker_at_s is not None
+        self.brokers = BrokerFaults(cluster, self.plan.brokers)
 
     def run(self) -> Result:
         """Raises nothing that a fault can cause: a round that does not finish is a finding."""
@@ -98,6 +104,7 @@ class Round:
             findings.append(str(failure))
         finally:
             seconds = time.monotonic() - self.began_s
+            self.brokers.end()
             self.fleet.close()
         if not findings:
             findings += audit.totals(self.fleet, self.history)
@@ -117,7 +124,7 @@ class Round:
             done["crash"] + done["kills"],
             done["pauses"],
             done["wipes"],
-            done["broker"],
+            sum(self.brokers.done.values()),
             done["ended"],
             done["serving"],
             tuple(findings),
@@ -134,7 +141,8 @@ class Round:
             if self.feed.failure is not None:
                 raise TimeoutError(self.feed.failure)
             left = self._left()
-            here = left, sum(self.feed.ends.values()), tuple(self.done.values())
+            faults = tuple(self.done.values()), tuple(self.brokers.done.values())
+            here = left, sum(self.feed.ends.values()), faults
             if here != progress:
                 progress, progressed_at_s = here, now_s
             if now_s - progressed_at_s > STUCK_S:
@@ -167,7 +175,7 @@ class Round:
             or self.restart_at
             or self.resume_at
             or self.pause_due
-            or self.broker_due
+            or self.brokers.due
             or self.serving_left
             or self.serving_wakes
             or not self.done["crash"]
@@ -184,14 +192,7 @@ class Round:
                     self.fleet.workers[number].kill()
                     self.done["kills"] += 1
         self._serving_faults(now_s)
-        if self.broker_due and now_s > (self.plan.broker_at_s or 0):
-            self.broker_due = False
-            self.cluster.kill()
-            try:
-                self.cluster.restart()
-            except ClusterError:  # a machine that is busy with something else
-                self.cluster.wait_ready(GIVE_UP_S)
-            self.done["broker"] += 1
+        self.brokers.step(now_s)
         if self.pause_due:
             self._pause(now_s)
         victim, point, _ = self.plan.crash
@@ -202,9 +203,8 @@ class Round:
             number, at_point, _ = self.plan.pause
             if at_point is not None and self.fleet.workers[number].trap.armed.exists():
                 self.fleet.workers[number].trap.arm(at_point, "stop", 1)
-        # subtle: paused workers may resume after the feed is over, the last crash must come before
-        # its end
-        if self.done["crash"] and not self.pause_due and not self.broker_due:
+        # subtle: paused workers may resume after the feed, the last crash must come before its end
+        if self.done["crash"] and not self.pause_due and not self.brokers.due:
             self.feed.release.set()
 
     def _serving_faults(self, now_s: float) -> None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 import json
 import random
 import signal
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,7 +19,7 @@ from streams.serving.counts_view import read_counts
 from streams.worker.ending import EXIT_STATUS
 from tests.cluster import Cluster
 from tests.kafka import audit
-from tests.kafka.fleet import CALL_TIMEOUT_S, Fleet, wait_for
+from tests.kafka.fleet import CALL_TIMEOUT_S, Fleet, kill_consumer, wait_for
 from tests.kafka.history import CLICKS, IMPRESSIONS, SLATES, WINDOWS, make
 from tests.kafka.oracle import differences, recount
 from tests.kafka.play import assert_exact, signal_ready, start_feed, wait_read
@@ -72,17 +71,7 @@ def test_a_worker_whose_reading_process_was_killed_ends_and_the_next_one_goes_on
         lambda: sum(fleet.committed(list(feed.ends) or [(fleet.names.clicks, 0)]).values()) > 0,
     )
     assert worker.process is not None
-    subprocess.run(
-        [
-            "pkill",
-            "-KILL",
-            "-P",
-            str(worker.process.pid),
-            "-f",
-            "streams.counting.consumer_process",
-        ],
-        check=True,
-    )
+    kill_consumer(worker.process.pid)
     wait_for("the worker to end", lambda: worker.status is not None)
     assert worker.status == EXIT_STATUS
     assert "the process that reads records has ended with status -9" in worker.text()

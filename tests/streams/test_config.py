@@ -165,11 +165,17 @@ def test_only_secrets_have_a_form_with_a_file() -> None:
 def test_clients_get_security_only_where_it_is_asked_for(tmp_path: Path) -> None:
     certificates(tmp_path, "an authority")
     ca = str(tmp_path / "ca.pem")
+    limits = {  # of brokers that answer nothing
+        "socket.timeout.ms": 10_000,
+        "socket.connection.setup.timeout.ms": 10_000,
+        "reconnect.backoff.max.ms": 2_000,
+    }
     assert load_settings({"KAFKA_BOOTSTRAP_SERVERS": "a:1,b:2"}).kafka_client() == {
         "bootstrap.servers": "a:1,b:2",
         "security.protocol": "PLAINTEXT",
         "group.id": "slatestream",
         "log_level": 2,
+        **limits,
     }
     environ = {
         "KAFKA_SECURITY_PROTOCOL": "SASL_SSL",
@@ -183,11 +189,18 @@ def test_clients_get_security_only_where_it_is_asked_for(tmp_path: Path) -> None
         "security.protocol": "SASL_SSL",
         "group.id": "slatestream",
         "log_level": 2,
+        **limits,
         "sasl.mechanism": "SCRAM-SHA-512",
         "sasl.username": "me",
         "sasl.password": "p",
         "ssl.ca.location": ca,
     }
+
+
+@pytest.mark.parametrize("name", ["two words", "a/b", "x" * 201])
+def test_a_worker_name_that_no_group_takes_is_refused(name: str) -> None:
+    with pytest.raises(SettingsError, match="SLATESTREAM_WORKER_NAME: expected at most 200"):
+        load_settings({"SLATESTREAM_WORKER_NAME": name})
 
 
 def test_certificate_files_that_cannot_be_used_are_named(tmp_path: Path) -> None:

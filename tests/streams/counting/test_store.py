@@ -93,7 +93,7 @@ class World:
         self.in_place += 1
 
     async def own(self, generation: int, *numbers: int) -> bool:
-        return await self.store.restore(generation, f"member-{generation}", numbers, lambda: True)
+        return await self.store.restore(generation, "member", numbers, lambda: True)
 
     def count(self, number: int = 0, slate: str = "s", start: int = 0, size: int = 5) -> None:
         events = [impression(slate, f"i{start + at}") for at in range(size)]
@@ -126,7 +126,7 @@ def test_a_flush_commits_rows_positions_dead_letters_and_offsets_under_the_owner
 
     asyncio.run(run())
     ((changes, offsets, owner),) = world.transactions.commits
-    assert owner == Owner("slatestream", 3, "member-3")
+    assert owner == Owner("slatestream", 3, "member")
     assert offsets == {("p.impressions", 0): 5, ("p.clicks", 0): 0, ("p.slates", 0): 0}
     counts, slates, letters, *_others = changes
     assert [(each.topic, len(each.rows)) for each in (counts, slates)] == [

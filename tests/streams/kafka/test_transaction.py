@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
+from streams.kafka import patience as patience_module
 from streams.kafka import transaction as transaction_module
+from streams.kafka.patience import Patience
 from streams.kafka.transaction import (
     BY_KEY,
     CommitAborted,
@@ -83,6 +85,9 @@ class Scripted:
         self.calls: list[str] = []
         self.left = 0
 
+    def __len__(self) -> int:
+        return self.left
+
     def __getattr__(self, name: str) -> Any:
         def call(*_args: Any, **_options: Any) -> int:
             self.calls.append(name)
@@ -139,14 +144,42 @@ def test_an_error_that_asks_for_an_abort_is_undone() -> None:
     assert "abort_transaction" in producer.calls
 
 
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A step may go without progress for a moment only."""
+    for module in (transaction_module, patience_module):
+        monkeypatch.setattr(module, "Patience", lambda what, *_limit: Patience(what, -1.0))
+
+
+@pytest.mark.usefixtures("impatient")
 def test_records_that_are_not_delivered_are_undone_before_any_offset_is_added() -> None:
     producer = Scripted()
     producer.left = 1
-    with pytest.raises(CommitAborted, match="not written within"):
+    with pytest.raises(CommitAborted, match="no record written for 30 s"):
         commit(producer)
     assert "send_offsets_to_transaction" not in producer.calls
 
 
+@pytest.mark.usefixtures("impatient")
+def test_offsets_that_get_no_answer_are_undone_and_a_commit_without_one_ends_the_process() -> None:
+    silence = [error(KafkaError._TIMED_OUT, retriable=True) for _ in range(1000)]
+    producer = Scripted(send_offsets_to_transaction=silence)
+    with pytest.raises(CommitAborted):
+        commit(producer)
+    assert producer.calls[-1] == "abort_transaction"
+    with pytest.raises(FatalCommit, match="the result of a flush is unknown"):
+        commit(Scripted(commit_transaction=silence))
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_full_queue_that_does_not_move_is_undone() -> None:
+    producer = Scripted(produce=[BufferError() for _ in range(100_000)])
+    producer.left = 7
+    with pytest.raises(CommitAborted, match="no room"):
+        commit(producer)
+
+
+@pytest.mark.usefixtures("impatient")
 def test_the_flush_after_an_undone_one_has_a_new_producer(monkeypatch: pytest.MonkeyPatch) -> None:
     spoilt, fresh = Scripted(), Scripted()
     spoilt.left = 1
