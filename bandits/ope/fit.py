@@ -5,6 +5,7 @@ is judged.
 import numpy as np
 
 from bandits.counts import Counts, zeros
+from bandits.learning.places import BANDS, PlaceCounts, band_of
 from bandits.ope.log import F64, Log, Shape, validate
 
 
@@ -54,3 +55,13 @@ def counts_of(
         value=total(log.value),
         examined=total(looked),
     )
+
+
+def placed_of(log: Log, n_items: int) -> PlaceCounts:
+    """Count where a log showed what: impressions and clicks of every (segment, item) by place."""
+    cells, index = np.unique(log.segment * n_items + log.item, return_inverse=True)
+    shown, clicks = np.zeros((2, cells.size, len(BANDS)))
+    where = index, band_of(log.position)
+    np.add.at(shown, where, 1.0)
+    np.add.at(clicks, where, log.click)
+    return PlaceCounts(cells // n_items, cells % n_items, shown, clicks)

@@ -11,7 +11,8 @@ only.
 
 import numpy as np
 
-from bandits.ope.fit import counts_of
+from bandits.learning.places import examined, learn_places
+from bandits.ope.fit import counts_of, placed_of
 from bandits.ope.log import Log, LogError, Shape
 from bandits.ope.support import check_room
 from bandits.ope.target import Target
@@ -59,7 +60,12 @@ def served(
         The policy leaves places empty: fewer items are eligible than the log's slates are long.
     """
     check_room(shape.n_positions, shape.n_items)
-    counts = counts_of(train, shape, np.array(config.examination), config.half_life_s)
+    looks = None if config.examination is None else np.array(config.examination)
+    counts = counts_of(train, shape, looks, config.half_life_s)
+    if config.examination is None:
+        placed = placed_of(train, shape.n_items)
+        weights = learn_places(placed.shown, placed.clicks).weights
+        counts = examined(counts, placed, weights)
     items = logged_catalogue(train, shape) if catalogue is None else catalogue
     now_s = float(train.time_s.max())
     requests = [Request(shape.n_positions, None, np.zeros(0, dtype=np.int64))] * config.draws

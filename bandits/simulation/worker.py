@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bandits.arms import Floats
+from bandits.learning.places import BANDS, PlaceCounts, band_of
 from bandits.learning.position import examination_of
 from bandits.learning.recent_counts import CLICKS, COLUMNS, EXAMINED, IMPRESSIONS, VALUE
 from bandits.simulation.simulate import Feedback, Shown
@@ -74,7 +75,11 @@ class Worker:
     ) -> None:
         self.config, self.shape, self.vectors, self.codes = config, shape, vectors, codes
         self.visits, self.visits_per_s, self.refresh_s = 0, visits_per_s, refresh_s
-        self.looks = examination_of(np.arange(shape[2]), config.examination)  # (n_places,)
+        self.looks = examination_of(
+            np.arange(shape[2]), config.examination or (1.0,)
+        )  # (n_places,)
+        self.bands = band_of(np.arange(shape[2]))  # (n_places,)
+        self.placed = np.zeros((2, shape[0] * shape[1], len(BANDS)))  # impressions, clicks
         self.evidence = evidence_of(config, WINDOW_S)
         self.evidence.reserve(shape[:2])
         self.learner = Learner(self.evidence, fields=codes is not None)
@@ -118,6 +123,7 @@ class Worker:
         increments[:, IMPRESSIONS] = 1.0
         increments[:, EXAMINED] = np.tile(self.looks, shown.segments.size)
         self._add(shown.segments, shown.items, increments)
+        self._put(0, shown.segments, shown.items, np.ones(shown.items.shape))
         self.shown_at_s.append(self.now_s)
         self.visits += shown.segments.size
 
@@ -127,6 +133,7 @@ class Worker:
         increments = np.zeros((clicked.size, len(COLUMNS)))
         increments[:, CLICKS] = increments[:, VALUE] = clicked
         self._add(feedback.segments, feedback.items, increments)
+        self._put(1, feedback.segments, feedback.items, feedback.clicked.astype(np.float64))
         delay_s = self.now_s - shown_at_s
         self.evidence.clicked([(delay_s, shown_at_s)] * int(clicked.sum()))
 
@@ -135,12 +142,23 @@ class Worker:
         self.learner.add(*cells, increments)
         self.evidence.add(*cells, increments, self.now_s)
 
+    def _put(self, what: int, segments: Ints, items: Ints, amounts: Floats) -> None:
+        cells = segments[:, None] * self.shape[1] + items  # (b, n_places)
+        np.add.at(self.placed[what], (cells, np.broadcast_to(self.bands, cells.shape)), amounts)
+
+    def _placed(self) -> PlaceCounts:
+        cells = np.flatnonzero(self.placed[0].any(axis=1))
+        n_items = self.shape[1]
+        return PlaceCounts(cells // n_items, cells % n_items, *self.placed[:, cells])
+
     def _refresh(self, can_show: NDArray[np.bool_]) -> None:
         n_items = self.shape[1]
         nothing, alone = np.full(n_items, np.nan), np.full(n_items, -1, dtype=np.int32)
         catalogue = Catalogue(can_show.copy(), nothing, alone, self.vectors)
         self.learner.look(self.shape[:2], self.now_s)
-        self.known = self.learner.learn(self.config, catalogue, self.codes, self.known)
+        self.known = self.learner.learn(
+            self.config, catalogue, self.codes, self.known, placed=self._placed()
+        )
         self.snapshots = {}
         self.can_show, self.next_s = can_show.copy(), self.now_s + self.refresh_s
 

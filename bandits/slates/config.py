@@ -99,7 +99,8 @@ class SlateConfig:
     priors
         How much an arm borrows (`bandits.learning.priors`).
     examination
-        Probability that a position is looked at, in (0, 1]; beyond the last, the last.
+        Probability that a position is looked at, in (0, 1]; beyond the last, the last. None learns
+        it from what is served (`bandits.learning.places`).
     freshness_half_life_s
         Time after which the freshness of an item is half, in seconds.
     diversity, exposure, exploration
@@ -118,7 +119,7 @@ class SlateConfig:
     half_life_s: float | None = None
     segments: str = "learn"
     priors: PriorConfig = field(default_factory=PriorConfig)
-    examination: tuple[float, ...] = (1.0,)
+    examination: tuple[float, ...] | None = None
     freshness_half_life_s: float = 604_800.0
     diversity: Diversity = field(default_factory=Diversity)
     exposure: Exposure = field(default_factory=Exposure)

@@ -129,7 +129,7 @@ def _config(top: Table) -> SlateConfig:
         half_life_s=top.optional_number("half_life_s", DEFAULT.half_life_s, low=0.0, open_low=True),
         segments=top.choice("segments", DEFAULT.segments, SEGMENT_NAMES),
         priors=top.table("priors").dataclass(PriorConfig()),
-        examination=top.numbers(
+        examination=top.numbers_or_learn(
             "examination", DEFAULT.examination, low=0.0, high=1.0, open_low=True
         ),
         freshness_half_life_s=top.number(

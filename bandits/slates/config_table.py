@@ -110,19 +110,26 @@ class Table:
             )
             raise ConfigError(message)
 
-    def numbers(
-        self, key: str, default: tuple[float, ...], *, low: float, high: float, open_low: bool
-    ) -> tuple[float, ...]:
-        """Read a list of at least one number in the range."""
-        value = self._get(key, list(default))
+    def numbers_or_learn(
+        self,
+        key: str,
+        default: tuple[float, ...] | None,
+        *,
+        low: float,
+        high: float,
+        open_low: bool = False,
+    ) -> tuple[float, ...] | None:
+        """Read a list of at least one number in the range, or the word learn, which is None."""
+        value = self._get(key, LEARN if default is None else list(default))
+        if value == LEARN:
+            return None
         if (
             not isinstance(value, list)
             or not value
             or not all(_in_range(v, low, high, open_low) for v in value)
         ):
-            self._fail(
-                key, f"a list of at least one of: {_range('a number', low, high, open_low)}", value
-            )
+            what = _range("a number", low, high, open_low)
+            self._fail(key, f'"{LEARN}", or a list of at least one of: {what}', value)
         return tuple(float(v) for v in value)
 
     def strings(self, key: str) -> tuple[str, ...]:

@@ -20,6 +20,7 @@ import numpy as np
 from bandits.arms import Floats
 from bandits.counts import Counts
 from bandits.learning.evidence import Evidence, spread
+from bandits.learning.places import PlaceCounts
 from bandits.learning.priors import PriorConfig
 from bandits.learning.recent_counts import COLUMNS
 from bandits.learning.running_beliefs import ItemEvidence, believe
@@ -134,6 +135,7 @@ class Learner:
         codes: Ints | None = None,
         before: Known | None = None,
         vectors_version: int = 0,
+        placed: PlaceCounts | None = None,
     ) -> Known:
         """What all segments share, as of the last look.
 
@@ -144,11 +146,13 @@ class Learner:
             `learned` takes them.
         vectors_version
             Another one says that the catalogue's vectors are others.
+        placed
+            What was shown where (`learned`); running sums take every impression for a look.
 
         """
         if self.dense is not None:
             last = before if isinstance(before, Learned) else None
-            return learned(config, self.dense, catalogue, codes, last)
+            return learned(config, self.dense, catalogue, codes, last, placed=placed)
         vectors = cast("Floats | None", catalogue.vectors)
         own = self._pools.get(config.priors)
         if own is None or own.look < self._look - 1:

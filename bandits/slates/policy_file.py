@@ -30,7 +30,7 @@ def dump_config(config: SlateConfig, comment: str = "") -> str:
         f"combiner = {_text(config.combiner)}",
         f"half_life_s = {_number(config.half_life_s, OFF)}",
         f"segments = {_text(config.segments)}",
-        f"examination = [{', '.join(map(_number, config.examination))}]",
+        f"examination = {_list(config.examination)}",
         f"freshness_half_life_s = {_number(config.freshness_half_life_s)}",
         f"exclude = [{', '.join(map(_text, config.exclude))}]",
         f"draws = {config.draws}",
@@ -70,6 +70,10 @@ def dump_config(config: SlateConfig, comment: str = "") -> str:
         f"floor_of = {_text(exploration.floor_of)}",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _list(values: tuple[float, ...] | None) -> str:
+    return _text(LEARN) if values is None else f"[{', '.join(map(_number, values))}]"
 
 
 def _number(value: float | None, none: str = OFF) -> str:

@@ -3,7 +3,7 @@ whenever counts have changed, and at most every `REFRESH_S`.
 
     1. evidence_of(config, window_s) -> Evidence                  once: what is kept beside the sums
     2. evidence.counts(sums, now_s) -> Counts                     at a refresh
-    3. learned(config, counts, catalogue, codes) -> Learned        what all segments share
+    3. learned(config, counts, catalogue, codes, places) -> Learned    what all segments share
     4. segment_snapshot(config, learned, segment, ...) -> Snapshot  each segment that is asked for
     5. compose(snapshot, requests, rng)                           until the next refresh
 
@@ -22,6 +22,7 @@ from bandits.arms import Floats
 from bandits.counts import Counts
 from bandits.learning.change_detection import RECENT_HALF_LIVES
 from bandits.learning.evidence import Evidence
+from bandits.learning.places import PlaceCounts, Places, added_up, examined, learn_places
 from bandits.learning.priors import Beliefs, learn, splits_of
 from bandits.learning.running_beliefs import RunningBeliefs, of_segment
 from bandits.learning.segment_fields import Ints
@@ -58,6 +59,8 @@ class Learned(NamedTuple):
     grouped, groups
         Counts (n_groups, n_items) that are served from, and which segments they are of; None: each
         segment is one.
+    places
+        How often they are looked at, where that is learned; None: as configured.
 
     """
 
@@ -66,6 +69,7 @@ class Learned(NamedTuple):
     beliefs: Beliefs
     grouped: Counts
     groups: Groups | None = None
+    places: Places | None = None
 
     @property
     def n_segments(self) -> int:
@@ -130,6 +134,8 @@ def learned(
     catalogue: Catalogue,
     codes: Ints | None = None,
     before: Learned | None = None,
+    *,
+    placed: PlaceCounts | None = None,
 ) -> Learned:
     """Learn what all segments share.
 
@@ -143,13 +149,19 @@ def learned(
     before
         What was learned last by the same file of the same fields: which fields are worth it is
         asked again when there is much more to learn it from.
+    placed
+        What was shown where, for a policy file that learns how often places are looked at: its
+        counts have a look for each impression.
 
     """
     vectors = cast("Floats | None", catalogue.vectors)
+    places = None
+    if config.examination is None and placed is not None:
+        places = learn_places(*added_up(placed, counts.impressions.shape[1]))
+        counts = examined(counts, placed, places.weights)
     if codes is None or codes.shape[1] < 2 or config.segments != "learn":
-        return Learned(
-            counts, catalogue, learn(counts, config.priors, vectors, codes=codes), counts
-        )
+        beliefs = learn(counts, config.priors, vectors, codes=codes)
+        return Learned(counts, catalogue, beliefs, counts, places=places)
     splits = None if before is None or before.groups is None else before.groups.splits
     looks = counts.examined - counts.unripe
     if splits is None or looks.sum() > AGAIN * splits.looks:
@@ -157,7 +169,7 @@ def learned(
     groups = group(codes, splits)
     grouped = add_up(counts, groups)
     beliefs = learn(grouped, config.priors, vectors, codes=groups.codes)
-    return Learned(counts, catalogue, beliefs, grouped, groups)
+    return Learned(counts, catalogue, beliefs, grouped, groups, places)
 
 
 def segment_snapshot(

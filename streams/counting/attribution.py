@@ -37,6 +37,7 @@ from streams.counting.feedback import (
 )
 from streams.counting.outcomes import COUNTED_CLICK, DUPLICATE, LATE, UNKNOWN_ITEM, WAITED
 from streams.counting.partition import Partition
+from streams.counting.places import count_clicked
 from streams.counting.rows import (
     CLICKED,
     CONVERTED,
@@ -111,6 +112,8 @@ def count_clicks(
                 partition.note(CLICKS, UNKNOWN_ITEM, key[0])
             else:
                 clicks[key[0]] += 1
+                if rules.learn_places and row.offered:
+                    count_clicked(partition, row, key[0], item_id)
                 delays.append((ts - shown_s if ts > shown_s else 0.0, shown_s))
             expires_s = shown_s + counted_s
             # as `extend` does it; nearly all expiries of a chunk are rounded up to the same

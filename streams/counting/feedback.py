@@ -20,6 +20,7 @@ from streams.counting.outcomes import (
     WAITED,
 )
 from streams.counting.partition import Partition
+from streams.counting.places import count_clicked
 from streams.counting.rows import (
     CLICKED,
     CONVERTED,
@@ -204,6 +205,8 @@ def count_feedback(
         count.clicks += 1.0
         count.fresh_clicks += share
         if count is not partition.uncounted:
+            if rules.learn_places:
+                count_clicked(partition, row, segment, item_id)
             partition.delays.append((max(0.0, ts - seen.seen_s), seen.seen_s))
     count.value += value
     row.value += value

@@ -19,6 +19,7 @@ from streams.counting.decay import weigh
 from streams.counting.feedback import settle
 from streams.counting.outcomes import BEYOND_SEGMENTS, DUPLICATE, UNKNOWN_ITEM, WAITED
 from streams.counting.partition import COUNTED_IMPRESSION, Partition
+from streams.counting.places import count_seen
 from streams.counting.rows import SEEN, WAITING, Seen, SlateRow, items_of, offered_of
 from streams.counting.rules import Rules
 from streams.counting.slate_log import (
@@ -71,6 +72,8 @@ def count_impressions(
             row.segment = segment
             if run.segment is None:
                 partition.shown[segment].update(list(_unpack_seen_items(run.seen_items)))
+            if rules.learn_places and row.offered:
+                count_seen(partition, row, segment, _unpack_seen_items(run.seen_items))
             if expires_s > row.expires_s:
                 extend(row, expires_s, rules)
         else:
@@ -183,6 +186,8 @@ def _count(
     elif segment != row.segment:
         # most slates have one segment: it is kept once, and with an item where the item's differs
         entry(row, item_id).segment = segment
+    if rules.learn_places and row.offered:
+        count_seen(partition, row, segment, (item_id,))
     if plain:
         partition.shown[segment][item_id] += 1
     else:

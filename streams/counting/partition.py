@@ -6,11 +6,10 @@ dropped only after it went untouched through a whole rotation, and rotations fol
 flush: what is dropped is on disk, so a miss can read it.
 """
 
-import itertools
 import time
 from collections import Counter, defaultdict
-from collections.abc import Generator, Iterable, Iterator
-from typing import NamedTuple, TypeVar
+from collections.abc import Generator, Iterator
+from typing import NamedTuple
 
 from streams.contract.count_rows import (
     DELAYS_KEY,
@@ -27,6 +26,7 @@ from streams.contract.funnel_rows import FUNNEL_KEY, decode_funnel, encode_funne
 from streams.counting.chunk import IMPRESSIONS
 from streams.counting.limits import Admission, DescribedItems, Limits
 from streams.counting.outcomes import UNKNOWN_ITEM
+from streams.counting.places import Places
 from streams.counting.rocksdb import SLATE_PREFIX, Disk
 from streams.counting.rows import (
     POSITIONS_KEY,
@@ -41,11 +41,10 @@ from streams.counting.rows import (
     rested,
 )
 from streams.counting.slate_outcomes import SlateOutcomes, Told
+from streams.counting.slices import ROWS_AT_ONCE, batched
 
 CountKey = tuple[str, str]  # (segment, item_id)
-Row = TypeVar("Row")
-# rows that are encoded, and slates whose outcomes are added up, between two turns: some 4 ms
-ROWS_AT_ONCE, BOOKED_AT_ONCE = 2000, 500
+BOOKED_AT_ONCE = 500  # slates whose outcomes are added up between two turns: some 4 ms
 _UNKNOWN = SlateRow(0.0)  # not in memory: None says that there is none
 COUNTED_IMPRESSION = "impression"  # an outcome, see `attribution`
 MOST_DELAYS = 256  # of a flush, evenly taken: 4 KiB; whoever learns from them keeps a sample too
@@ -61,13 +60,6 @@ class Changes(NamedTuple):
     offsets: dict[str, int]  # source -> next offset
     outcome_counts: Counter[tuple[str, str]]  # (outcome, segment) -> events
     told: Told  # of slates
-
-
-def batched(rows: Iterable[Row]) -> Iterator[list[Row]]:
-    """Rows in slices, in order."""
-    left = iter(rows)
-    while batch := list(itertools.islice(left, ROWS_AT_ONCE)):
-        yield batch
 
 
 def stored_positions(disk: Disk) -> Positions:
@@ -119,6 +111,7 @@ class Partition:
         # of clicks counted since the last flush: seconds after the impression, time of the
         # impression
         self.delays: list[tuple[float, float]] = []
+        self.places = Places(disk, rows_in_memory)
         self.counts: dict[CountKey, CountRow] = {}
         self._older_counts: dict[CountKey, CountRow] = {}
         self.slates: dict[str, SlateRow | None] = {}  # None: forgotten, until the disk knows
@@ -249,7 +242,11 @@ class Partition:
             ]
             yield
         counts += [(encode_count_key(*key), None) for key in self._removed if key not in since]
+        counts += self.places.forget(key for key in self._removed if key not in since)
         self._removed = {}
+        for place_rows in batched(self.places.take()):
+            counts += place_rows
+            yield
         unknown, self.admission.new_unknown = self.admission.new_unknown, []
         counts += [(UNKNOWN_PREFIX + name.encode(), UNKNOWN_VALUE) for name in unknown]
         if self.delays:
@@ -292,6 +289,7 @@ class Partition:
         """The changes last taken are on disk: rows that nobody touches may leave the memory."""
         self.looked_at = None
         self.outcomes.settled()
+        self.places.settled()
         if len(self.names) > self.rows_in_memory:
             self.names.clear()
         if len(self.counts) > self.rows_in_memory:

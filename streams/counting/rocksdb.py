@@ -1,8 +1,8 @@
 """Disk: the rows of one partition in RocksDB, a cache of the changelogs that can be wiped at any
 time.
 
-    b"C..." counts, b"F" funnel, b"P" positions, b"U..." unknown items, b"V..." outcomes: as in the
-                                       counts changelog
+    b"C..." counts, b"F" funnel, b"L..." places, b"P" positions, b"U..." unknown items, b"V..."
+                                       outcomes: as in the counts changelog
     b"S" | slate_id                    as in the slates changelog
     b"E" | expires_s f64 big-endian | batch u64 big-endian | u16     msgpack of slate_ids that this
                                                                      batch wrote with this expiry

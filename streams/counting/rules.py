@@ -19,6 +19,8 @@ class Rules(NamedTuple):
         of discounted counts; None: there are none.
     max_ahead_s
         how far an event's time may be ahead of the clock.
+    learn_places
+        whether it is counted where slates of this project showed what.
     """
 
     attribution_window_s: float
@@ -27,6 +29,7 @@ class Rules(NamedTuple):
     examination: Sequence[float] = (1.0,)
     half_life_s: float | None = None
     max_ahead_s: float = 86_400.0
+    learn_places: bool = False
 
     @property
     def plain(self) -> bool:

@@ -12,6 +12,7 @@ from streams.counting.chunk import IMPRESSIONS, SLATES, Offered, Refusal
 from streams.counting.impressions import count_whole
 from streams.counting.outcomes import DUPLICATE, NOTED, SETTLED
 from streams.counting.partition import Partition
+from streams.counting.places import count_before
 from streams.counting.rows import Made
 from streams.counting.rules import Rules
 from streams.counting.slate_log import extend, horizon, open_row
@@ -50,6 +51,8 @@ def note_slates(
             segment = partition.admission.look_up(slate.segment)
             row.segment = names.setdefault(segment, segment)
         extend(row, expires_s, rules)
+        if rules.learn_places and row.items:
+            count_before(partition, row)
         if row.whole is not None:
             partition.funnel[IMPRESSIONS, SETTLED] += 1
             count_whole(partition, row, rules, now_s)

@@ -31,6 +31,7 @@ from streams.metrics import ServingMetrics
 from streams.serving.catalogue import CatalogueView
 from streams.serving.counts_view import CountsView, FellBehind, Index
 from streams.serving.embeddings import EmbeddingsView
+from streams.serving.places_view import PlacesView
 from streams.serving.served_state import ServedState, World, keep, make_state, make_world
 from streams.serving.wanted import Wanted
 from streams.serving.watch.funnel_view import FunnelView
@@ -75,8 +76,8 @@ class Builder:
             evidence_of(config, settings.attribution_window_s),
             len(settings.segment_fields) > 1,
         )
-        self.funnel = FunnelView()
-        self.outcomes = OutcomesView()
+        self.places = PlacesView(self.counts.segments, self.items)
+        self.funnel, self.outcomes = FunnelView(), OutcomesView()
         self.catalogue = CatalogueView(self.items, settings.max_event_bytes)
         self.embeddings = EmbeddingsView(
             self.catalogue,
@@ -191,7 +192,7 @@ class Builder:
 
     def _apply_changelog(self, records: list[Any], now_s: float) -> None:
         others = self.counts.apply(records, now_s)
-        for view in (self.funnel, self.outcomes):
+        for view in (self.places, self.funnel, self.outcomes):
             view.apply(others, now_s)
 
     def _apply_items(self, records: list[Any], _now_s: float) -> None:
@@ -218,9 +219,10 @@ class Builder:
         began = time.perf_counter()
         items_before, before = self._made_of[1:], self.state
         self._made_of = self._versions()
+        version, placed = self.embeddings.version, self.places.placed()
         world = make_world(
             self.counts.look(now_s),
-            partial(self.counts.learner.learn, vectors_version=self.embeddings.version),
+            partial(self.counts.learner.learn, vectors_version=version, placed=placed),
             self.catalogue.catalogue(self.embeddings.matrix()),
             self.catalogue.facets.facets(len(self.items)),
             self.embeddings.encoder,

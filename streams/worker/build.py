@@ -50,9 +50,10 @@ def build_engine(settings: Settings, config: SlateConfig) -> Engine:
         settings.attribution_window_s,
         settings.conversion_window_s,
         settings.segment_fields,
-        config.examination,
+        config.examination or (1.0,),
         config.half_life_s,
         settings.max_ahead_s,
+        config.examination is None,
     )
     store = Store(
         settings,

@@ -153,7 +153,7 @@ def parse(options: list[str]) -> argparse.Namespace:
     parser.add_argument("--peer-seeds", type=int, default=5)
     parser.add_argument("--worlds", nargs="+", choices=WORLDS, default=list(WORLDS))
     parser.add_argument(
-        "--learners", nargs="+", choices=(*OURS, *PEERS), default=[*OURS[:2], *PEERS]
+        "--learners", nargs="+", choices=(*OURS, *PEERS), default=[*OURS[:3], *PEERS]
     )
     parser.add_argument("--visits", type=int, default=200_000)
     parser.add_argument("--jobs", type=int, default=1)

@@ -30,19 +30,20 @@ LARGEST = 256  # visits of the largest batch, the same for all
 VISITS_PER_S = 25.0
 FILES = {
     "ours": "",
-    "ours_place_ignored": "",
+    "ours_places_known": "",
+    "ours_place_ignored": "examination = [1.0]",
     "ours_floor_off": "[exploration]\nfloor = 0",
     "ours_apart": "[priors]\nsegment_clicks = 0",
     "ours_thompson": "[policies.thompson]",
     "ours_kl_ucb": "[policies.kl_ucb]",
 }
-PLACES_IGNORED = ("ours_place_ignored",)
+PLACES_KNOWN = ("ours_places_known",)
 
 
 def learner_of(name: str, places: tuple[float, ...]):
     """Make ours by name; every other name is a peer."""
     if name in FILES:
-        known = "" if name in PLACES_IGNORED else f"examination = {list(places)}\n"
+        known = f"examination = {list(places)}\n" if name in PLACES_KNOWN else ""
         return WorkerLearner(name, parse_config(known + FILES[name]), VISITS_PER_S)
     from tests.benchmarks.regret_peers import PEERS
 

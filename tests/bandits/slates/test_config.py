@@ -103,7 +103,7 @@ def test_off_switches_a_limit_off():
         ("[objectives]\nclicks = 1", ["objectives.clicks", "click, conversion"]),
         ("[objectives]\nclick = nan", ["objectives.click", "nan"]),
         ("half_life_s = 0", ["half_life_s", "above 0", "off"]),
-        ("examination = []", ["examination", "list"]),
+        ("examination = []", ["examination", "learn", "list"]),
         ("examination = [1, 0]", ["examination", "above 0"]),
         ("examination = [1.5]", ["examination", "at most 1"]),
         ("[priors]\nitem_click = 1", ["priors.item_click", "item_clicks"]),

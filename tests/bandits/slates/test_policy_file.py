@@ -48,7 +48,7 @@ configs = st.builds(
         item_clicks=st.none() | weights,
         base_rate=st.floats(0.001, 0.9),
     ),
-    examination=st.lists(shares, min_size=1, max_size=5).map(tuple),
+    examination=st.none() | st.lists(shares, min_size=1, max_size=5).map(tuple),
     freshness_half_life_s=weights,
     diversity=st.builds(Diversity, st.sampled_from(DIVERSITY_NAMES), weights, st.floats(1.0, 10.0)),
     exposure=st.builds(Exposure, st.none() | st.integers(1, 9), shares, shares, st.integers(1, 9)),

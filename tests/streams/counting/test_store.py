@@ -14,6 +14,7 @@ import pytest
 
 from streams.counting import opening as opening_module
 from streams.counting import partition as partition_module
+from streams.counting import slices
 from streams.counting import store as store_module
 from streams.counting.partition import Rejected
 from streams.counting.rocksdb import Disk
@@ -190,7 +191,8 @@ def test_a_flush_is_encoded_in_slices_between_which_nothing_is_counted(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What comes meanwhile waits, and is in the next flush."""
-    monkeypatch.setattr(partition_module, "ROWS_AT_ONCE", 10)
+    for module in (partition_module, slices):
+        monkeypatch.setattr(module, "ROWS_AT_ONCE", 10)
     turns: list[str] = []
 
     async def run() -> None:
