@@ -13,7 +13,15 @@ import pytest
 import yaml
 
 from tests.deploy.binaries import needs_helm, needs_kubectl, run
-from tests.deploy.rendering import COMBINATIONS, CUSTOM, Resources, of_kind, one, render
+from tests.deploy.rendering import (
+    COMBINATIONS,
+    CUSTOM,
+    Resources,
+    of_kind,
+    one,
+    render,
+    settings_data,
+)
 
 pytestmark = [needs_helm, needs_kubectl]
 CHART = Path(__file__).parents[2] / "deploy" / "helm" / "slatestream"
@@ -135,3 +143,10 @@ def test_values_that_do_not_go_together_or_do_not_exist_are_refused(switch: str)
     done = run("helm", "template", "slatestream", str(CHART), f"--set={switch}")
     assert done.returncode == 1
     assert re.search(r"expected tls.enabled|additional properties 'sprad' not allowed", done.stderr)
+
+
+def test_a_mechanism_of_ones_own_logs_in_over_tls() -> None:
+    settings = ("settings.KAFKA_SASL_MECHANISM=OAUTHBEARER", "tls.enabled=true")
+    data = settings_data(template((), *settings))
+    assert data["KAFKA_SECURITY_PROTOCOL"] == "SASL_SSL"
+    assert data["KAFKA_SASL_MECHANISM"] == "OAUTHBEARER"

@@ -8,7 +8,7 @@ app.kubernetes.io/component: {{ . }}
 {{- define "slatestream.settings" -}}
 {{- $settings := deepCopy .Values.settings -}}
 {{- if .Values.tls.enabled -}}
-{{- $_ := set $settings "KAFKA_SECURITY_PROTOCOL" (ternary "SASL_SSL" "SSL" .Values.scram.enabled) -}}
+{{- $_ := set $settings "KAFKA_SECURITY_PROTOCOL" (ternary "SASL_SSL" "SSL" (or .Values.scram.enabled (hasKey $settings "KAFKA_SASL_MECHANISM"))) -}}
 {{- $_ := set $settings "KAFKA_SSL_CAFILE" "/etc/kafka/ca/ca.crt" -}}
 {{- end -}}
 {{- if .Values.scram.enabled -}}
