@@ -28,6 +28,7 @@ from streams.kafka.liveness import (
     Liveness,
 )
 from streams.kafka.names import app_id
+from streams.kafka.patience import NO_PROGRESS_S, end_unless_within
 from streams.kafka.transaction import CommitAborted, CommitFenced, FatalCommit, Owner, Transactions
 from streams.metrics import Metrics
 
@@ -150,7 +151,10 @@ class Store:
                 if not changes:
                     self.liveness.happened(FLUSH)
                     return
-                await self._in_thread(self._commit, changes)
+                limit_s = self.settings.transaction_timeout_s + NO_PROGRESS_S
+                why = f"a flush did not end within {limit_s:g} s, brokers have aborted it by now"
+                committed = self._in_thread(self._commit, changes)
+                await end_unless_within(limit_s, committed, self._end_process, why)
             except CommitFenced as refusal:
                 log.warning(
                     "flush of generation %d refused, the group has moved on: %s",
@@ -189,14 +193,8 @@ class Store:
 
         Until the flush that is under way ends the worker cannot join.
         """
-        flush = asyncio.ensure_future(self.flush())
-        done, _ = await asyncio.wait({flush}, timeout=patience_s)
-        if not done:
-            self._end_process(
-                f"a flush did not end within {patience_s:g} s and the group has gone on: what it "
-                "held is read again"
-            )
-        await flush
+        why = f"a flush did not end within {patience_s:g} s and the group has gone on"
+        await end_unless_within(patience_s, self.flush(), self._end_process, why)
 
     def _commit(self, changes: Mapping[int, Changes]) -> None:
         commit(changes, self._transactions, self._owner, self._flush_topics(), self._disks.opened)

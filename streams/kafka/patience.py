@@ -5,9 +5,10 @@ in turn; a flush of four requests once hung for minutes, long after the broker w
 are given up within `streams.group_settings.ANSWER_LIMITS`, and steps here.
 """
 
+import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from confluent_kafka import KafkaError, KafkaException
 
@@ -62,3 +63,17 @@ def patiently(what: str, call: Callable[[], object]) -> None:
             error: KafkaError = failure.args[0]
             if not error.retriable() or error.txn_requires_abort() or patience.over(error.str()):
                 raise
+
+
+async def end_unless_within(
+    limit_s: float, work: Awaitable[None], end_process: Callable[[str], object], why: str
+) -> None:
+    """Await `work`; where it takes longer, end the process: what a flush held is read again.
+
+    subtle: a call into librdkafka may wait for ever, and its thread cannot be stopped.
+    """
+    future = asyncio.ensure_future(work)
+    done, _ = await asyncio.wait({future}, timeout=limit_s)
+    if not done:
+        end_process(f"{why}: what it held is read again")
+    await future

@@ -45,6 +45,7 @@ _LOST = {
     "FENCED_MEMBER_EPOCH",
     "STALE_MEMBER_EPOCH",
 }
+_SAYS_NOTHING = {KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT, KafkaError._FAIL}
 _FENCED = {"_FENCED", "PRODUCER_FENCED", "INVALID_PRODUCER_EPOCH", "FENCED_INSTANCE_ID"}
 
 
@@ -220,11 +221,13 @@ class Transactions:
 
 
 def _reason(producer: Producer, failed: Sequence[KafkaError], owner: Owner) -> KafkaError:
-    """Why records failed: by the next step, since they may say no more than that they were purged;
-    what it sends is undone with the rest.
+    """Why records failed: by the next step, undone with the rest, where they say no more than that
+    they were purged. Behind records that timed out librdkafka may wait there for ever (seen: 2.16).
     """
     if not failed:
         return KafkaError(KafkaError._TIMED_OUT, f"no record written for {NO_PROGRESS_S:g} s")
+    if failed[0].code() not in _SAYS_NOTHING:
+        return failed[0]
     nothing = [TopicPartition(owner.group, 0, 0)]
     try:
         producer.send_offsets_to_transaction(nothing, group_metadata(owner), CALL_TIMEOUT_S)

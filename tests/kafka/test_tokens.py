@@ -97,6 +97,8 @@ def test_a_worker_outlives_its_tokens_and_no_secret_is_told(
     secured.forbid_all("worker")
     secured.allow("worker", {*documented("worker"), *documented("serving")})
     environ = secured.settings_at("OAUTH") | endpoint.settings("worker")
+    # tokens and logins that end every few seconds cost the last flush a connection or two
+    environ |= {"SLATESTREAM_BROKER_REBALANCE_TIMEOUT_S": "30"}
     environ |= {"SLATESTREAM_HTTP_TOKEN": HTTP_TOKEN}
     worker = WorkerProcess(tmp_path, environ.pop("KAFKA_BOOTSTRAP_SERVERS"), PREFIX, **environ)
     with worker:

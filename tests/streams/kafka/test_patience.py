@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
-from streams.kafka.patience import Patience
+from streams.kafka.patience import Patience, end_unless_within
+
+
+def test_work_that_does_not_return_ends_the_process() -> None:
+    ended: list[str] = []
+
+    async def run() -> None:
+        await end_unless_within(5.0, asyncio.sleep(0), ended.append, "a flush")
+        assert ended == []
+        await end_unless_within(0.05, asyncio.sleep(0.2), ended.append, "a flush did not end")
+
+    asyncio.run(run())
+    assert ended == ["a flush did not end: what it held is read again"]
 
 
 def test_waiting_is_said_once_and_over_after_the_limit(caplog: pytest.LogCaptureFixture) -> None:

@@ -5,6 +5,7 @@ tests/kafka has those that need fencing.
 from __future__ import annotations
 
 import uuid
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -158,6 +159,29 @@ def test_records_that_are_not_delivered_are_undone_before_any_offset_is_added() 
     with pytest.raises(CommitAborted, match="no record written for 30 s"):
         commit(producer)
     assert "send_offsets_to_transaction" not in producer.calls
+
+
+class Undelivered(Scripted):
+    """A producer whose records fail with `code`."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__()
+        self.code = code
+
+    def produce(self, topic: str, _value: Any, _key: Any, _partition: int, report: Any) -> None:
+        report(KafkaError(self.code), SimpleNamespace(topic=lambda: topic))
+
+
+@pytest.mark.parametrize(
+    ("code", "asked"), [(KafkaError._MSG_TIMED_OUT, False), (KafkaError._PURGE_QUEUE, True)]
+)
+def test_only_records_that_were_purged_are_asked_after(code: int, asked: bool) -> None:
+    """Behind records that timed out librdkafka may wait for ever."""
+    producer = Undelivered(code)
+    with pytest.raises(CommitAborted, match="were not delivered"):
+        commit(producer)
+    assert ("send_offsets_to_transaction" in producer.calls) == asked
+    assert producer.calls[-2:] == ["purge", "abort_transaction"]
 
 
 @pytest.mark.usefixtures("impatient")
