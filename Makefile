@@ -29,7 +29,7 @@ demo: $(VENV)/.data  ## the whole system on this machine, on real data, in about
 	$(BIN)/slatestream demo
 
 test: $(VENV)/.dev $(VENV)/.data $(VENV)/.checkov worker  ## every test that this machine can run; KAFKA_HOME adds those on Apache Kafka
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadgroup
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadgroup  # one test at a time to whoever is free
 
 lint: $(VENV)/.dev  ## ruff and mypy, as CI runs them
 	$(BIN)/ruff check .

@@ -31,13 +31,9 @@ def need(marker: str) -> str | None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave out what cannot run here. What needs Apache Kafka shares a broker, so that it stays in
-    one process where several run tests.
-    """
+    """Leave out what cannot run here."""
     reasons = {marker: need(marker) for marker in NEEDS}
     for item in items:
-        if item.get_closest_marker("kafka"):
-            item.add_marker(pytest.mark.xdist_group("kafka"))
         for marker, reason in reasons.items():
             if reason is not None and item.get_closest_marker(marker):
                 item.add_marker(pytest.mark.skip(reason=f"{marker}: {reason}"))

@@ -116,7 +116,11 @@ def limit_answers(client: Any) -> None:
         if isinstance(request, _PATIENT):
             return await send(node, request, group=group)
         try:
-            return await asyncio.wait_for(send(node, request, group=group), ANSWER_S)
+            # subtle: `wait_for` of Python 3.11 loses a cancellation that comes with the answer
+            # (python/cpython issue 86296), and a heartbeat task that was not cancelled keeps
+            # aiokafka from stopping
+            async with asyncio.timeout(ANSWER_S):
+                return await send(node, request, group=group)
         except TimeoutError:
             connection = client._conns.get((node, group))
             if connection is not None:
