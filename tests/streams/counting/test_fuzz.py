@@ -130,7 +130,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Disk:
 def test_no_record_stops_a_partition(
     shared: Disk, rules: Rules, read: list[tuple[str, list[tuple[bytes | None, bytes | None]]]]
 ) -> None:
-    partition = Partition(0, empty(shared), 10, rules.half_life_s is not None)
+    partition = Partition(0, empty(shared), 10, rules.half_life_s)
     number, letters, events = 0, 0, 0
     for source, content in read:
         own = [
