@@ -32,6 +32,7 @@ _PASSING = {
     "_TRANSPORT",
     "_TIMED_OUT",
     "_RESOLVE",
+    "_AUTHENTICATION",  # a login that is renewed may fail once; start looks for wrong ones
     "NOT_LEADER_FOR_PARTITION",
     "LEADER_NOT_AVAILABLE",
 }
