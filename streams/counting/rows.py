@@ -153,14 +153,15 @@ def offered_of(row: SlateRow) -> list[tuple[str, int, float]]:
 def items_of(row: SlateRow) -> Items:
     """What a slate's row knows of its items, to be read and changed."""
     items = row.items
-    if type(items) is bytes:
+    if isinstance(items, bytes):
         items = row.items = _unpack_items(items)
-    return items  # type: ignore[return-value]
+    return items
 
 
 def seen_of(row: SlateRow) -> Items:
     """The same, to be read: they stay as they are."""
-    return _unpack_items(row.items) if type(row.items) is bytes else row.items  # type: ignore[return-value]
+    items = row.items
+    return _unpack_items(items) if isinstance(items, bytes) else items
 
 
 def rested(row: SlateRow) -> SlateRow:

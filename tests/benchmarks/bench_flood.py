@@ -139,7 +139,7 @@ def flood(
     began = time.perf_counter()
     if name == "http":
         for first in range(0, n, BATCH):
-            get(worker.port, "/v1/slates:batch", requests[first : first + BATCH])  # type: ignore[arg-type]
+            get(worker.port, "/v1/slates:batch", requests[first : first + BATCH])
     for each in requests if name != "http" else ():
         producer.produce(f"{prefix}slate-requests", json.dumps(each), "bot")
         producer.poll(0)

@@ -148,7 +148,7 @@ class Probe(threading.Thread):
             time.sleep(PROBE_S)
 
 
-def get(port: int, path: str, body: dict[str, Any] | None = None) -> Any:
+def get(port: int, path: str, body: object = None) -> Any:
     """A page; with a body it is posted."""
     data = None if body is None else json.dumps(body).encode()
     with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", data, timeout=60) as answer:

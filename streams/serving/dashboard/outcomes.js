@@ -96,31 +96,29 @@ function exploration(found) {
 }
 
 export function outcomes(found) {
-  const alone = found == null || found.variants.length < 2;
+  const alone = found.variants.length < 2;
   return [
     h("h2", {}, "Variants"),
     alone && h("p", {}, "No variants: every user gets the same policy. The policy file names them: ",
       h("code", {}, "[variants.NAME]"), "."),
-    found && [
-      !alone && options(found),
-      overTime(found.hours),
-      table("Variants", [
-        ["Variant", (row) => [row.variant, row.holdback && " (holdback)"], "head"],
-        ["Share", (row) => (row.share == null ? "–" : percent(row.share)), "n"],
-        ["Slates offered", (row) => whole(row.offered), "n"],
-        ["Seen", (row) => whole(row.seen), "n"],
-        ["Clicks", (row) => whole(row.clicks), "n"],
-        ["Conversions", (row) => whole(row.conversions), "n"],
-        ["Value", (row) => exact(row.value), "n"],
-        ["Clicks given up", (row) => exact(row.given_up), "n"],
-        ["Places that explore", (row) => (row.explored_share == null ? "–" : percent(row.explored_share)), "n"],
-        ["Forced", (row) => whole(row.forced), "n"],
-      ], found.variants),
-      rates(found),
-      tiles([["Since (UTC)", date(found.since).slice(0, 16)],
-        ["Slates never seen", found.never_seen_share == null ? "–" : percent(found.never_seen_share)]]),
-      balance(found),
-      exploration(found),
-    ],
+    !alone && options(found),
+    overTime(found.hours),
+    table("Variants", [
+      ["Variant", (row) => [row.variant, row.holdback && " (holdback)"], "head"],
+      ["Share", (row) => (row.share == null ? "–" : percent(row.share)), "n"],
+      ["Slates offered", (row) => whole(row.offered), "n"],
+      ["Seen", (row) => whole(row.seen), "n"],
+      ["Clicks", (row) => whole(row.clicks), "n"],
+      ["Conversions", (row) => whole(row.conversions), "n"],
+      ["Value", (row) => exact(row.value), "n"],
+      ["Clicks given up", (row) => exact(row.given_up), "n"],
+      ["Places that explore", (row) => (row.explored_share == null ? "–" : percent(row.explored_share)), "n"],
+      ["Forced", (row) => whole(row.forced), "n"],
+    ], found.variants),
+    rates(found),
+    tiles([["Since (UTC)", date(found.since).slice(0, 16)],
+      ["Slates never seen", found.never_seen_share == null ? "–" : percent(found.never_seen_share)]]),
+    balance(found),
+    exploration(found),
   ];
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -16,7 +17,7 @@ from tests.streams.making import settings
 from tests.streams.serving.world import ITEMS, World
 
 
-def rows() -> list[dict[str, object]]:
+def rows() -> list[dict[str, Any]]:
     """Who is old clicks item 1 and who is young item 2, in every city alike."""
     return [
         {
@@ -36,7 +37,7 @@ def page(tmp_path: Path) -> SegmentFieldsPage:
     """As a serving process says it."""
     world = World(tmp_path, fields="age,city")
     for row in rows():
-        world.count(*(row[name] for name in ("segment", "item_id", "impressions", "clicks")))  # type: ignore[arg-type]
+        world.count(row["segment"], row["item_id"], row["impressions"], row["clicks"])
     world.turn()
     state = world.builder.state
     assert state is not None
