@@ -38,8 +38,8 @@ COMPRESS: list[str | dict[str, Any]] = [
     {"step": "trim_vocabulary", "minimum": 0, "drop_punctuation": False},
     "quantize",
 ]
-# What `--budget` stands for: the plan's `method`, and fields of [train] which the plan leaves out.
-# Measured on two cores with 17,470 films (docs/encoder.md): minutes, most of an hour, a night.
+# What `--budget` stands for: the plan's `method`, and fields of [train] which the plan leaves out;
+# chosen for two cores and 20,000 items by what an update and the labels cost (docs/encoder.md).
 BUDGETS: dict[str, tuple[Literal["compress", "train"], dict[str, Any]]] = {
     "10m": ("compress", {}),
     "1h": ("train", {"augmented": 0.5, "updates": 1_500, "learning_rate": 1e-3}),
