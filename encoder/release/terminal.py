@@ -45,7 +45,10 @@ class Terminal:
 
     def say(self, text: str) -> None:
         """One sentence on the way."""
-        self._err.print(text, markup=False)
+        if self._json:
+            _to_stderr(msgspec.json.encode({"said": text}).decode())
+        else:
+            self._err.print(text, markup=False)
 
     def complain(self, text: str, status: int) -> int:
         """One line on what went wrong; gives back the exit status."""

@@ -18,8 +18,9 @@ def test_json_result_is_one_line_on_stdout(capsys: pytest.CaptureFixture[str]) -
     out, err = capsys.readouterr()
     assert json.loads(out) == {"version": "v1", "ndcg@10": 0.25, "reasons": ["a"]}
     assert out.count("\n") == 1
-    assert "reading" in err
-    assert "training" in err
+    said, progress = map(json.loads, err.splitlines())
+    assert said == {"said": "reading"}
+    assert (progress["stage"], progress["share"]) == ("training", 0.5)
 
 
 def test_table_shows_every_field(capsys: pytest.CaptureFixture[str]) -> None:
