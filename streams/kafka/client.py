@@ -25,6 +25,10 @@ PROBE_TIMEOUT_S = 3.0
 ADMIN_MS = 60_000
 # what librdkafka puts around a reason: the broker's address, and how long it took
 _AROUND = re.compile(r"^\S+/(?:bootstrap|\d+): | \(after \d+ms in state \w+\)")
+NO_TLS = (
+    "the port does not speak TLS: set KAFKA_SECURITY_PROTOCOL to PLAINTEXT or SASL_PLAINTEXT, or "
+    "KAFKA_BOOTSTRAP_SERVERS to the port that does"
+)
 START_ONE = "start one (`slatestream broker`) or set KAFKA_BOOTSTRAP_SERVERS"
 # the first words that a reason holds decide
 REMEDIES = (
@@ -45,11 +49,7 @@ REMEDIES = (
         "the broker refuses this client's certificate, or wants one: set KAFKA_SSL_CERTFILE and "
         "KAFKA_SSL_KEYFILE to one that its authority signed",
     ),
-    (
-        "PLAINTEXT broker listener",
-        "the port does not speak TLS: set KAFKA_SECURITY_PROTOCOL to PLAINTEXT or SASL_PLAINTEXT, "
-        "or KAFKA_BOOTSTRAP_SERVERS to the port that does",
-    ),
+    ("PLAINTEXT broker listener", NO_TLS),
 )
 
 
@@ -106,7 +106,9 @@ def connect(settings: Settings, timeout_s: float = CONNECT_TIMEOUT_S) -> AdminCl
 def explain(settings: Settings, heard: Iterable[KafkaError]) -> Reason:
     """Why no broker can be used, from what a client heard, and what to do.
 
-    A port that expects TLS closes a plain connection without a word: it is asked itself.
+    The last reason with a remedy counts: how connections end varies. Where there is none a port is
+    asked itself whether it speaks TLS: one that does closes a plain connection without a word, and
+    one that does not may close another.
     """
     telling = [
         said(error)
@@ -114,15 +116,21 @@ def explain(settings: Settings, heard: Iterable[KafkaError]) -> Reason:
         if error.code() not in (KafkaError._ALL_BROKERS_DOWN, KafkaError._TIMED_OUT)
         and not error.str().startswith("Failed to get metadata")
     ]
-    if telling:
-        found = telling[-1]
-        return Reason(found, next((r for words, r in REMEDIES if words in found), START_ONE))
-    plain = not settings.security_protocol.endswith("SSL")
+    for found in reversed(telling):
+        for words, remedy in REMEDIES:
+            if words in found:
+                return Reason(found, remedy)
+    with_tls = settings.security_protocol.endswith("SSL")
     for server in settings.bootstrap_servers.split(","):
         host, _, port = server.strip().rpartition(":")
-        if plain and port.isdigit() and _speaks_tls(host.strip("[]"), int(port)):
+        speaks_tls = _speaks_tls(host.strip("[]"), int(port)) if port.isdigit() else None
+        if speaks_tls and not with_tls:
             wanted = settings.security_protocol.replace("PLAINTEXT", "SSL")
             return Reason(f"{server.strip()} speaks TLS", f"set KAFKA_SECURITY_PROTOCOL={wanted}")
+        if speaks_tls is False and with_tls:
+            return Reason(f"{server.strip()} does not speak TLS", NO_TLS)
+    if telling:
+        return Reason(telling[-1], START_ONE)
     return Reason(
         "connections end without an answer",
         f"check KAFKA_SECURITY_PROTOCOL (a port that wants a login does that), or {START_ONE}",
@@ -134,14 +142,15 @@ def said(error: KafkaError) -> str:
     return _AROUND.sub("", error.str())
 
 
-def _speaks_tls(host: str, port: int) -> bool:
+def _speaks_tls(host: str, port: int) -> bool | None:
+    """None where nobody listens."""
     context = ssl.create_default_context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE  # nothing is sent: only the kind of the port is asked
-    with contextlib.suppress(OSError):
-        with (
-            socket.create_connection((host, port), PROBE_TIMEOUT_S) as plain,
-            context.wrap_socket(plain, server_hostname=host),
-        ):
-            return True
+    try:
+        plain = socket.create_connection((host, port), PROBE_TIMEOUT_S)
+    except OSError:
+        return None
+    with contextlib.suppress(OSError), plain, context.wrap_socket(plain, server_hostname=host):
+        return True
     return False

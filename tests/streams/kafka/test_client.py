@@ -71,3 +71,25 @@ def test_the_last_telling_reason_decides_and_all_brokers_down_tells_nothing() ->
     refused = KafkaError(KafkaError._TRANSPORT, "x/bootstrap: Connection refused")
     assert explain(settings, [refused, down]).found == "Connection refused"
     assert explain(settings, [down]).found == "connections end without an answer"
+
+
+def test_a_reason_with_a_remedy_counts_for_more_than_how_the_connection_ended() -> None:
+    settings = load_settings({"KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1"})
+    wrong = KafkaError(KafkaError._AUTHENTICATION, "x/bootstrap: Authentication failed: wrong")
+    ended = KafkaError(KafkaError._TRANSPORT, "x/bootstrap: Disconnected")
+    assert explain(settings, [wrong, ended]).found == "Authentication failed: wrong"
+
+
+@pytest.mark.local
+def test_a_plain_port_that_closes_a_tls_connection_somehow_is_asked_itself(
+    local_broker: str,
+) -> None:
+    settings = load_settings(
+        {"KAFKA_BOOTSTRAP_SERVERS": local_broker, "KAFKA_SECURITY_PROTOCOL": "SSL"}
+    )
+    closed = KafkaError(
+        KafkaError._TRANSPORT, "x/bootstrap: Disconnected: SSL connection closed by peer"
+    )
+    reason = explain(settings, [closed])
+    assert reason.found == f"{local_broker} does not speak TLS"
+    assert "set KAFKA_SECURITY_PROTOCOL to PLAINTEXT" in reason.remedy
