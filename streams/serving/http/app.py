@@ -9,6 +9,8 @@ from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from streams.config import Settings
+from streams.contract import asyncapi
+from streams.contract.topics import TopicNames
 from streams.metrics import ServingMetrics
 from streams.serving.http.access import Access
 from streams.serving.http.door import Door
@@ -38,7 +40,17 @@ class Api:
         missing: Callable[[], list[str]],
         endpoints: Sequence[Endpoint],
     ) -> None:
-        self.endpoints = [*endpoints, client_endpoint(), self._openapi()]
+        topics = asyncapi.document(
+            TopicNames(settings.topic_prefix),
+            settings.topic_partitions,
+            settings.topic_replication,
+        )
+        self.endpoints = [
+            *endpoints,
+            client_endpoint(),
+            _fixed("/v1/asyncapi.json", lambda: orjson.dumps(topics), "AsyncAPI of the topics"),
+            _fixed("/v1/openapi.json", lambda: self._document, "This document"),
+        ]
         self._document = orjson.dumps(document(self.endpoints, bool(settings.http_token)))
         table = {(each.method, each.path): each for each in self.endpoints}
         self.door = Door(settings, metrics, table)
@@ -57,11 +69,12 @@ class Api:
                 self.app.router.add_route(each.method, each.path, each.handler)
         self.app.add_routes([*_probes(missing, metrics), *dashboard_routes()])
 
-    def _openapi(self) -> Endpoint:
-        async def handler(_request: web.Request) -> web.Response:
-            return answer(self._document)
 
-        return Endpoint("GET", "/v1/openapi.json", handler, "This document", Access.FULL)
+def _fixed(path: str, body: Callable[[], bytes], summary: str) -> Endpoint:
+    async def handler(_request: web.Request) -> web.Response:
+        return answer(body())
+
+    return Endpoint("GET", path, handler, summary, Access.FULL)
 
 
 def _probes(missing: Callable[[], list[str]], metrics: ServingMetrics) -> list[web.RouteDef]:
