@@ -40,8 +40,8 @@ CLICK: ClickKind = "click"
 
 
 class Item(Struct, frozen=True, gc=False):
-    """What can be shown. `vector` overrides the encoder's embedding; `available` False keeps it out
-    of slates.
+    """What can be shown. `vector`, of an image for instance, is used beside the embedding of the
+    text; `available` False keeps it out of slates.
     """
 
     item_id: Id

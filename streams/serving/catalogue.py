@@ -47,6 +47,7 @@ class CatalogueView:
         self._available = np.zeros(256, dtype=bool)
         self._first_seen_s = np.full(256, np.nan)
         self._group = np.full(256, NO_GROUP, dtype=np.int32)
+        self._worded = np.zeros(256, dtype=bool)
 
     def apply(self, records: Iterable[Any]) -> list[str]:
         """Records of the items topic (confluent-kafka messages); returns the names that they
@@ -83,6 +84,7 @@ class CatalogueView:
             self._group[number] = (
                 NO_GROUP if item.category is None else self.groups.number(item.category)
             )
+        self._worded[number] = item is not None and _says_something(item)
         self.facets.put(number, item)
         self._available[number] = item is not None and item.available
         self.version += 1
@@ -92,6 +94,11 @@ class CatalogueView:
         """Whether the item can be shown, as of now."""
         item = self.described.get(name)
         return item.available if item is not None else self.undescribed
+
+    def worded(self, n: int) -> NDArray[np.bool_]:
+        """(n,) items that say more of themselves than their id."""
+        self._reserve(n)
+        return self._worded[:n]
 
     @property
     def undescribed(self) -> bool:
@@ -114,3 +121,10 @@ class CatalogueView:
             self._available = np.pad(self._available, (0, more))
             self._first_seen_s = np.pad(self._first_seen_s, (0, more), constant_values=np.nan)
             self._group = np.pad(self._group, (0, more), constant_values=NO_GROUP)
+            self._worded = np.pad(self._worded, (0, more))
+
+
+def _says_something(item: Item) -> bool:
+    """Whether there is a text to embed; of an item that says nothing it is the id."""
+    words = item.title, item.text, item.category, item.brand, item.tags
+    return item.price is not None or any(words)

@@ -3,8 +3,9 @@
 
 A release is in force once its record stands up, its folder (where this worker can see it) has every
 byte of its manifest, and all its embeddings are in: `encoder.serving.verify` decides. Until then,
-and when it is refused, the one before stays. The swap is one reference. Without any release the
-vectors that items bring themselves are used (`own_vectors`).
+and when it is refused, the one before stays. The swap is one reference. The vectors that items
+bring themselves (`own_vectors`) stand beside the release's (`bandits.learning.modalities`); without
+a release they stand alone.
 """
 
 import logging
@@ -15,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bandits.learning.modalities import side_by_side
 from encoder.serving.artifact import Artifact, ArtifactError, load
 from encoder.serving.stored_embeddings import read_embeddings
 from encoder.serving.verify import Decision, ReleaseAssembly
@@ -133,13 +135,18 @@ class EmbeddingsView:
         state = (self.version, own.version, len(self.items))
         if state != self._cached:
             self._cached = state
-            current = self.assembly.current()
-            self._matrix = (
-                current.take(self.items.names)[0]
-                if current is not None
-                else own.matrix(len(self.items))
-            )
+            self._matrix = self._beside(own.matrix(len(self.items)))
         return self._matrix
+
+    def _beside(self, own: NDArray[np.float32] | None) -> NDArray[np.float32] | None:
+        current = self.assembly.current()
+        if current is None:
+            return own
+        text = current.take(self.items.names)[0]
+        if own is not None:
+            # the text of an item that says nothing is its id: its own vector says more
+            text[own.any(axis=1) & ~self._catalogue.worded(len(own))] = 0.0
+        return side_by_side(text, own)
 
     def _open(self, release: Release) -> str | None:
         """Hash of the release's manifest where its folder is here; a folder that is broken has none

@@ -4,7 +4,7 @@ An item is due if no vector of the live release was made from its present text. 
 queued; a new release, and a partition that is newly assigned, queue all that are owned. An item
 belongs to the process to which the partition of `slate-requests` is assigned that its id falls
 into. So a restart and a rebalance need no memory of what was done; a vector made twice is the same
-vector. Items that bring a vector of the release's length keep it.
+vector. What an item brings itself stands apart (`own_vectors`).
 """
 
 import logging
@@ -159,14 +159,7 @@ class ItemEmbedder:
             log.error("new items are not embedded with release %s: %s", version, error)
             return
         for each, vector in zip(work.due, vectors, strict=True):
-            number = self._catalogue.items.get(each.item.item_id)
-            own = self._catalogue.own_vectors.of_length(number, len(vector))
-            record = ItemEmbedding(
-                each.item.item_id,
-                version,
-                encode_vector(vector if own is None else own),
-                each.hash,
-            )
+            record = ItemEmbedding(each.item.item_id, version, encode_vector(vector), each.hash)
             self._sender.send(self._topic, each.item.item_id.encode(), encode_record(record))
             self._sent[each.item.item_id] = (version, each.hash)
         self._sender.flush()

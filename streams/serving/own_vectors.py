@@ -1,4 +1,5 @@
-"""OwnVectors: the vectors that items bring themselves, as one matrix, for want of a release.
+"""OwnVectors: the vectors that items bring themselves, as one matrix; alone without a release, side
+by side with the release's with one (`embeddings`).
 
 A vector is brought to at most 256 numbers when its record is read (`bandits.learning.projection`),
 one at a time, in the thread that reads. Vectors of different lengths cannot be compared: those of
@@ -6,8 +7,6 @@ the length that most items have are used, the others are as good as absent, whic
 
     _matrix   rows of the length in use, by the columns of the counts
     _aside    rows of other lengths, by column
-    _whole    vectors as they came, where they may be of a release's length: the item embedder
-              keeps them in place of its own
 """
 
 import logging
@@ -19,9 +18,6 @@ from numpy.typing import NDArray
 from bandits.learning.projection import MOST, bring_down
 
 log = logging.getLogger(__name__)
-
-# No encoder in use makes longer ones than 1,024 numbers; what is longer is not kept: 4 bytes each
-LONGEST_KEPT = 1024
 
 Vector = NDArray[np.float32]
 
@@ -36,7 +32,6 @@ class OwnVectors:
         self._in_use = 0  # length; 0: none
         self._matrix: NDArray[np.float32] = np.zeros((0, 0), dtype=np.float32)
         self._aside: dict[int, Vector] = {}
-        self._whole: dict[int, Vector] = {}
         self._said: tuple[int, int] | None = None
 
     def put(self, number: int, vector: list[float] | None) -> None:
@@ -56,21 +51,7 @@ class OwnVectors:
             self._matrix[number] = row
         else:
             self._aside[number] = row
-        if MOST < length <= LONGEST_KEPT:
-            whole = np.asarray(vector, dtype=np.float64)
-            whole /= np.abs(whole).max()  # its square neither over- nor underflows
-            self._whole[number] = (whole / np.linalg.norm(whole)).astype(np.float32)
         self.version += 1
-
-    def of_length(self, number: int | None, length: int) -> Vector | None:
-        """The unit vector of so many numbers that an item brought. Any thread may ask."""
-        if number is None or self._lengths.get(number) != length:
-            return None
-        if length > MOST:
-            return self._whole.get(number)
-        if length != self._in_use:
-            return self._aside.get(number)
-        return self._matrix[number].copy()
 
     def matrix(self, n_items: int) -> NDArray[np.float32] | None:
         """(n_items, d) unit rows, zeros where there is none, a copy; None without any."""
@@ -103,7 +84,6 @@ class OwnVectors:
         if not self._items_of[length]:
             del self._items_of[length]
         self._aside.pop(number, None)
-        self._whole.pop(number, None)
         if length == self._in_use:
             self._matrix[number] = 0.0
 

@@ -57,6 +57,10 @@ def release(version: str, dim: int = 2, items: int = 2, at_s: float = 1.0, **mor
     return Record("encoder-releases", version.encode(), value)
 
 
+def put(view: EmbeddingsView, item: str, **fields) -> None:
+    view._catalogue.put(item.encode(), orjson.dumps({"item_id": item, **fields}), 2.0)
+
+
 def good(view: EmbeddingsView) -> None:
     view.apply([embedding("a", "v1", [1, 0]), embedding("b", "v1", [0, 1]), release("v1")])
     assert view.encoder == "v1"
@@ -125,6 +129,39 @@ def test_items_vectors_stand_in_while_there_is_no_release(tmp_path):
     assert np.allclose(view.matrix(), [[0.6, 0.8], [0, 0]])
     catalogue.put(b"b", orjson.dumps({"item_id": "b", "vector": [1, 2, 3]}), 1.0)
     assert np.allclose(view.matrix()[0], 0)  # as many have 3 numbers: the longer ones are used
+
+
+def test_items_vectors_stand_beside_the_releases(view):
+    """Half of a cosine is the texts', half that of the vectors of 3 numbers; b brings none, and is
+    as near to a as its text says and as others are in the mean.
+    """
+    good(view)
+    put(view, "a", title="A", vector=[0, 3, 4])
+    put(view, "b", title="B")
+    found = view.matrix()
+    assert found.shape == (2, 5)
+    root = np.sqrt(0.5)
+    assert np.allclose(found[0], [root, 0, 0, 0.6 * root, 0.8 * root])
+    assert np.allclose(found[1], [0, root, 0, 0.6 * root, 0.8 * root])
+
+
+def test_an_item_that_says_nothing_but_brings_a_vector_has_no_text(view):
+    """Its text would be its id: c, whose title says something, has both."""
+    good(view)
+    put(view, "a", vector=[0, 1])
+    put(view, "b", title="B", vector=[1, 0])
+    root = np.sqrt(0.5)
+    assert np.allclose(view.matrix(), [[0, root, 0, root], [0, root, root, 0]])
+    put(view, "a", vector=None)
+    assert np.allclose(view.matrix(), [[root, 0, root, 0], [0, root, root, 0]])
+
+
+def test_a_new_item_with_a_vector_is_near_to_others_before_its_text_is_embedded(view):
+    good(view)
+    for item, vector in (("a", [1, 0]), ("b", [0, 1]), ("c", [1, 0])):
+        put(view, item, title=item, vector=vector)
+    rows = view.matrix()
+    assert rows[2] @ rows[0] > rows[2] @ rows[1]
 
 
 def test_broken_record_by_itself_raises_where_it_is_read(view):

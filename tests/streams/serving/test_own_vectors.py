@@ -11,10 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bandits.learning.projection import MOST, bring_down
+from bandits.slates.config import SlateConfig
+from encoder.serving.wire import ItemEmbedding, Release, encode_record, encode_vector
+from streams.contract.events import Click
 from streams.serving.catalogue import CatalogueView
 from streams.serving.counts_view import Index
-from streams.serving.own_vectors import LONGEST_KEPT, OwnVectors
-from tests.streams.serving.world import World, request, shown
+from streams.serving.own_vectors import OwnVectors
+from tests.streams.making import record
+from tests.streams.serving.world import ITEMS, World, request, shown
 
 rng = np.random.default_rng(5)
 
@@ -83,20 +87,7 @@ def test_the_matrix_follows_from_the_last_record_of_each_item(puts, looked_after
     for number, vector in last.items():
         if len(vector) == used:
             expected[number] = bring_down(vector)
-        if vector:
-            whole = own.of_length(number, len(vector))
-            assert np.allclose(whole, np.array(vector) / np.linalg.norm(vector), atol=1e-6)
     assert np.array_equal(found, expected)
-
-
-def test_a_vector_longer_than_any_encoders_is_kept_in_few_numbers_only():
-    own = OwnVectors()
-    own.put(0, numbers(LONGEST_KEPT + 1))
-    own.put(1, numbers(LONGEST_KEPT))
-    assert own.of_length(0, LONGEST_KEPT + 1) is None
-    assert own.of_length(1, LONGEST_KEPT).shape == (LONGEST_KEPT,)
-    assert own.of_length(1, 384) is None
-    assert own.of_length(None, 384) is None
 
 
 def test_the_record_of_an_item_does_not_keep_its_numbers():
@@ -118,3 +109,29 @@ def test_slates_are_made_with_vectors_of_any_length(tmp_path, length):
     world.turn(after_s=60.0)
     assert world.builder.state.world.catalogue.vectors.shape == (12, min(length, MOST))
     assert len(shown(world.ask(request(segment="x", k=5)))) == 5
+
+
+def test_slates_are_made_with_the_vectors_of_texts_and_of_images_together(tmp_path):
+    """Texts of 4 numbers by a release, three items with each; two images of 600 numbers, which
+    every second item brings.
+    """
+    config = SlateConfig(objectives=(("relevance", 1.0),))
+    world = World(tmp_path, config).fill()
+    images = [numbers(600), numbers(600)]
+    for number, item in enumerate(ITEMS):
+        vector = images[number % 4 // 2] if number % 2 else None
+        world.describe(item, title=item, vector=vector)
+        text = encode_vector(np.eye(4, dtype=np.float32)[number // 3])
+        value = encode_record(ItemEmbedding(item, "v1", text))
+        world.log.records.append(record(value, item.encode(), "item-embeddings"))
+    release = encode_record(Release("v1", 4, len(ITEMS), "v1", "0" * 64, 1.0, {}))
+    world.log.records.append(record(release, b"v1", "encoder-releases"))
+    world.turn(after_s=60.0)
+    vectors = world.builder.state.world.catalogue.vectors
+    assert vectors.shape == (12, 4 + MOST)
+    assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
+    assert world.builder.state.world.encoder == "v1"
+    world.users.clicked([Click("s", "u", ITEMS[1], 1.0)])
+    assert shown(world.ask(request(segment="x", k=1))) == [ITEMS[1]]
+    nearest = np.argsort(-(vectors @ vectors[1]))[1:5].tolist()
+    assert set(nearest) == {0, 2, 5, 9}  # the same text, then the same image
