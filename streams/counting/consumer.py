@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from streams.counting.chunk import IMPRESSIONS, SLATES, Chunk, Sample
+from streams.counting.leader_ends import LeaderEnds
 from streams.counting.parse import parse
 from streams.counting.rules import Rules
 from streams.counting.synchronise import Synchroniser
@@ -96,6 +97,7 @@ class ChunkConsumer:
                 "queued.max.messages.kbytes": 65_536,
             }
         )
+        self._asked = LeaderEnds(reading.client)
         self._session = -1
         self._source: Mapping[str, str] = {}
         self._positions: dict[Place, int] = {}
@@ -114,6 +116,7 @@ class ChunkConsumer:
         """
         self._session, self._source, self._positions = session, source, dict(positions)
         self._synchroniser = Synchroniser(follows, self._reading.chunk_records, known)
+        self._asked.forget()
         places = [TopicPartition(topic, number, at) for (topic, number), at in positions.items()]
         self._consumer.assign(places)
         # subtle: what was paused in an earlier assignment stays paused in the next one
@@ -143,13 +146,20 @@ class ChunkConsumer:
             place: self._consumer.get_watermark_offsets(TopicPartition(*place), cached=True)[1]
             for place in self._positions
         }
+        self._asked.look()
+        # an end that was cached since may be later than the one that was asked for
+        asked = {
+            place: (max(end, ends.get(place, -1)), asked_s)
+            for place, (end, asked_s) in self._asked.found.items()
+        }
         chunks = []
-        for place, own in self._synchroniser.ready(by_place(records), reached, ends).items():
+        for place, own in self._synchroniser.ready(by_place(records), reached, asked).items():
             start = self._positions[place]
             if own[0].offset() < start:  # an older assignment leaked
                 own = [record for record in own if record.offset() >= start]
             if own:
                 chunks.append(self._chunk(place, own))
+        self._asked.ask(self._synchroniser.wanted(asked), self._synchroniser.now_s)
         if pause := self._synchroniser.to_pause():
             self._consumer.pause(_partitions(pause))
         if resume := self._synchroniser.to_resume():

@@ -6,8 +6,9 @@ the topic that it follows:
   - a newer record of the leader was handed out;
   - the leader's records are handed out up to the end that was measured before this assignment, and
     the record is older than that measurement by `SKEW_MS`: an old log;
-  - the leader has nothing left, and has had nothing left for `SETTLE_S` since the record came here:
-    what the broker said of the leader's end may be older than the record;
+  - the leader has nothing left before an end that its broker was asked for after the record came
+    here (`wanted`), and has had nothing left for `SETTLE_S` since: the development broker is late
+    in naming an end;
   - none of the record's partition was handed out for `PATIENCE_S`: the leader's broker may be away,
     or its clock wrong. The order is worth time and is not promised, attribution takes any.
 
@@ -59,8 +60,16 @@ class Synchroniser:
         self._now_s = 0.0  # the clock
         self._turned_s = time.monotonic()
 
+    @property
+    def now_s(self) -> float:
+        """Seconds of reading."""
+        return self._now_s
+
     def ready(
-        self, records: Records, reached: Mapping[Place, int], ends: Mapping[Place, int]
+        self,
+        records: Records,
+        reached: Mapping[Place, int],
+        ends: Mapping[Place, tuple[int, float]],
     ) -> Records:
         """Which records are to be handed out now, leaders first; the others are held.
 
@@ -71,7 +80,8 @@ class Synchroniser:
         reached
             Positions of the consumer, by place.
         ends
-            Ends of leaders, by place; negative or missing where none is known.
+            Ends of leaders, by place, and `now_s` when they were asked for; missing where none is
+            known.
         """
         if not self._follows:
             return records
@@ -97,7 +107,10 @@ class Synchroniser:
         return found
 
     def _take(
-        self, place: Place, reached: Mapping[Place, int], ends: Mapping[Place, int]
+        self,
+        place: Place,
+        reached: Mapping[Place, int],
+        ends: Mapping[Place, tuple[int, float]],
     ) -> list[Any]:
         waiting, leader = self.held[place], (self._follows[place[0]], place[1])
         at = reached.get(leader, 0)
@@ -105,7 +118,8 @@ class Synchroniser:
             at = self.held[leader][0][1].offset()
         known_end, known_ms = self._known.get(leader, (0, 0))
         old_ms = known_ms - SKEW_MS if at >= known_end else 0
-        settled_s = self._now_s - SETTLE_S if 0 <= ends.get(leader, -1) <= at else -1.0
+        end, asked_s = ends.get(leader, (-1, -1.0))
+        settled_s = min(self._now_s - SETTLE_S, asked_s) if 0 <= end <= at else -1.0
         if self._now_s - self._waits_since_s.setdefault(place, self._now_s) > PATIENCE_S:
             settled_s = self._now_s
         until_ms = max(self._time_ms.get(leader, 0), old_ms)
@@ -121,6 +135,15 @@ class Synchroniser:
 
     def _handed_out(self, place: Place, own: Sequence[Any]) -> None:
         self._time_ms[place] = max(self._time_ms.get(place, 0), own[-1].timestamp()[1])
+
+    def wanted(self, ends: Mapping[Place, tuple[int, float]]) -> list[Place]:
+        """Leaders whose ends are to be asked for: something waits that came after the last time."""
+        return [
+            leader
+            for place, waiting in self.held.items()
+            if (leader := (self._follows[place[0]], place[1])) not in self.held
+            and waiting[0][0] > ends.get(leader, (-1, -1.0))[1]
+        ]
 
     def to_pause(self) -> list[Place]:
         """Partitions of which enough is held, said once."""
