@@ -66,7 +66,10 @@ def run(options: list[str]) -> dict[str, object]:
     parser.add_argument("--floods", nargs="+", default=list(FLOODS), choices=FLOODS)
     asked = parser.parse_args(options)
     rows = []
-    with tempfile.TemporaryDirectory() as folder, Cluster(Path(folder) / "kafka") as kafka:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Cluster(Path(folder) / "kafka", measured=True) as kafka,
+    ):
         prefix = "flood."
         worker = WorkerProcess(
             Path(folder), kafka.bootstrap, prefix, SLATESTREAM_TOPIC_PARTITIONS="1"

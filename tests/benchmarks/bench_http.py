@@ -125,7 +125,7 @@ def run(options: list[str]) -> dict[str, Any]:
         raise RuntimeError(f"bench http needs Apache Kafka: {reason}")
     with (
         tempfile.TemporaryDirectory(prefix="bench-http-") as directory,
-        Cluster(pathlib.Path(directory, "kafka"), heap="1g") as kafka,
+        Cluster(pathlib.Path(directory, "kafka"), heap="1g", measured=True) as kafka,
     ):
         bench = Bench(kafka.bootstrap, pathlib.Path(directory), asked.seconds)
         try:

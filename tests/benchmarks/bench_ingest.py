@@ -106,7 +106,7 @@ def _broker(directory: pathlib.Path) -> Iterator[tuple[str, str]]:
     """Bootstrap servers, and which broker that is."""
     reason = missing()
     if reason is None:
-        with Cluster(directory / "kafka", heap="1g") as cluster:
+        with Cluster(directory / "kafka", heap="1g", measured=True) as cluster:
             yield cluster.bootstrap, "Apache Kafka"
     else:
         with EmbeddedBroker() as broker:

@@ -57,7 +57,7 @@ def run(options: list[str]) -> dict[str, Any]:
         raise RuntimeError(f"bench latency needs Apache Kafka: {reason}")
     with (
         tempfile.TemporaryDirectory(prefix="bench-latency-") as directory,
-        Cluster(pathlib.Path(directory, "kafka"), heap="1g") as kafka,
+        Cluster(pathlib.Path(directory, "kafka"), heap="1g", measured=True) as kafka,
     ):
         bench = _prepare(kafka, pathlib.Path(directory), asked)
         try:

@@ -66,7 +66,7 @@ def run(options: list[str]) -> dict[str, Any]:
     theirs = asked.faust_rows or asked.rows
     with (
         tempfile.TemporaryDirectory(prefix="bench-recovery-") as room,
-        Cluster(pathlib.Path(room, "kafka"), heap="1g") as cluster,
+        Cluster(pathlib.Path(room, "kafka"), heap="1g", measured=True) as cluster,
     ):
         directory = pathlib.Path(room)
         ours = _restores(cluster.bootstrap, asked.rows, asked.partitions, asked.repeats, directory)

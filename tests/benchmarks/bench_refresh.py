@@ -130,7 +130,7 @@ def run(options: list[str]) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         place = pathlib.Path(folder)
         artifacts = [_encoder(items, place / f"encoder-{dim}", dim) for dim in (128, 96)]
-        with Cluster(place / "kafka") as kafka:
+        with Cluster(place / "kafka", measured=True) as kafka:
             results = _measure(kafka.bootstrap, place, items, artifacts, asked)
     _show(results)
     return results

@@ -120,7 +120,10 @@ def measure_records(fleet: Fleet) -> dict[str, float]:
 
 def measure_processes(seconds: float) -> dict[str, float]:
     """CPU per event and per request, and memory of processes with little to do."""
-    with tempfile.TemporaryDirectory() as directory, Cluster(pathlib.Path(directory)) as cluster:
+    with (
+        tempfile.TemporaryDirectory() as directory,
+        Cluster(pathlib.Path(directory), measured=True) as cluster,
+    ):
         place = pathlib.Path(directory) / "fleet"
         settings = SHIPPED | {"SLATESTREAM_TOPIC_REPLICATION": "1"}
         fleet = Fleet(cluster.bootstrap, place, "sizing.", 1, settings, serving=1)

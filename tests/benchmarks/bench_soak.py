@@ -105,7 +105,7 @@ def run(options: list[str]) -> dict[str, Any]:
         raise RuntimeError(f"bench soak needs Apache Kafka: {reason}")
     with (
         tempfile.TemporaryDirectory(prefix="bench-soak-") as room,
-        Cluster(pathlib.Path(room, "kafka"), heap="768m", settings=BROKER) as kafka,
+        Cluster(pathlib.Path(room, "kafka"), heap="768m", settings=BROKER, measured=True) as kafka,
     ):
         fleet = Fleet(kafka.bootstrap, pathlib.Path(room, "fleet"), "soak.", 1, WINDOWS)
         fleet.create_topics(asked.partitions)

@@ -231,7 +231,7 @@ def run(options: list[str]) -> dict[str, Any]:
     rows, attack = [], {}
     with (
         tempfile.TemporaryDirectory(prefix="bench-state-") as room,
-        Cluster(pathlib.Path(room, "kafka")) as kafka,
+        Cluster(pathlib.Path(room, "kafka"), measured=True) as kafka,
     ):
         for number in sorted(asked.cells):
             sizes = Sizes(number, asked.segments, asked.items, asked.partitions)

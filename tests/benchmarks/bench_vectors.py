@@ -50,7 +50,10 @@ def run(options: list[str]) -> dict[str, object]:
     kept = [distortion(most) for most in SIZES]
     show("943 ratings of each film in fewer numbers", kept)
     served = []
-    with tempfile.TemporaryDirectory() as folder, Cluster(Path(folder) / "kafka") as kafka:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Cluster(Path(folder) / "kafka", measured=True) as kafka,
+    ):
         for length in asked.lengths:
             own = Path(folder) / str(length)
             own.mkdir()

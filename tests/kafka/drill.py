@@ -106,7 +106,7 @@ def lost(load: Load) -> dict[str, int]:
 def run(directory: pathlib.Path, only: str = "") -> tuple[list[tuple[str, Seen]], dict[str, int]]:
     """The drills whose name holds `only`, and how the counts differ at the end."""
     rows = []
-    with Cluster(directory / "kafka", brokers=3) as cluster:
+    with Cluster(directory / "kafka", brokers=3, measured=True) as cluster:
         fleet = Fleet(cluster.bootstrap, directory / "fleet", "drill.", 3, SHIPPED, 2, 3)
         try:
             fleet.create_topics(PARTITIONS)
