@@ -60,6 +60,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     if args.json:
         plain: dict[str, Any] = outcome._asdict()
         plain["lift"] = None if outcome.lift is None else msgspec.to_builtins(outcome.lift)
+        plain["new_items"] = outcome.new_items._asdict()
         plain["windows"] = [_window(window) for window in outcome.windows]
         json_line(plain)
     return 0 if outcome.ok else 1

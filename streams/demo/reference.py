@@ -1,6 +1,8 @@
 """What the learned slates are measured against, from the true rates, which the demo knows and the
 worker does not.
 
+All are of the items that are there: those that come late (`World.late`) from a visit on.
+
 random         k items drawn without replacement, clicks drawn as for everybody
 best single    the k items with the highest mean rate over the visits, shown to all: exact
                expectation
@@ -24,7 +26,7 @@ class References(NamedTuple):
 
 
 def references(
-    world: World, segments: NDArray[np.int64], k: int, rng: np.random.Generator
+    world: World, segments: NDArray[np.int64], k: int, rng: np.random.Generator, came_at: int = 0
 ) -> References:
     """References for visits of these segments.
 
@@ -38,14 +40,25 @@ def references(
         Places in a slate.
     rng
         For the random slates and their clicks.
+    came_at
+        The first visit at which the late items are there.
     """
-    n_segments, n_items = world.rates.shape
+    before = _references(world.rates[:, ~world.late], segments[:came_at], k, rng)
+    after = _references(world.rates, segments[came_at:], k, rng)
+    return References(*map(np.concatenate, zip(before, after, strict=True)))
+
+
+def _references(
+    rates: NDArray[np.float64], segments: NDArray[np.int64], k: int, rng: np.random.Generator
+) -> References:
+    """With `rates` (n_segments, n_items) of the items that are there."""
+    n_segments, n_items = rates.shape
     share = np.bincount(segments, minlength=n_segments) / max(1, len(segments))  # (n_segments,)
-    single = np.argsort(-(share @ world.rates), kind="stable")[:k]  # (k,)
-    by_segment_single = world.rates[:, single].sum(axis=1)  # (n_segments,)
-    by_segment_best = np.sort(world.rates, axis=1)[:, -k:].sum(axis=1)  # (n_segments,)
+    single = np.argsort(-(share @ rates), kind="stable")[:k]  # (k,)
+    by_segment_single = rates[:, single].sum(axis=1)  # (n_segments,)
+    by_segment_best = np.sort(rates, axis=1)[:, -k:].sum(axis=1)  # (n_segments,)
     clicks = np.zeros(len(segments))
     for visit, segment in enumerate(segments):
         shown = rng.choice(n_items, k, replace=False, shuffle=False)
-        clicks[visit] = (rng.random(k) < world.rates[segment, shown]).sum()
+        clicks[visit] = (rng.random(k) < rates[segment, shown]).sum()
     return References(clicks, by_segment_single[segments], by_segment_best[segments])

@@ -15,6 +15,7 @@ from rich.text import Text
 
 from bandits.slates.variants import BASE
 from streams.contract.outcomes_page import LiftOf, OutcomesPage
+from streams.demo.late_items import Came
 from streams.demo.reference import References
 
 WINDOWS = 8
@@ -116,6 +117,18 @@ def sentence(last: Window) -> str:
     share = last.learned.mean / last.best_possible
     return (
         f"In the last stretch the learned slates got {gain} and {share:.0%} of the best possible."
+    )
+
+
+def new_items(came: Came) -> str:
+    """What became of the items that came at half time, in words."""
+    if not came.shown:
+        return f"{came.items} new items came at half time; none was shown"
+    half = "" if came.half_s is None else f", half of them within {came.half_s:.1f} s"
+    return (
+        f"{came.items} new items came at half time: the first was shown after {came.first_s:.1f} s"
+        f"{half}, {came.shown} in all. They had {came.share:.1%} of the places since and earned "
+        f"{came.earned:,.0f} clicks per 1,000 places, the others {came.others_earned:,.0f}."
     )
 
 

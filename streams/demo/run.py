@@ -6,7 +6,8 @@
 4. release               begun, in a process of its own
 5. worker                ready
 6. replay                the Open Bandit log, counts against the file
-7. traffic               slates asked for, clicks drawn; the release is swapped in meanwhile
+7. traffic               slates asked for, clicks drawn; the release is swapped in meanwhile;
+                         new items come at half time
 8. report                what was learned, and the lift over the holdback
 9. keep                  worker and broker stay until Ctrl-C, when asked for
 """
@@ -25,6 +26,7 @@ from bandits.slates.config_file import load_policy_file
 from streams.contract.outcomes_page import LiftOf, OutcomesPage
 from streams.contract.topics import TopicNames
 from streams.demo import open_bandit, release, report
+from streams.demo.late_items import Came
 from streams.demo.reference import references
 from streams.demo.stage import Stage, stage, still_running, worker
 from streams.demo.traffic import K, Traffic, drive
@@ -54,6 +56,7 @@ class Outcome(NamedTuple):
     median_answer_s: float
     p99_answer_s: float
     windows: list[report.Window]
+    new_items: Came
     lift: LiftOf | None
     seconds: float
 
@@ -78,7 +81,8 @@ def run(
     ):
         task = bar.add_task("catalogue and worker", total=None)
         _send_items(on, world)  # 3
-        with release.making(on, world.items) as making, worker(on) as process:  # 4, 5
+        there = [item for item, late in zip(world.items, world.late, strict=True) if not late]
+        with release.making(on, there) as making, worker(on) as process:  # 4, 5
             out.print(f"{_web(on)}; worker ready on {on.settings.bootstrap_servers}")
             bar.update(task, description="replay of the Open Bandit log")
             replay = _replay(on, out)  # 6
@@ -103,8 +107,9 @@ def _web(on: Stage) -> str:
 def _send_items(on: Stage, world: World) -> None:
     sender = EventSender(on.settings.kafka_client())
     topic = TopicNames(on.settings.topic_prefix).items
-    for item in world.items:
-        sender.send(topic, item["item_id"].encode(), orjson.dumps(item))
+    for item, late in zip(world.items, world.late, strict=True):
+        if not late:
+            sender.send(topic, item["item_id"].encode(), orjson.dumps(item))
     sender.flush()
 
 
@@ -163,7 +168,8 @@ def _report(
     visits, clicks = len(traffic.clicks), traffic.clicks[traffic.base]
     parts: list[report.Window] = []
     if len(clicks) >= MINIMUM_VISITS:
-        reference = references(world, traffic.segments[traffic.base], K, rng)
+        came_at = int(traffic.base[: traffic.came.at_visit].sum())
+        reference = references(world, traffic.segments[traffic.base], K, rng, came_at)
         parts = report.windows(clicks, reference)
         out.print(
             report.screen(parts, clicks, "real click rates" if world.real else "invented clicks")
@@ -173,6 +179,7 @@ def _report(
             f"expected at least {MINIMUM_VISITS} answered visits, found {visits}: nothing can be "
             "said of learning"
         )
+    out.print(report.new_items(traffic.came))
     carried = ", ".join(f"in slates from visit {first:,} on" for _, first in traffic.swaps)
     out.print(f"encoder release {published}" + (f", {carried}" if carried else ""), markup=False)
     half, most = (
@@ -203,6 +210,7 @@ def _report(
         median_answer_s=half,
         p99_answer_s=most,
         windows=parts,
+        new_items=traffic.came,
         lift=lift,
         seconds=time.monotonic() - started_s,
     )

@@ -17,6 +17,7 @@ from bandits.slates.variants import BASE
 from streams.config import Settings
 from streams.contract.events import Click, Impression, SlateRequest, encode
 from streams.contract.topics import TopicNames
+from streams.demo.late_items import Came, LateItems
 from streams.demo.world import World
 from streams.kafka.producer import EventSender
 from streams.kafka.topic_reader import TopicReader
@@ -34,8 +35,8 @@ class Traffic(NamedTuple):
 
     `segments` row of the rates, `clicks` per visit, `answer_s` from request to slate, `base`
     whether the slate was of no variant besides the policy file's own; how many requests got none,
-    how many slates were empty; and `swaps`: each encoder release that slates carried, with the
-    number of the first such visit.
+    how many slates were empty; `swaps`: each encoder release that slates carried, with the
+    number of the first such visit; and `came`: what became of the items that came at half time.
     """
 
     segments: NDArray[np.int64]
@@ -45,6 +46,7 @@ class Traffic(NamedTuple):
     unanswered: int
     empty: int
     swaps: tuple[tuple[str, int], ...]
+    came: Came
 
 
 class _Item(msgspec.Struct):
@@ -65,7 +67,9 @@ class _Slate(msgspec.Struct):
 def drive(
     world: World, settings: Settings, seconds: float, rng: np.random.Generator, watch: Watch
 ) -> Traffic:
-    """Send visits for `seconds`, wait for the last answers, and return what was clicked."""
+    """Send visits for `seconds`, the late items at half time, wait for the last answers, and return
+    what was clicked.
+    """
     names = TopicNames(settings.topic_prefix)
     column = {item["item_id"]: n for n, item in enumerate(world.items)}
     decode = msgspec.json.Decoder(_Slate).decode
@@ -78,9 +82,12 @@ def drive(
     empty = sent = 0
     sender = EventSender(settings.kafka_client())
     end = time.monotonic() + seconds
+    late = LateItems(world)
     with TopicReader(settings.kafka_client(), names.slates, from_end=True) as reader:
         while True:
             open_for_more = time.monotonic() < end
+            if not late.sent and time.monotonic() > end - seconds / 2:
+                late.send(sender, names.items, len(clicks), time.monotonic())
             while open_for_more and len(pending) < IN_FLIGHT:
                 visitor = int(world.order[sent % len(world.order)])
                 request_id = f"demo-{sent}"
@@ -106,6 +113,8 @@ def drive(
                 clicks.append(float(clicked.sum()))
                 answer_s.append(time.monotonic() - asked_s)
                 base.append(slate.variant == BASE)
+                if base[-1]:
+                    late.seen(shown, clicked, time.monotonic())
             watch(len(clicks), 1000 * float(np.mean(clicks[-1000:])) if clicks else 0.0)
         sender.flush()
     return Traffic(
@@ -116,6 +125,7 @@ def drive(
         len(pending),
         empty,
         tuple(swaps.items()),
+        late.came(len(clicks)),
     )
 
 

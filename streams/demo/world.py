@@ -19,6 +19,7 @@ from streams.demo.visitors import AGE_BANDS, Visitor
 INVENTED_ITEMS = 300
 INVENTED_USERS = 800
 INVENTED_VISITS = 100_000
+LATE_SHARE = 0.1  # of the items, which come at half time
 RESEARCH_USE = (
     "clicks: MovieLens-100K (Harper & Konstan 2015), for research use only, not redistributed"
 )
@@ -46,6 +47,8 @@ class World(NamedTuple):
         Lines for the screen: licences, what is lacking, what is invented.
     real
         Whether the clicks are those of real people.
+    late
+        (n_items,) bool: comes at half time.
     """
 
     items: Sequence[Item]
@@ -56,6 +59,7 @@ class World(NamedTuple):
     segments: Sequence[str]
     notices: Sequence[str]
     real: bool
+    late: NDArray[np.bool_]
 
 
 def make_world(rng: np.random.Generator) -> World:
@@ -91,6 +95,7 @@ def make_world(rng: np.random.Generator) -> World:
         _names(segments),
         [cc0, RESEARCH_USE],
         True,
+        rng.random(len(items)) < LATE_SHARE,
     )
 
 
@@ -104,7 +109,8 @@ def invented(items: Sequence[Item], notices: Sequence[str], rng: np.random.Gener
     order = rng.integers(INVENTED_USERS, size=INVENTED_VISITS)  # (n_visits,)
     logit = rng.normal(-3.5, 1.0, len(items)) + rng.normal(0.0, 0.5, (len(segments), len(items)))
     rates = 1 / (1 + np.exp(-logit))  # (n_segments, n_items)
-    return World(items, people, order, segment_of, rates, _names(segments), notices, False)
+    late = rng.random(len(items)) < LATE_SHARE
+    return World(items, people, order, segment_of, rates, _names(segments), notices, False, late)
 
 
 def _names(segments: Sequence[tuple[str, str]]) -> list[str]:

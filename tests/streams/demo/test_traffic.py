@@ -85,7 +85,7 @@ def world() -> World:
     """Item i0 is always clicked, i1 never."""
     made = invented([{"item_id": f"i{n}"} for n in range(3)], [], np.random.default_rng(0))
     rates = np.tile([1.0, 0.0, 0.5], (len(made.segments), 1))
-    return made._replace(rates=rates)
+    return made._replace(rates=rates, late=np.array([False, True, False]))
 
 
 def test_each_visit_is_one_request_one_impression_and_the_clicks_of_its_rates(
@@ -101,6 +101,13 @@ def test_each_visit_is_one_request_one_impression_and_the_clicks_of_its_rates(
     assert (traffic.unanswered, traffic.empty, traffic.swaps) == (0, 0, (("enc-1", 0),))
     assert traffic.clicks.tolist() == [1.0] * visits
     assert traffic.base.all()
+    came = traffic.came
+    assert (came.items, came.shown) == (1, 1)  # i1, which the worker shows with or without it
+    assert came.at_visit < visits
+    assert came.places == visits - came.at_visit
+    assert (came.share, came.earned, came.others_earned) == (0.5, 0, 1000)
+    with TopicReader(settings.kafka_client(), f"{settings.topic_prefix}items") as reader:
+        assert [message.key() for message in reader.until_end()] == [b"i1"]
     assert len({wanted.request_id for wanted in answers}) == visits
     people = {person.user_id: person for person in stage.visitors}
     assert all(
