@@ -170,7 +170,8 @@ def _evaluate(
     args: argparse.Namespace, client: Mapping[str, Any], topics: Topics, terminal: Terminal
 ) -> int:
     from encoder.release.evaluate import evaluate
-    from encoder.release.refresh import corpus_of, read_with_teacher
+    from encoder.release.refresh import corpus_of
+    from encoder.release.teacher_reading import read_with_teacher
 
     plan = load_plan(args.plan)
     artifact = load(args.artifact)
@@ -191,23 +192,33 @@ def _publish(
     args: argparse.Namespace, client: Mapping[str, Any], topics: Topics, terminal: Terminal
 ) -> int:
     from encoder.release.compare import compare
-    from encoder.release.refresh import corpus_of, read_with_teacher
+    from encoder.release.refresh import corpus_of
+    from encoder.release.teacher_reading import teacher_vectors
 
     plan = load_plan(args.plan)
     artifact = load(args.artifact)
     corpus = corpus_of(_source(args, client, topics, terminal), plan)
     shelf = _shelf(args, client, topics)
-    vectors = read_with_teacher(corpus, plan, terminal.report) if plan.recall else None
-    compared = compare(artifact, corpus, shelf, plan.gate, vectors, args.threads)
-    terminal.say(f"compared with: {compared.baseline}")
+    vectors = teacher_vectors(corpus, plan, terminal.report, terminal.say)
+    compared = compare(
+        artifact,
+        corpus,
+        shelf,
+        plan.gate,
+        vectors,
+        args.threads,
+        plan.catalogue,
+        report=terminal.report,
+    )
+    for sentence in compared.said:
+        terminal.say(sentence)
     outcome = publish(
         artifact,
         dict(zip(corpus.item_ids, corpus.texts, strict=True)),
         compared.judged,
         shelf,
         time.time(),
-        threads=args.threads,
-        progress=lambda done, all_of: terminal.report("embedding the catalogue", done, all_of),
+        catalogue=compared.catalogue,
     )
     return _told(outcome, terminal)
 

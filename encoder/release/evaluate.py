@@ -102,13 +102,18 @@ def judge(
 
 
 def recall(
-    vectors: FloatArray, teacher_vectors: FloatArray, queries: IntArray, pool: IntArray, k: int = K
+    vectors: FloatArray,
+    teacher_vectors: FloatArray,
+    queries: IntArray,
+    pool: IntArray,
+    k: int = K,
+    asked: FloatArray | None = None,
 ) -> float:
     """Share of the teacher's k nearest in `pool` (rows, the queries among them) that are among the
-    student's.
+    student's; `asked` (n_items, dim) holds other vectors of the queries.
     """
-    # (queries, k)
-    ours, theirs = nearest(vectors, queries, pool, k), nearest(teacher_vectors, queries, pool, k)
+    ours = nearest(vectors, queries, pool, k, asked)  # (queries, k)
+    theirs = nearest(teacher_vectors, queries, pool, k)  # (queries, k)
     return float(
         np.mean(
             [len(set(a) & set(b)) / k for a, b in zip(ours.tolist(), theirs.tolist(), strict=True)]
@@ -116,14 +121,21 @@ def recall(
     )
 
 
-def nearest(vectors: FloatArray, queries: IntArray, pool: IntArray, k: int = K) -> IntArray:
+def nearest(
+    vectors: FloatArray,
+    queries: IntArray,
+    pool: IntArray,
+    k: int = K,
+    asked: FloatArray | None = None,
+) -> IntArray:
     """Rows of the k most similar items of `pool` for each query, itself apart; (queries, k), in no
-    order.
+    order. `asked` (n_items, dim): vectors of the queries, where those are other ones.
     """
+    asked = vectors if asked is None else asked
     found = np.empty((len(queries), k), np.int64)
     for start in range(0, len(queries), CHUNK):
         rows = queries[start : start + CHUNK]
-        similar = vectors[rows] @ vectors[pool].T  # (rows, pool)
+        similar = asked[rows] @ vectors[pool].T  # (rows, pool)
         similar[rows[:, None] == pool[None, :]] = -np.inf
         found[start : start + CHUNK] = pool[np.argpartition(-similar, k - 1, axis=1)[:, :k]]
     return found
@@ -158,22 +170,26 @@ def cases(corpus: Corpus) -> Iterator[Case]:
 
 def ndcg(vectors: FloatArray, users: Sequence[Case], pool: IntArray, k: int = K) -> float | None:
     """NDCG@k over the users who chose something of `pool` afterwards; None where there is none."""
+    found = ndcg_by_user(vectors, users, pool, k)
+    return None if np.isnan(found).all() else float(np.nanmean(found))
+
+
+def ndcg_by_user(
+    vectors: FloatArray, users: Sequence[Case], pool: IntArray, k: int = K
+) -> NDArray[np.float64]:
+    """NDCG@k of each user, (users,); NaN for who chose nothing of `pool` afterwards."""
     gains = 1 / np.log2(np.arange(2, k + 2))  # (k,)
-    found = []
-    for history, future in users:
+    found = np.full(len(users), np.nan)
+    for user, (history, future) in enumerate(users):
         relevant = np.isin(pool, future)  # (pool,)
         if not relevant.any():
             continue
         score = vectors[pool] @ vectors[history[-HISTORY:]].mean(0)  # (pool,)
         score[np.isin(pool, history)] = -np.inf
         top = np.argsort(-score, kind="stable")[:k]
-        found.append(
-            float(
-                (gains[: len(top)] * relevant[top]).sum()
-                / gains[: int(min(k, relevant.sum()))].sum()
-            )
-        )
-    return float(np.mean(found)) if found else None
+        best = gains[: int(min(k, relevant.sum()))].sum()
+        found[user] = (gains[: len(top)] * relevant[top]).sum() / best
+    return found
 
 
 def speed(embedder: Embedder, texts: Sequence[str]) -> float:

@@ -1,7 +1,8 @@
 """Publish an encoder: embed the catalogue, pass the gate, put the folder in its place, and say so
 on Kafka.
 
-    1. embed every item             with the code that workers use
+    1. embed every item             with the code that workers use; unless the catalogue's vectors
+                                    are there already, from this encoder or another one
     2. judge                        vectors and figures (`encoder.serving.gate`); on any reason
                                     stop, the release in force stays
     3. store                        model and embeddings in one folder under the releases, by
@@ -26,16 +27,18 @@ import msgspec
 import numpy as np
 
 from encoder.corpus.kafka_log import Record, Topics, write_transaction
+from encoder.release.catalogue import Catalogue
 from encoder.release.files import fetch, file_records
 from encoder.release.shelf import Shelf, in_force
 from encoder.serving.artifact import Artifact, ArtifactError, load
 from encoder.serving.artifact_writing import link_files, sync, writing
 from encoder.serving.embed import Embedder
-from encoder.serving.gate import metric_reasons, vector_reasons
+from encoder.serving.gate import metric_reasons, mixture_reasons, vector_reasons
 from encoder.serving.stored_embeddings import Stored, write_embeddings
 from encoder.serving.text import text_hash
 from encoder.serving.wire import (
     PUBLISHED,
+    STUDENT,
     Release,
     Thresholds,
     encode_record,
@@ -69,11 +72,12 @@ class Judged(NamedTuple):
 
 def publish(
     artifact: Artifact,
-    catalogue: Mapping[str, str],
+    texts: Mapping[str, str],
     judged: Judged,
     shelf: Shelf,
     now_s: float,
     *,
+    catalogue: Catalogue | None = None,
     threads: int = 1,
     progress: Progress | None = None,
 ) -> Outcome:
@@ -83,7 +87,7 @@ def publish(
     ----------
     artifact
         A `static` or `onnx` encoder.
-    catalogue
+    texts
         Text (`encoder.serving.text.item_text`) by item id: every item that the release must know.
     judged
         Figures and thresholds.
@@ -91,6 +95,8 @@ def publish(
         Where to.
     now_s
         Seconds since the epoch.
+    catalogue
+        Vectors in the order of the sorted ids, and who made them; None: `artifact` makes them now.
     threads
         For embedding.
     progress
@@ -108,13 +114,19 @@ def publish(
         Kafka did not take it; nothing was written.
 
     """
-    stored = embed_catalogue(artifact, catalogue, threads, progress)  # 1
-    reasons = vector_reasons(stored.ids, stored.matrix, artifact.dim, list(catalogue))  # 2
+    made_by = STUDENT if catalogue is None else catalogue.made_by
+    stored = (  # 1
+        embed_catalogue(artifact, texts, threads, progress)
+        if catalogue is None
+        else _beside(texts, catalogue)
+    )
+    reasons = vector_reasons(stored.ids, stored.matrix, artifact.dim, list(texts))  # 2
     reasons += metric_reasons(judged.metrics, judged.baseline, judged.gate)
+    reasons += mixture_reasons(made_by, judged.metrics)
     if reasons:
         return Outcome(None, reasons)
-    kept = store(artifact, stored, shelf.folder, judged.metrics)  # 3
-    release = send(kept, stored, judged, shelf, now_s)  # 4
+    kept = store(artifact, stored, shelf.folder, judged.metrics, made_by)  # 3
+    release = send(kept, stored, judged, shelf, now_s, made_by=made_by)  # 4
     return Outcome(release, [])
 
 
@@ -136,13 +148,27 @@ def embed_catalogue(
     return Stored(ids, np.concatenate(parts), [text_hash(text) for text in texts])
 
 
+def _beside(texts: Mapping[str, str], catalogue: Catalogue) -> Stored:
+    """Vectors that are there already, with ids and hashes."""
+    ids = sorted(texts)
+    return Stored(ids, catalogue.vectors, [text_hash(texts[item_id]) for item_id in ids])
+
+
 def store(
-    artifact: Artifact, stored: Stored, folder: Path, metrics: Mapping[str, float]
+    artifact: Artifact,
+    stored: Stored,
+    folder: Path,
+    metrics: Mapping[str, float],
+    made_by: str = STUDENT,
 ) -> Artifact:
-    """Put model and embeddings into `folder`/VERSION, with the figures on its card; the version is
-    made from the content.
+    """Put model and embeddings into `folder`/VERSION, with the figures on its card, and who made
+    the embeddings; the version is made from the content.
     """
-    card = msgspec.structs.replace(artifact.card, metrics={**artifact.card.metrics, **metrics})
+    card = msgspec.structs.replace(
+        artifact.card,
+        metrics={**artifact.card.metrics, **metrics},
+        notes={**artifact.card.notes, "catalogue": made_by},
+    )
     building = folder / f".building-{artifact.version}"
     with writing(building, artifact.config, card) as aside:
         link_files(artifact, aside)
@@ -168,6 +194,7 @@ def send(
     shelf: Shelf,
     now_s: float,
     status: str = PUBLISHED,
+    made_by: str = STUDENT,
 ) -> Release:
     """Write folder, embeddings and release record in one transaction; gives back the record."""
     before = in_force(shelf)
@@ -183,6 +210,7 @@ def send(
         status=status,
         baseline=dict(judged.baseline),
         gate=judged.gate,
+        catalogue=made_by,
     )
     write_transaction(
         shelf.client,

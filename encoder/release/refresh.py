@@ -2,7 +2,8 @@
 
     1. corpus      read once and kept, so that an interrupted run goes on with what it began with
     2. encoder     compress the teacher, or train a student and compress that, or `quick`
-    3. compare     with the release in force, on the same held-out items and events
+    3. compare     who makes the catalogue's vectors, the encoder or its teacher; and all of it with
+                   the release in force, on the same held-out items and events
     4. publish     gate, folder, one transaction (`encoder.release.publish`)
 
 Each step leaves its result in the working folder, whole or not at all; a run that was cut off
@@ -20,8 +21,6 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import numpy as np
-from numpy.typing import NDArray
 
 from encoder.corpus.corpus import Corpus, Split, build
 from encoder.corpus.source import Source
@@ -29,6 +28,7 @@ from encoder.release.compare import compare
 from encoder.release.publish import Outcome, publish
 from encoder.release.refresh_config import Plan, PlanError, teacher_path
 from encoder.release.shelf import Shelf
+from encoder.release.teacher_reading import teacher_vectors
 from encoder.serving.artifact import Artifact, ArtifactError, load
 from encoder.training.closed_form import quick
 
@@ -37,12 +37,10 @@ __all__ = [
     "corpus_of",
     "make_encoder",
     "quick",
-    "read_with_teacher",
     "refresh",
     "train_config",
 ]
 
-FloatArray = NDArray[np.float32]
 Report = Callable[[str, int, int], None]
 
 # of a run that was cut off: what it read is then older than what a daily refresh would read
@@ -111,17 +109,27 @@ def refresh(
         artifact = _kept(run / "encoder") or make_encoder(
             corpus, plan, run, work / "labels", report
         )
-        vectors = _teacher_vectors(run, corpus, plan, report)
-        compared = compare(artifact, corpus, shelf, plan.gate, vectors, threads)  # 3
-        say(f"compared with: {compared.baseline}")
+        vectors = teacher_vectors(corpus, plan, report, say, run / "teacher")
+        compared = compare(  # 3
+            artifact,
+            corpus,
+            shelf,
+            plan.gate,
+            vectors,
+            threads,
+            plan.catalogue,
+            kept=run / "student.npy",
+            report=report,
+        )
+        for sentence in compared.said:
+            say(sentence)
         outcome = publish(  # 4
             artifact,
             dict(zip(corpus.item_ids, corpus.texts, strict=True)),
             compared.judged,
             shelf,
             now_s,
-            threads=threads,
-            progress=lambda done, all_of: report("embedding the catalogue", done, all_of),
+            catalogue=compared.catalogue,
         )
         _end(work, outcome)
         return outcome
@@ -185,23 +193,6 @@ def train_config(plan: Plan, teacher: str) -> Any:
         raise PlanError(msg) from error
 
 
-def read_with_teacher(
-    corpus: Corpus, plan: Plan, report: Report, folder: Path | None = None
-) -> FloatArray:
-    """What the plan's teacher says of every item, (n_items, hidden) unit rows; `folder` keeps the
-    parts, so that a reading which was cut off goes on.
-    """
-    from encoder.corpus.teacher import load_teacher
-    from encoder.corpus.teacher_cache import read_vectors
-
-    return read_vectors(
-        load_teacher(teacher_path(plan), plan.prompt),
-        corpus.texts,
-        folder,
-        progress=lambda done, all_of: report("the teacher reads the catalogue", done, all_of),
-    )
-
-
 def _options(given: dict[str, Any], table: str) -> dict[str, Any]:
     known = {"dim", "tokens", "threads"}
     if unknown := given.keys() - known:
@@ -241,13 +232,6 @@ def _corpus(
         f"conversions{left_out}"
     )
     return corpus_of(source, plan)
-
-
-def _teacher_vectors(run: Path, corpus: Corpus, plan: Plan, report: Report) -> FloatArray | None:
-    """What the teacher says of every item, (n_items, hidden), where recall is to be measured."""
-    if not plan.recall:
-        return None
-    return read_with_teacher(corpus, plan, report, run / "teacher")
 
 
 def _end(work: Path, outcome: Outcome) -> None:

@@ -63,5 +63,14 @@ def rollback(version: str, shelf: Shelf, now_s: float) -> Outcome:
         return Outcome(None, reasons)
     # 4
     return Outcome(
-        send(kept, stored, Judged(release.metrics, {}, release.gate), shelf, now_s, ROLLBACK), []
+        send(
+            kept,
+            stored,
+            Judged(release.metrics, {}, release.gate),
+            shelf,
+            now_s,
+            ROLLBACK,
+            release.catalogue,
+        ),
+        [],
     )

@@ -2,6 +2,7 @@
 
     vectors    finite, unit length, right dimension, one row for every item and no other, not all
                the same
+    mixture    where another encoder made the catalogue's vectors, those of this one lie near them
     metrics    m >= minimum                for each metric with a floor
                m >= m_in_force (1 - drop)  for each metric with a bound on the loss, on the same
                held-out set
@@ -17,7 +18,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from encoder.serving.wire import Thresholds
+from encoder.serving.wire import STUDENT, Thresholds
 
 FloatArray = NDArray[np.float32]
 
@@ -29,6 +30,10 @@ UNIT_TOLERANCE = 1e-2
 # rounding noise.
 COLLAPSED = 0.99
 FEW_ITEMS = 20  # fewer items can be alike for good reason
+# Mean cosine between the vectors that a catalogue has and those which the release's own encoder
+# makes of the same texts. Random pairs of films have 0.3, students of a twentieth of the teacher's
+# size 0.9 to their teacher; below it a new item lies among strangers.
+COSINE, LOWEST_COSINE = "cosine_to_catalogue", 0.5
 NAMED = 3  # items named in a reason; the number of all stands beside
 
 
@@ -128,6 +133,32 @@ def metric_reasons(
                 f"less {drop:.0%}), found {metrics[name]:.4f}"
             )
     return reasons
+
+
+def mixture_reasons(made_by: str, metrics: Mapping[str, float]) -> list[str]:
+    """Judge whether new items can live among the catalogue's vectors.
+
+    Parameters
+    ----------
+    made_by
+        `Release.catalogue`.
+    metrics
+        Of the release; `COSINE` must be among them, unless its own encoder made all vectors.
+
+    Returns
+    -------
+    One sentence per fault; empty when there is none.
+
+    """
+    if made_by == STUDENT:
+        return []
+    cosine = metrics.get(COSINE, math.nan)
+    if cosine >= LOWEST_COSINE:
+        return []
+    return [
+        f"{COSINE}: expected at least {LOWEST_COSINE} between the {made_by}'s vectors and the "
+        f"encoder's own of the same texts, found {cosine:.4f}"
+    ]
 
 
 def _some(names: Sequence[str]) -> str:

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from encoder.serving.collected import Collected, EmbeddingSet
-from encoder.serving.gate import metric_reasons
+from encoder.serving.gate import metric_reasons, mixture_reasons
 from encoder.serving.wire import ROLLBACK, STATUSES, ItemEmbedding, Release
 
 __all__ = ["Decision", "EmbeddingSet", "ReleaseAssembly", "record_reasons"]
@@ -239,4 +239,4 @@ def record_reasons(release: Release, found_sha256: str | None = None) -> list[st
         reasons.append(f"artifact: expected the name of a folder, found {release.artifact!r}")
     if release.status != ROLLBACK:
         reasons += metric_reasons(release.metrics, release.baseline, release.gate)
-    return reasons
+    return reasons + mixture_reasons(release.catalogue, release.metrics)

@@ -24,6 +24,10 @@ PUBLISHED = "published"
 ROLLBACK = "rollback"
 STATUSES = (PUBLISHED, ROLLBACK)
 
+# Who made the vectors of a catalogue, as a release record says it: the encoder in the folder, or
+# another one whose space it shares.
+STUDENT = "student"
+
 
 class WireError(ValueError):
     """A record on `item-embeddings` or `encoder-releases` that cannot be read; the message names
@@ -99,6 +103,9 @@ class Release(msgspec.Struct, frozen=True):
         metrics of the release in force before, on the same held-out set; empty for the first.
     gate
         thresholds that it passed. Readers judge metrics, baseline and gate once more.
+    catalogue
+        who made its vectors: "student", the encoder in its folder; or "teacher", and the encoder in
+        the folder is for items that change or come later.
 
     """
 
@@ -113,6 +120,7 @@ class Release(msgspec.Struct, frozen=True):
     status: str = PUBLISHED
     baseline: dict[str, float] = {}
     gate: Thresholds = Thresholds()
+    catalogue: str = STUDENT
 
 
 T = TypeVar("T", ItemEmbedding, Release)

@@ -202,6 +202,7 @@ class ReleaseRow(Struct, frozen=True):
     previous: str | None
     metrics: dict[str, float]
     baseline: dict[str, float]
+    catalogue: str
 
 
 class Releases(Struct, frozen=True):

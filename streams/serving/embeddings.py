@@ -89,6 +89,8 @@ class EmbeddingsView:
         """One record of `item-embeddings`; no value forgets the item."""
         if value is None:
             self.assembly.remove(item_id)
+            for release, _decision in self.assembly.decisions():
+                self.hashes.pop((release.version, item_id), None)
             return
         embedding = decode_embedding(value)
         self.hashes[embedding.version, embedding.item_id] = embedding.text_hash
@@ -122,6 +124,8 @@ class EmbeddingsView:
             except ArtifactError as error:
                 log.warning("release %s: %s", release.version, error)
             else:
+                for item_id, fingerprint in zip(stored.ids, stored.hashes, strict=True):
+                    self.hashes.setdefault((release.version, item_id), fingerprint)
                 decision = (
                     self.assembly.add_stored(release.version, stored.ids, stored.matrix) or decision
                 )

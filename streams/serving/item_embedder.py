@@ -4,7 +4,9 @@ An item is due if no vector of the live release was made from its present text. 
 queued; a new release, and a partition that is newly assigned, queue all that are owned. An item
 belongs to the process to which the partition of `slate-requests` is assigned that its id falls
 into. So a restart and a rebalance need no memory of what was done; a vector made twice is the same
-vector. What an item brings itself stands apart (`own_vectors`).
+vector. What an item brings itself stands apart (`own_vectors`). An item whose text is the one that
+the release was published with gets the vector it was published with, which need not be what the
+release's encoder makes of it (`encoder.serving.release_embedder`).
 """
 
 import logging
@@ -15,7 +17,7 @@ from typing import NamedTuple
 import msgspec
 
 from encoder.serving.artifact import Artifact, ArtifactError
-from encoder.serving.embed import Embedder
+from encoder.serving.release_embedder import ReleaseEmbedder
 from encoder.serving.text import item_text, text_hash
 from encoder.serving.wire import ItemEmbedding, encode_record, encode_vector
 from streams.contract.events import Item
@@ -79,7 +81,7 @@ class ItemEmbedder:
         self._queue: dict[str, None] = {}  # in order
         self._sent: dict[str, tuple[str, str]] = {}  # item -> (release, hash) on its way
         self._scanned: tuple[str | None, frozenset[int]] = (None, frozenset())
-        self._embedder: tuple[str, Embedder] | None = None
+        self._embedder: tuple[str, ReleaseEmbedder] | None = None
         self._refused: set[str] = set()  # releases whose model cannot be loaded here: said once
         self._work: Work | None = None
         self._wake = threading.Event()
@@ -152,8 +154,10 @@ class ItemEmbedder:
         version = work.version
         try:
             if self._embedder is None or self._embedder[0] != version:
-                self._embedder = (version, Embedder(work.artifact))
-            vectors = self._embedder[1].embed([each.text for each in work.due])
+                self._embedder = (version, ReleaseEmbedder(work.artifact))
+            vectors = self._embedder[1].embed(
+                [each.item.item_id for each in work.due], [each.text for each in work.due]
+            )
         except ArtifactError as error:
             self._refused.add(version)
             log.error("new items are not embedded with release %s: %s", version, error)

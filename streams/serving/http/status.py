@@ -92,4 +92,5 @@ def _row(release: Release, decision: Decision, in_force: str | None) -> ReleaseR
         previous=release.previous,
         metrics=release.metrics,
         baseline=release.baseline,
+        catalogue=release.catalogue,
     )

@@ -8,14 +8,20 @@ import dataclasses
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from encoder.corpus.corpus import Corpus, build
+from encoder.release.catalogue import Catalogue
 from encoder.release.compare import compare
 from encoder.release.evaluate import evaluate
+from encoder.release.mixture import judge_mixture
+from encoder.release.publish import Judged, publish
 from encoder.release.shelf import Shelf
+from encoder.serving.embed import Embedder
+from encoder.serving.gate import COSINE
 from encoder.serving.wire import Thresholds
-from tests.encoder.making import catalogue, clicks, static_artifact
+from tests.encoder.making import catalogue, clicks, static_artifact, unit_rows
 from tests.encoder.release.test_publish import published
 
 GATE = Thresholds(drop={"ndcg@10": 0.01})
@@ -36,7 +42,8 @@ def test_first_encoder_has_no_baseline(shelf: Shelf, tmp_path: Path) -> None:
     compared = compare(static_artifact(tmp_path / "new"), corpus(), shelf, GATE)
     assert compared.judged.baseline == {}
     assert compared.judged.metrics["ndcg@10"] > 0
-    assert compared.baseline == "there is no release in force yet"
+    assert compared.catalogue.made_by == "student"
+    assert compared.said == ["compared with nothing: there is no release in force yet"]
 
 
 def test_release_in_force_is_measured_again_and_not_believed(shelf: Shelf, tmp_path: Path) -> None:
@@ -45,7 +52,7 @@ def test_release_in_force_is_measured_again_and_not_believed(shelf: Shelf, tmp_p
     assert release.metrics == {"ndcg@10": 0.3}
     compared = compare(static_artifact(tmp_path / "new", seed=2), corpus(), shelf, GATE)
     assert compared.judged.baseline["ndcg@10"] == evaluate(old, corpus())["ndcg@10"] != 0.3
-    assert release.version in compared.baseline
+    assert release.version in compared.said[-1]
 
 
 def test_release_whose_folder_is_gone_is_believed_where_it_was_measured(
@@ -58,4 +65,34 @@ def test_release_whose_folder_is_gone_is_believed_where_it_was_measured(
     shelf = shelf._replace(topics=empty)
     compared = compare(static_artifact(tmp_path / "new", seed=2), corpus(), shelf, GATE)
     assert compared.judged.baseline == {"ndcg@10": 0.3}
-    assert "cannot be measured again" in compared.baseline
+    assert "cannot be measured again" in compared.said[-1]
+
+
+def test_asymmetric_release_in_force_is_measured_with_its_stored_vectors_and_its_student(
+    shelf: Shelf, tmp_path: Path
+) -> None:
+    made = corpus()
+    old = static_artifact(tmp_path / "old", seed=1)
+    student = Embedder(old).embed(made.texts)
+    taught = student + 0.5 * unit_rows(len(made), seed=7)
+    taught /= np.linalg.norm(taught, axis=1, keepdims=True)
+    texts = dict(zip(made.item_ids, made.texts, strict=True))
+    judged = Judged({"ndcg@10": 0.3, COSINE: 0.9}, {}, GATE)
+    outcome = publish(old, texts, judged, shelf, 1.0, catalogue=Catalogue("teacher", taught))
+    assert outcome.release is not None, outcome.reasons
+    compared = compare(static_artifact(tmp_path / "new", seed=2), made, shelf, GATE, taught)
+    expected = judge_mixture(taught, student, made, taught)
+    found = compared.judged.baseline
+    assert {name: found[name] for name in expected} == expected
+
+
+def test_student_that_was_embedded_before_is_not_embedded_again(
+    shelf: Shelf, tmp_path: Path
+) -> None:
+    made, kept = corpus(), tmp_path / "student.npy"
+    new = static_artifact(tmp_path / "new")
+    reports: list[str] = []
+    first = compare(new, made, shelf, GATE, kept=kept, report=lambda *what: reports.append(what[0]))
+    again = compare(new, made, shelf, GATE, kept=kept, report=lambda *what: reports.append(what[0]))
+    assert reports == ["embedding the catalogue"]
+    np.testing.assert_array_equal(first.catalogue.vectors, again.catalogue.vectors)

@@ -9,15 +9,17 @@ import pytest
 
 from encoder.corpus.kafka_log import read_topic
 from encoder.release import publish as module
+from encoder.release.catalogue import Catalogue
 from encoder.release.publish import Judged, embed_catalogue, publish, store, stored_artifact
 from encoder.release.shelf import Shelf, in_force, releases
 from encoder.serving.artifact import Artifact, ArtifactError, load
 from encoder.serving.embed import Embedder
+from encoder.serving.gate import COSINE
 from encoder.serving.stored_embeddings import Stored, read_embeddings
 from encoder.serving.text import item_text, text_hash
 from encoder.serving.verify import ReleaseAssembly
 from encoder.serving.wire import Release, Thresholds, decode_embedding, decode_release
-from tests.encoder.making import catalogue, static_artifact
+from tests.encoder.making import catalogue, static_artifact, unit_rows
 
 GOOD = Judged({"ndcg@10": 0.3}, {}, Thresholds(drop={"ndcg@10": 0.1}))
 
@@ -98,6 +100,48 @@ def test_publishing_the_same_again_is_harmless(shelf: Shelf, tmp_path: Path) -> 
     current = worker(shelf).current()
     assert current is not None
     assert len(current.rows) == 30
+
+
+def test_catalogue_of_another_encoder_is_published_beside_the_artifact(
+    shelf: Shelf, tmp_path: Path
+) -> None:
+    artifact = static_artifact(tmp_path / "model")
+    symmetric = published(artifact, shelf)
+    assert symmetric.catalogue == "student"
+    vectors = unit_rows(30, seed=11)
+    judged = Judged({"ndcg@10": 0.3, COSINE: 0.9}, {}, GOOD.gate)
+    outcome = publish(
+        artifact, texts(), judged, shelf, 2000.0, catalogue=Catalogue("teacher", vectors)
+    )
+    release = outcome.release
+    assert release is not None
+    assert release.catalogue == "teacher"
+    assert release.version != symmetric.version  # other vectors: another release
+    current = worker(shelf).current()
+    assert current is not None
+    np.testing.assert_array_equal(current.take(sorted(texts()))[0], vectors)
+    kept = stored_artifact(shelf, release)
+    assert kept.card.notes["catalogue"] == "teacher"
+    np.testing.assert_array_equal(
+        Embedder(kept).embed(["red hat."]), Embedder(artifact).embed(["red hat."])
+    )
+
+
+@pytest.mark.parametrize("metrics", [{}, {COSINE: 0.2}, {COSINE: float("nan")}])
+def test_catalogue_in_another_space_than_the_artifact_is_refused(
+    tmp_path: Path, metrics: dict[str, float]
+) -> None:
+    nowhere = Shelf({}, None, tmp_path)  # type: ignore[arg-type]
+    outcome = publish(
+        static_artifact(tmp_path / "model"),
+        texts(),
+        Judged(metrics, {}, Thresholds()),
+        nowhere,
+        1.0,
+        catalogue=Catalogue("teacher", unit_rows(30)),
+    )
+    assert outcome.release is None
+    assert "cosine_to_catalogue: expected at least 0.5" in outcome.reasons[-1]
 
 
 @pytest.mark.parametrize(

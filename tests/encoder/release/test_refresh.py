@@ -108,6 +108,44 @@ def test_by_default_the_teacher_itself_is_compressed_and_nothing_is_trained(
     assert {"compressing: quantize", "embedding the catalogue"} <= set(reported)
 
 
+def test_by_default_the_figures_choose_and_the_output_says_which_and_why(
+    shelf: Shelf, quick_plan: Plan, tmp_path: Path
+) -> None:
+    """A table of eight numbers a token knows far fewer neighbours than the teacher does."""
+    said: list[str] = []
+    release = refresh(source, quick_plan, shelf, tmp_path / "work", 1000.0, say=said.append).release
+    assert release is not None
+    assert release.catalogue == "teacher", said
+    assert release.metrics["cosine_to_catalogue"] > 0.5
+    assert release.metrics["recall_new@10"] > release.metrics["student_recall_catalogue@10"]
+    assert said[1].startswith(
+        "the catalogue has the teacher's vectors (the teacher's against the student's: ndcg@10"
+    )
+    again = refresh(source, quick_plan, shelf, tmp_path / "work", 2000.0).release
+    assert again is not None
+    assert again.baseline["ndcg@10"] == pytest.approx(again.metrics["ndcg@10"])
+    assert again.baseline["recall_new@10"] == pytest.approx(again.metrics["recall_new@10"])
+
+
+@pytest.mark.parametrize("method", ["compress", "quick"])
+@pytest.mark.parametrize("made_by", ["teacher", "student"])
+def test_plan_says_who_makes_the_catalogues_vectors(
+    shelf: Shelf, plan: Plan, quick_plan: Plan, tmp_path: Path, made_by: str, method: str
+) -> None:
+    """Also where the student has fewer dimensions than the teacher: the catalogue has as many."""
+    wanted = Plan(teacher=plan.teacher, gate=plan.gate) if method == "compress" else quick_plan
+    wanted = msgspec.structs.replace(wanted, catalogue=made_by)
+    reported: set[str] = set()
+    release = refresh(
+        source, wanted, shelf, tmp_path / "work", 1000.0,
+        report=lambda what, done, all_of: reported.add(what),
+    ).release  # fmt: skip
+    assert release is not None
+    assert release.catalogue == made_by
+    assert release.dim == (32 if method == "compress" else 8)
+    assert ("the teacher reads the catalogue" in reported) == (made_by == "teacher")
+
+
 def test_second_refresh_is_compared_with_the_first(
     shelf: Shelf, quick_plan: Plan, tmp_path: Path
 ) -> None:

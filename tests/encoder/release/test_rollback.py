@@ -10,13 +10,15 @@ import numpy as np
 import pytest
 
 from encoder.corpus.kafka_log import read_topic
+from encoder.release.catalogue import Catalogue
 from encoder.release.publish import Judged, publish
 from encoder.release.rollback import rollback
 from encoder.release.shelf import Shelf, in_force
 from encoder.serving.artifact import ArtifactError, load
 from encoder.serving.embed import Embedder
+from encoder.serving.gate import COSINE
 from encoder.serving.wire import ROLLBACK, Thresholds
-from tests.encoder.making import static_artifact
+from tests.encoder.making import static_artifact, unit_rows
 from tests.encoder.release.test_publish import published, texts, worker
 
 
@@ -49,6 +51,28 @@ def test_release_after_a_rollback_takes_over_again(shelf: Shelf, tmp_path: Path)
     current = worker(shelf).current()
     assert current is not None
     assert (current.version, third.previous) == (third.version, first.version)
+
+
+def test_rollback_brings_back_a_catalogue_that_another_encoder_made(
+    shelf: Shelf, tmp_path: Path
+) -> None:
+    vectors = unit_rows(30, seed=11)
+    first = publish(
+        static_artifact(tmp_path / "one", seed=1),
+        texts(),
+        Judged({COSINE: 0.9}, {}, Thresholds()),
+        shelf,
+        1000.0,
+        catalogue=Catalogue("teacher", vectors),
+    ).release
+    assert first is not None
+    published(static_artifact(tmp_path / "two", seed=2), shelf, 2000.0)
+    again = rollback(first.version, shelf, 3000.0).release
+    assert again is not None
+    assert (again.version, again.catalogue) == (first.version, "teacher")
+    current = worker(shelf).current()
+    assert current is not None
+    np.testing.assert_array_equal(current.take(sorted(texts()))[0], vectors)
 
 
 def test_rollback_to_a_release_with_lower_figures_is_let_through(

@@ -190,6 +190,15 @@ def test_rollback_may_be_worse_but_not_unsound() -> None:
     assert record_reasons(release(status=ROLLBACK, dim=0))
 
 
+def test_catalogue_of_another_encoder_needs_a_cosine_to_be_believed() -> None:
+    mixed = {"catalogue": "teacher"}
+    (reason,) = record_reasons(release(**mixed))
+    assert "cosine_to_catalogue: expected at least 0.5 between the teacher's vectors" in reason
+    metrics = {"ndcg@10": 0.3, "cosine_to_catalogue": 0.9}
+    assert record_reasons(release(metrics=metrics, **mixed)) == []
+    assert record_reasons(release(status=ROLLBACK, **mixed))
+
+
 def test_rollback_brings_the_older_release_back() -> None:
     assembly = in_force("v1")
     send(assembly, "v2", seed=5)

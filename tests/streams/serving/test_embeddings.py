@@ -4,10 +4,13 @@ import numpy as np
 import orjson
 import pytest
 
+from encoder.release.publish import store
+from encoder.serving.stored_embeddings import Stored
 from encoder.serving.wire import ItemEmbedding, Release, WireError, encode_record, encode_vector
 from streams.serving.catalogue import CatalogueView
 from streams.serving.counts_view import Index
 from streams.serving.embeddings import EmbeddingsView
+from tests.encoder.making import static_artifact
 
 ITEMS = ("a", "b")
 
@@ -113,6 +116,44 @@ def test_release_whose_folder_is_broken_is_refused(view, tmp_path, said):
     )
     assert view.encoder == "v1"
     assert said[-1] == "refused"
+
+
+def test_vectors_filled_from_the_folder_are_known_by_their_texts(tmp_path, said):
+    """Compaction took the record of `b` away: its vector, which another encoder may have made, is
+    the folder's, and nobody takes the item for one without a vector.
+    """
+    stored = Stored(["a", "b"], np.eye(8, dtype=np.float32)[:2], ["hash-a", "hash-b"])
+    folder = store(
+        static_artifact(tmp_path / "model"), stored, tmp_path / "releases", {}, "teacher"
+    )
+    catalogue = CatalogueView(Index(), 10_000)
+    for item in ITEMS:
+        catalogue.put(item.encode(), orjson.dumps({"item_id": item}), 1.0)
+    view = EmbeddingsView(catalogue, "encoder-releases", tmp_path / "releases", said.append)
+    newer = ItemEmbedding("a", folder.version, encode_vector(np.eye(8)[5]), "hash-of-now")
+    record = Release(
+        folder.version, 8, 2, folder.version, folder.sha256, 1.0, {"cosine_to_catalogue": 0.9},
+        catalogue="teacher",
+    )  # fmt: skip
+    view.apply(
+        [
+            Record("item-embeddings", b"a", encode_record(newer)),
+            Record("encoder-releases", b"v", encode_record(record)),
+        ]
+    )
+    assert view.encoder == folder.version
+    assert view.matrix().tolist() == np.eye(8)[[5, 1]].tolist()
+    assert view.hashes == {
+        (folder.version, "a"): "hash-of-now",
+        (folder.version, "b"): "hash-b",
+    }
+
+
+def test_item_that_was_withdrawn_and_comes_back_has_no_vector_yet(view):
+    good(view)
+    assert ("v1", "a") in view.hashes
+    view.apply([Record("item-embeddings", b"a", None)])
+    assert ("v1", "a") not in view.hashes
 
 
 def test_withdrawn_item_loses_its_vector(view):

@@ -7,10 +7,12 @@ import time
 import numpy as np
 import orjson
 import pytest
-from confluent_kafka import Consumer
 from confluent_kafka.admin import AdminClient, NewTopic
 
+from encoder.release.publish import store
 from encoder.serving.artifact import load
+from encoder.serving.embed import Embedder
+from encoder.serving.stored_embeddings import Stored
 from encoder.serving.text import item_text, text_hash
 from encoder.serving.wire import (
     ItemEmbedding,
@@ -20,13 +22,15 @@ from encoder.serving.wire import (
     encode_record,
     encode_vector,
 )
+from streams.contract.events import Item
 from streams.contract.partitioner import partition_of
 from streams.kafka.producer import EventSender
+from streams.kafka.topic_reader import TopicReader
 from streams.metrics import ServingMetrics
 from streams.serving.catalogue import CatalogueView
 from streams.serving.counts_view import Index
 from streams.serving.embeddings import EmbeddingsView
-from streams.serving.item_embedder import ItemEmbedder
+from streams.serving.item_embedder import Due, ItemEmbedder, Work
 from tests.encoder.making import static_artifact
 from tests.streams.topics_on import until
 
@@ -68,6 +72,12 @@ def item_embedder(views, assigned=ALL, bootstrap="127.0.0.1:1", topic="t") -> It
         topic,
         ServingMetrics(),
     )
+
+
+def read(bootstrap: str, topic: str) -> list:
+    """The records of a topic with one partition."""
+    with TopicReader({"bootstrap.servers": bootstrap}, topic) as reader:
+        return list(reader.until_end())
 
 
 def due(subject: ItemEmbedder) -> list[str]:
@@ -119,6 +129,33 @@ def test_a_new_release_makes_all_that_it_lacks_due(views):
 
 
 @pytest.mark.kafka
+def test_changed_items_get_the_students_vector_and_one_that_changed_back_the_catalogues(
+    kafka, tmp_path
+):
+    """The vectors of the catalogue are another encoder's, so that only the folder has them."""
+    known = {"item_id": "known", "title": "blue train"}
+    model = static_artifact(tmp_path / "model")
+    published = np.eye(model.dim, dtype=np.float32)[3]
+    stored = Stored(["known"], published[None], [text_hash(item_text(known))])
+    artifact = store(model, stored, tmp_path / "releases", {}, "teacher")
+    catalogue = CatalogueView(Index(), 10_000)
+    vectors = EmbeddingsView(catalogue, "r", tmp_path / "releases", lambda _state: None)
+    topic = f"changed-{time.time():.0f}"
+    admin = AdminClient({"bootstrap.servers": kafka})
+    admin.create_topics([NewTopic(topic, 1, 1)])[topic].result(20)
+    subject = item_embedder((catalogue, vectors), bootstrap=kafka, topic=topic)
+    changed = {"item_id": "known", "title": "red train"}
+    for item in (changed, known):
+        text = item_text(item)
+        subject.embed(Work(artifact, artifact.version, [Due(Item(**item), text, text_hash(text))]))
+    found = [
+        decode_vector(decode_embedding(record.value()).vector) for record in read(kafka, topic)
+    ]
+    np.testing.assert_array_equal(found[0], Embedder(artifact).embed([item_text(changed)])[0])
+    np.testing.assert_array_equal(found[1], published)
+
+
+@pytest.mark.kafka
 def test_new_item_is_embedded_with_the_live_release(views, kafka, tmp_path):
     topic = f"embed-{time.time():.0f}"
     admin = AdminClient({"bootstrap.servers": kafka})
@@ -130,16 +167,7 @@ def test_new_item_is_embedded_with_the_live_release(views, kafka, tmp_path):
     subject.turn(["new"])  # the views never learned of it
     until(lambda: subject._work is None, 30)
     subject.stop()
-    consumer = Consumer(
-        {"bootstrap.servers": kafka, "group.id": topic, "auto.offset.reset": "earliest"}
-    )
-    consumer.subscribe([topic])
-    records = [
-        record
-        for record in (consumer.poll(1.0) for _ in range(12))
-        if record is not None and record.error() is None
-    ]
-    consumer.close()
+    records = read(kafka, topic)
     assert [record.key() for record in records] == [b"new"]
     embedding = decode_embedding(records[0].value())
     assert (embedding.version, embedding.text_hash) == ("v1", text_hash(item_text(NEW)))
