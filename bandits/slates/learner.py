@@ -13,7 +13,7 @@ evidence yet are spread over an item's segments, and no recent counts are kept.
 
 from __future__ import annotations
 
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 import numpy as np
 
@@ -153,7 +153,7 @@ class Learner:
         if self.dense is not None:
             last = before if isinstance(before, Learned) else None
             return learned(config, self.dense, catalogue, codes, last, placed=placed)
-        vectors = cast("Floats | None", catalogue.vectors)
+        vectors = catalogue.learned_from
         own = self._pools.get(config.priors)
         if own is None or own.look < self._look - 1:
             pool = begin(self.counts, config.priors, vectors)

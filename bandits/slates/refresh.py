@@ -14,11 +14,10 @@ benchmark measures is what is served.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 import numpy as np
 
-from bandits.arms import Floats
 from bandits.counts import Counts
 from bandits.learning.change_detection import RECENT_HALF_LIVES
 from bandits.learning.evidence import Evidence
@@ -154,7 +153,7 @@ def learned(
         counts have a look for each impression.
 
     """
-    vectors = cast("Floats | None", catalogue.vectors)
+    vectors = catalogue.learned_from
     places = None
     if config.examination is None and placed is not None:
         places = learn_places(*added_up(placed, counts.impressions.shape[1]))

@@ -5,7 +5,7 @@ the door.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,7 +33,12 @@ class Catalogue(NamedTuple):
     group
         (n_items,) int32 category code, -1 for none.
     vectors
-        (n_items, d) float32 unit rows, a zero row where there is none yet; or None.
+        (n_items, d) float32 unit rows, a zero row where there is none yet; or None. What relevance
+        and diversity compare.
+    prior_vectors
+        (n_items, e) likewise, what priors and policies learn from; None: `vectors`. Others where
+        clicks made a part of `vectors`: an item that nobody clicked yet is known by it for one
+        that nobody clicks, and new items would start as the worst.
 
     """
 
@@ -41,6 +46,13 @@ class Catalogue(NamedTuple):
     first_seen_s: Floats
     group: NDArray[np.int32]
     vectors: NDArray[np.float32] | None
+    prior_vectors: NDArray[np.float32] | None = None
+
+    @property
+    def learned_from(self) -> Floats | None:
+        """What priors learn from."""
+        own = self.vectors if self.prior_vectors is None else self.prior_vectors
+        return cast("Floats | None", own)
 
 
 class Pin(NamedTuple):
@@ -103,8 +115,9 @@ def check_catalogue(counts: Counts, segment: int | None, catalogue: Catalogue) -
     """
     n_segments, n_items = counts.impressions.shape
     sizes = (catalogue.available.size, catalogue.first_seen_s.size, catalogue.group.size)
-    if any(size != n_items for size in sizes) or (
-        catalogue.vectors is not None and len(catalogue.vectors) != n_items
+    both = catalogue.vectors, catalogue.prior_vectors
+    if any(size != n_items for size in sizes) or any(
+        each is not None and len(each) != n_items for each in both
     ):
         message = (
             f"catalogue must have the {n_items} items of the counts, found {sizes}; pad the "

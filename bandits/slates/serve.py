@@ -25,11 +25,10 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from typing import cast
 
 import numpy as np
 
-from bandits.arms import Floats, posterior_mean
+from bandits.arms import posterior_mean
 from bandits.counts import Counts, CountsError, validate
 from bandits.learning.priors import Beliefs, arm_view
 from bandits.slates.best_means import with_best
@@ -88,9 +87,9 @@ def prepare(
     rng
         Draws what policies need to be brought to one scale.
     beliefs
-        What `bandits.learning.priors.learn(counts, config.priors, catalogue.vectors)` returned:
-        what all segments share, so that many segments of the same counts pay for it once. None
-        works it out here.
+        What `bandits.learning.priors.learn(counts, config.priors, catalogue.learned_from)`
+        returned: what all segments share, so that many segments of the same counts pay for it once.
+        None works it out here.
     codes
         Values of the fields of a segment that nobody has seen, if `beliefs` know fields.
     totals
@@ -106,7 +105,7 @@ def prepare(
     """
     check_catalogue(counts, segment, catalogue)
     n_items, vectors = counts.impressions.shape[1], catalogue.vectors
-    known = cast("Floats | None", vectors)
+    known = catalogue.learned_from
     arms = arm_view(counts, segment, config.priors, known, beliefs=beliefs, codes=codes)
     mean = posterior_mean(arms)  # (n_items,)
     if not np.isfinite(mean).all():

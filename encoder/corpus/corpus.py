@@ -158,6 +158,17 @@ def build(
     return Corpus(item_ids, texts, held_out, events, cutoff_s)
 
 
+def earlier(corpus: Corpus, split: Split) -> Corpus:
+    """The corpus as it was before: the same items, the events that training sees, and of these a
+    later part and other items set apart. What is chosen by it was not chosen by what judges.
+    """
+    events = corpus.training_events()
+    held_out = np.array([_unit(split.salt, text) < split.held_out_share for text in corpus.texts])
+    n_train = round(len(events.times_s) * (1 - split.test_share))
+    cutoff_s = float(events.times_s[n_train]) if n_train < len(events.times_s) else float("inf")
+    return Corpus(corpus.item_ids, corpus.texts, held_out & ~corpus.held_out, events, cutoff_s)
+
+
 def _columns(feedback: Iterable[Feedback], row_of: Mapping[str, int]) -> Events:
     """Feedback as columns: known items only, in time order (ties by user and item), each (user,
     item, kind) once.

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from encoder.corpus.corpus import Corpus
+from encoder.serving.blend import Blend
 from encoder.serving.gate import LOWEST_COSINE
 from encoder.serving.wire import STUDENT
 
@@ -36,11 +37,13 @@ TINY = 1e-12
 
 class Catalogue(NamedTuple):
     """Vectors of every item: who made them (`Release.catalogue`), and (n_items, dim) float32 unit
-    rows in the order of the corpus, which is that of the sorted ids.
+    rows in the order of the corpus, which is that of the sorted ids; and what puts new items beside
+    them, where clicks have a part in them.
     """
 
     made_by: str
     vectors: FloatArray
+    blend: Blend | None = None
 
 
 def candidates(

@@ -209,6 +209,7 @@ def _publish(
         args.threads,
         plan.catalogue,
         report=terminal.report,
+        clicks=plan.clicks,
     )
     for sentence in compared.said:
         terminal.say(sentence)

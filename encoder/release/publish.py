@@ -32,6 +32,7 @@ from encoder.release.files import fetch, file_records
 from encoder.release.shelf import Shelf, in_force
 from encoder.serving.artifact import Artifact, ArtifactError, load
 from encoder.serving.artifact_writing import link_files, sync, writing
+from encoder.serving.blend import Blend, blended_config, write_blend
 from encoder.serving.embed import Embedder
 from encoder.serving.gate import metric_reasons, mixture_reasons, vector_reasons
 from encoder.serving.stored_embeddings import Stored, write_embeddings
@@ -120,12 +121,14 @@ def publish(
         if catalogue is None
         else _beside(texts, catalogue)
     )
-    reasons = vector_reasons(stored.ids, stored.matrix, artifact.dim, list(texts))  # 2
+    blend = None if catalogue is None else catalogue.blend
+    dim = artifact.dim if blend is None else blend.dim
+    reasons = vector_reasons(stored.ids, stored.matrix, dim, list(texts))  # 2
     reasons += metric_reasons(judged.metrics, judged.baseline, judged.gate)
     reasons += mixture_reasons(made_by, judged.metrics)
     if reasons:
         return Outcome(None, reasons)
-    kept = store(artifact, stored, shelf.folder, judged.metrics, made_by)  # 3
+    kept = store(artifact, stored, shelf.folder, judged.metrics, made_by, blend)  # 3
     release = send(kept, stored, judged, shelf, now_s, made_by=made_by)  # 4
     return Outcome(release, [])
 
@@ -160,9 +163,10 @@ def store(
     folder: Path,
     metrics: Mapping[str, float],
     made_by: str = STUDENT,
+    blend: Blend | None = None,
 ) -> Artifact:
     """Put model and embeddings into `folder`/VERSION, with the figures on its card, and who made
-    the embeddings; the version is made from the content.
+    the embeddings; with `blend` behind the model. The version is made from the content.
     """
     card = msgspec.structs.replace(
         artifact.card,
@@ -170,8 +174,11 @@ def store(
         notes={**artifact.card.notes, "catalogue": made_by},
     )
     building = folder / f".building-{artifact.version}"
-    with writing(building, artifact.config, card) as aside:
+    config = artifact.config if blend is None else blended_config(artifact.config, blend)
+    with writing(building, config, card) as aside:
         link_files(artifact, aside)
+        if blend is not None:
+            write_blend(aside, blend)
         write_embeddings(aside, stored)
     built = load(building)
     place = folder / built.version
@@ -211,6 +218,7 @@ def send(
         baseline=dict(judged.baseline),
         gate=judged.gate,
         catalogue=made_by,
+        text_dim=kept.text_dim if kept.text_dim < kept.dim else 0,
     )
     write_transaction(
         shelf.client,

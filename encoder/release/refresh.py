@@ -120,6 +120,7 @@ def refresh(
             plan.catalogue,
             kept=run / "student.npy",
             report=report,
+            clicks=plan.clicks,
         )
         for sentence in compared.said:
             say(sentence)

@@ -6,6 +6,8 @@
                                     # "train", or "quick" (encoder.training.closed_form)
     catalogue = "auto"              # who makes the catalogue's vectors: "teacher", "student", or
                                     # whose mixture the gate's figures prefer
+    clicks = "auto"                 # clicks have a part in the vectors where the gate's figures
+                                    # prefer it; or "off"
     recall = false                  # measure the teacher's neighbours even if `catalogue` does not
                                     # need the teacher
 
@@ -33,6 +35,7 @@ from typing import Any, Literal
 import msgspec
 
 from encoder.corpus.corpus import Split
+from encoder.release.blending import Clicks
 from encoder.release.catalogue import Choice
 from encoder.serving.wire import Thresholds
 
@@ -77,6 +80,7 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     prompt: str | None = None
     method: Literal["compress", "train", "quick"] = "compress"
     catalogue: Choice = "auto"
+    clicks: Clicks = "auto"
     recall: bool = False
     train: dict[str, Any] = {}
     quick: dict[str, Any] = {}

@@ -4,6 +4,8 @@
     tokenizer.json   the tokenizer, in the format of the `tokenizers` package
     weights          static: table.npy [scale.npy] [positions.npy] [projection.npy]; onnx:
                      model.onnx; transformer: model.safetensors
+    centre.npy       with clicks.npy, where clicks have a part in the vectors
+                     (`encoder.serving.blend`)
     card.json        how it was made and what was measured (`Card`)
     embeddings.npy   in a release only: (items, dim) float32, rows in the order of ids.json;
                      hashes.json for the texts
@@ -136,6 +138,13 @@ class Artifact:
     def dim(self) -> int:
         """Length of the vectors it makes."""
         return self.config.dim
+
+    @property
+    def text_dim(self) -> int:
+        """How many of them, from the first, say what the text says; the others say what it says
+        about clicks (`encoder.serving.blend`).
+        """
+        return int(self.config.options.get("text_dim", self.dim))
 
     @property
     def model_bytes(self) -> int:

@@ -4,7 +4,8 @@ loads.
     static     v = P' sum_j w_j s_t E_t       token t at place j; E, s, w, P: table, scale,
                                               positions, projection
     onnx       v = model(tokens)              pooled and projected inside the model
-    both       embed(text) = v / |v|
+    both       embed(text) = v / |v|, and beside it what that says about clicks
+                                      (`encoder.serving.blend`), where the artifact has it
 
 The rows do not depend on the order of the texts. Those of an int8 ONNX model can differ in the last
 digits with the texts they are batched with, because dynamic quantisation takes its range from the
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from encoder.serving.artifact import TOKENIZER, WEIGHTS, Artifact, ArtifactError
+from encoder.serving.blend import TINY, read_blend
 from encoder.serving.text import item_text, text_hash
 
 __all__ = ["Embedder", "item_text", "text_hash"]
@@ -31,7 +33,6 @@ Forward = Callable[[list[list[int]]], FloatArray]
 # longer fits into a core's cache (64 take up to twice as long as 4).
 ONNX_BATCH = 4
 STATIC_BATCH = 512
-TINY = 1e-12  # a norm below it has no direction
 
 
 class Embedder:
@@ -66,6 +67,8 @@ class Embedder:
             raise ArtifactError(msg)
         self.artifact = artifact
         self.dim = artifact.dim
+        self.text_dim = artifact.text_dim
+        self._blend = read_blend(artifact)
         self._threads = threads
         self._tokenizer = _tokenizer(artifact)
         # a transformer was trained with its frame tokens, a table has no use for them
@@ -87,8 +90,13 @@ class Embedder:
         a sum of zero) gets the same row as every other such text.
 
         """
+        vectors = self.embed_texts(texts)
+        return vectors if self._blend is None else self._blend.of_texts(vectors)
+
+    def embed_texts(self, texts: Sequence[str]) -> FloatArray:
+        """What the model itself says, (n, text_dim) float32, unit rows; nothing about clicks."""
         tokens = self._tokens(texts)
-        vectors = np.zeros((len(texts), self.dim), np.float32)  # (n, dim)
+        vectors = np.zeros((len(texts), self.text_dim), np.float32)  # (n, text_dim)
         size = STATIC_BATCH if self.artifact.kind == "static" else ONNX_BATCH
         # Texts of like length together, so that little is padded.
         order = np.argsort([len(ids) for ids in tokens], kind="stable")
@@ -96,7 +104,7 @@ class Embedder:
             rows = order[start : start + size]
             vectors[rows] = self._forward([tokens[row] for row in rows])
         norms = np.linalg.norm(vectors, axis=1, keepdims=True)  # (n, 1)
-        vectors[norms[:, 0] < TINY] = 1.0 / np.sqrt(self.dim)
+        vectors[norms[:, 0] < TINY] = 1.0 / np.sqrt(self.text_dim)
         return np.divide(vectors, norms, out=vectors, where=norms >= TINY)
 
     def _tokens(self, texts: Sequence[str]) -> list[list[int]]:
@@ -124,15 +132,15 @@ class Embedder:
                 f"{error}"
             )
             raise ArtifactError(msg) from error
-        if rows.shape != (len(texts), self.dim) or not np.isfinite(rows).all():
+        if rows.shape != (len(texts), self.text_dim) or not np.isfinite(rows).all():
             wrong = (
                 "values that are not finite"
-                if rows.shape == (len(texts), self.dim)
+                if rows.shape == (len(texts), self.text_dim)
                 else f"shape {rows.shape}"
             )
             msg = (
-                f"{self.artifact.path}: expected finite rows of shape {(len(texts), self.dim)}, "
-                f"found {wrong}"
+                f"{self.artifact.path}: expected finite rows of shape "
+                f"{(len(texts), self.text_dim)}, found {wrong}"
             )
             raise ArtifactError(msg)
 
@@ -157,7 +165,7 @@ def _static(artifact: Artifact, threads: int) -> Forward:
     project = _array(artifact, "projection.npy") if "projection.npy" in artifact.files else None
     # (places,)
     places = _array(artifact, "positions.npy") if "positions.npy" in artifact.files else None
-    width = artifact.dim if project is None else project.shape[0]
+    width = artifact.text_dim if project is None else project.shape[0]
     shapes_fit = (
         table.ndim == 2
         and table.shape[1] == width

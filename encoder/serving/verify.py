@@ -219,6 +219,8 @@ def record_reasons(release: Release, found_sha256: str | None = None) -> list[st
     reasons = []
     if not 1 <= release.dim <= MAX_DIM:
         reasons.append(f"dim: expected 1 to {MAX_DIM}, found {release.dim}")
+    if not 0 <= release.text_dim <= release.dim:
+        reasons.append(f"text_dim: expected 0 to {release.dim}, found {release.text_dim}")
     if release.items < 1:
         reasons.append(f"items: expected at least 1, found {release.items}")
     if release.status not in STATUSES:

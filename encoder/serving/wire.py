@@ -106,6 +106,9 @@ class Release(msgspec.Struct, frozen=True):
     catalogue
         who made its vectors: "student", the encoder in its folder; or "teacher", and the encoder in
         the folder is for items that change or come later.
+    text_dim
+        how many numbers of a vector, from the first, say what the text says; clicks made the others
+        (`encoder.serving.blend`). 0: all say it.
 
     """
 
@@ -121,6 +124,7 @@ class Release(msgspec.Struct, frozen=True):
     baseline: dict[str, float] = {}
     gate: Thresholds = Thresholds()
     catalogue: str = STUDENT
+    text_dim: int = 0
 
 
 T = TypeVar("T", ItemEmbedding, Release)

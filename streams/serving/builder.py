@@ -223,7 +223,7 @@ class Builder:
         world = make_world(
             self.counts.look(now_s),
             partial(self.counts.learner.learn, vectors_version=version, placed=placed),
-            self.catalogue.catalogue(self.embeddings.matrix()),
+            self.catalogue.catalogue(*self.embeddings.matrices()),
             self.catalogue.facets.facets(len(self.items)),
             self.embeddings.encoder,
             min(now_s, self.heard_s),

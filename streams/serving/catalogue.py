@@ -105,14 +105,19 @@ class CatalogueView:
         """Whether nobody has produced an item yet."""
         return not self.described and not self._withdrawn
 
-    def catalogue(self, vectors: NDArray[np.float32] | None) -> Catalogue:
+    def catalogue(
+        self,
+        vectors: NDArray[np.float32] | None,
+        prior_vectors: NDArray[np.float32] | None = None,
+    ) -> Catalogue:
         """The arrays that slates are made from, copies: (n_items,) each, vectors (n_items, d)."""
         n = len(self.items)
         self._reserve(n)
         available = self._available[:n].copy()
         if self.undescribed:
             available[:] = True
-        return Catalogue(available, self._first_seen_s[:n].copy(), self._group[:n].copy(), vectors)
+        first_seen_s, group = self._first_seen_s[:n].copy(), self._group[:n].copy()
+        return Catalogue(available, first_seen_s, group, vectors, prior_vectors)
 
     def _reserve(self, n: int) -> None:
         more = n - len(self._available)

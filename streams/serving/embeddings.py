@@ -48,7 +48,7 @@ class EmbeddingsView:
         self._artifacts: dict[str, Artifact] = {}  # release -> its folder, checked
         self._said: tuple[str, str] | None = None
         self._cached: tuple[Any, ...] | None = None
-        self._matrix: NDArray[np.float32] | None = None
+        self._matrices: tuple[NDArray[np.float32] | None, NDArray[np.float32] | None] = None, None
 
     @property
     def items(self) -> Index:
@@ -135,22 +135,35 @@ class EmbeddingsView:
         """(n_items, d) unit rows by the columns of the counts, zero rows where there is no vector;
         None without any.
         """
+        return self.matrices()[0]
+
+    def matrices(self) -> tuple[NDArray[np.float32] | None, NDArray[np.float32] | None]:
+        """The matrix, and without what clicks say the one that priors learn from: None where they
+        have no part in it.
+        """
         own = self._catalogue.own_vectors
         state = (self.version, own.version, len(self.items))
         if state != self._cached:
             self._cached = state
-            self._matrix = self._beside(own.matrix(len(self.items)))
-        return self._matrix
+            self._matrices = self._beside(own.matrix(len(self.items)))
+        return self._matrices
 
-    def _beside(self, own: NDArray[np.float32] | None) -> NDArray[np.float32] | None:
-        current = self.assembly.current()
-        if current is None:
-            return own
-        text = current.take(self.items.names)[0]
+    def _beside(
+        self, own: NDArray[np.float32] | None
+    ) -> tuple[NDArray[np.float32] | None, NDArray[np.float32] | None]:
+        current, release = self.assembly.current(), self.assembly.current_release()
+        if current is None or release is None:
+            return own, None
+        text = current.take(self.items.names)[0]  # (n_items, dim)
         if own is not None:
             # the text of an item that says nothing is its id: its own vector says more
             text[own.any(axis=1) & ~self._catalogue.worded(len(own))] = 0.0
-        return side_by_side(text, own)
+        if release.text_dim in (0, release.dim):
+            return side_by_side(text, own), None
+        alone = text[:, : release.text_dim].copy()  # (n_items, text_dim)
+        size = np.linalg.norm(alone, axis=1, keepdims=True)  # (n_items, 1)
+        alone /= np.where(size > 0, size, 1.0)
+        return side_by_side(text, own), side_by_side(alone, own)
 
     def _open(self, release: Release) -> str | None:
         """Hash of the release's manifest where its folder is here; a folder that is broken has none

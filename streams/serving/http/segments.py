@@ -107,7 +107,7 @@ def arms_of(builder: Builder, state: ServedState, number: int) -> ArmView:
         part.counts,
         part.segment,
         builder.config.priors,
-        state.world.catalogue.vectors,  # type: ignore[arg-type]
+        state.world.catalogue.learned_from,
         beliefs=part.beliefs,
     )
 

@@ -239,3 +239,15 @@ def test_boards_of_a_snapshot_are_bounded_and_its_own_stay():
     compose(snapshot, [ask(5, candidates=items) for items in lists], rng)
     assert len(snapshot.pools) == KEPT_POOLS
     assert any(pool is own for pool in snapshot.pools.values())
+
+
+def test_priors_learn_from_vectors_of_their_own_and_relevance_and_diversity_from_all():
+    """Random vectors of 3 numbers for the priors: what they say is not what those of 8 say."""
+    catalogue, other = make_catalogue(), make_catalogue(seed=9, dimensions=3).vectors
+    both = make_snapshot(catalogue=catalogue._replace(prior_vectors=other)).view
+    alone = make_snapshot(catalogue=catalogue._replace(vectors=other)).view
+    assert np.array_equal(both.arms.prior_mean, alone.arms.prior_mean)
+    assert both.arms.vectors is other
+    assert both.vectors is both.facts.vectors is catalogue.vectors
+    with pytest.raises(ValueError, match="must have the 30 items"):
+        make_snapshot(catalogue=catalogue._replace(prior_vectors=other[:-1]))

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from encoder.corpus.corpus import CLICK, CONVERSION, Feedback, Split, build
+from encoder.corpus.corpus import CLICK, CONVERSION, Feedback, Split, build, earlier
 
 ITEMS = [{"item_id": f"i{number}", "title": f"title {number}"} for number in range(200)]
 
@@ -105,3 +105,14 @@ def test_unknown_kind_is_refused():
 def test_shares_out_of_range_are_refused(split):
     with pytest.raises(ValueError, match=r"\[0, 1\)"):
         build(ITEMS, [], split)
+
+
+def test_the_corpus_as_it_was_has_training_events_only_and_other_items_held_out():
+    corpus = build(ITEMS, feedback())
+    before = earlier(corpus, Split(0.3, 0.25, "other"))
+    trained = corpus.training_events()
+    assert np.array_equal(before.events.times_s, trained.times_s)
+    assert before.cutoff_s < corpus.cutoff_s
+    assert np.isclose((before.events.times_s >= before.cutoff_s).mean(), 0.25, atol=0.02)
+    assert 0.15 < before.held_out.mean() < 0.4
+    assert not (before.held_out & corpus.held_out).any()

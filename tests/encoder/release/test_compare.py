@@ -43,7 +43,10 @@ def test_first_encoder_has_no_baseline(shelf: Shelf, tmp_path: Path) -> None:
     assert compared.judged.baseline == {}
     assert compared.judged.metrics["ndcg@10"] > 0
     assert compared.catalogue.made_by == "student"
-    assert compared.said == ["compared with nothing: there is no release in force yet"]
+    assert compared.said == [
+        "clicks have no part in the vectors (too few users clicked before and after the cutoff)",
+        "compared with nothing: there is no release in force yet",
+    ]
 
 
 def test_release_in_force_is_measured_again_and_not_believed(shelf: Shelf, tmp_path: Path) -> None:
@@ -94,5 +97,5 @@ def test_student_that_was_embedded_before_is_not_embedded_again(
     reports: list[str] = []
     first = compare(new, made, shelf, GATE, kept=kept, report=lambda *what: reports.append(what[0]))
     again = compare(new, made, shelf, GATE, kept=kept, report=lambda *what: reports.append(what[0]))
-    assert reports == ["embedding the catalogue"]
+    assert reports.count("embedding the catalogue") == 1
     np.testing.assert_array_equal(first.catalogue.vectors, again.catalogue.vectors)

@@ -186,6 +186,28 @@ def test_items_vectors_stand_beside_the_releases(view):
     assert np.allclose(found[1], [0, root, 0, 0.6 * root, 0.8 * root])
 
 
+def test_priors_learn_from_texts_alone_where_clicks_have_a_part_in_the_vectors(view):
+    """Two numbers of the text, one of the clicks; a has an image besides."""
+    view.apply([embedding("a", "v1", [0.6, 0, 0.8]), embedding("b", "v1", [0, 1, 0])])
+    view.apply([release("v1", dim=3, text_dim=2)])
+    vectors, learned_from = view.matrices()
+    assert np.allclose(vectors, [[0.6, 0, 0.8], [0, 1, 0]])
+    assert np.allclose(learned_from, [[1, 0], [0, 1]])
+    put(view, "a", title="A", vector=[5, 0])
+    put(view, "b", title="B")
+    vectors, learned_from = view.matrices()
+    assert vectors.shape == (2, 5)
+    assert np.allclose(learned_from, np.array([[1, 0, 1, 0], [0, 1, 1, 0]]) / np.sqrt(2))
+
+
+def test_a_release_of_more_numbers_for_texts_than_it_has_is_refused(view, said):
+    good(view)
+    view.apply([embedding("a", "v2", [1, 0]), embedding("b", "v2", [0, 1])])
+    view.apply([release("v2", at_s=2.0, text_dim=3)])
+    assert view.encoder == "v1"
+    assert said[-1] == "refused"
+
+
 def test_an_item_that_says_nothing_but_brings_a_vector_has_no_text(view):
     """Its text would be its id: c, whose title says something, has both."""
     good(view)
