@@ -31,7 +31,7 @@ UNIT_TOLERANCE = 1e-2
 COLLAPSED = 0.99
 FEW_ITEMS = 20  # fewer items can be alike for good reason
 # Mean cosine between the vectors that a catalogue has and those which the release's own encoder
-# makes of the same texts. Random pairs of films have 0.3, students of a twentieth of the teacher's
+# makes of the same texts. Random pairs of films have 0.25, students of a twentieth of the teacher's
 # size 0.9 to their teacher; below it a new item lies among strangers.
 COSINE, LOWEST_COSINE = "cosine_to_catalogue", 0.5
 NAMED = 3  # items named in a reason; the number of all stands beside
