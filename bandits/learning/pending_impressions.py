@@ -13,6 +13,7 @@ import math
 import random
 from collections import deque
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +32,15 @@ RELEARN_S = 5.0  # or twice the clicks
 FIRST_CLICKS = 20
 
 Ints = NDArray[np.int64]
-Examinations = tuple[Ints, Ints, Floats]  # segments, items, looks: (n,) each
+
+
+class Looks(NamedTuple):
+    """Looks of some cells, (n,) each, and when they became known, on the average."""
+
+    segments: Ints
+    items: Ints
+    examinations: Floats
+    seen_s: float
 
 
 class ClickSample:
@@ -89,7 +98,7 @@ class PendingImpressions:
         self._window_s = window_s
         self._edges_s = log_edges(SHORTEST_S, window_s)
         # (begin and end of the bucket, looks), all but the last added up by cell
-        self._buckets: deque[tuple[float, float, list[Examinations]]] = deque()
+        self._buckets: deque[tuple[float, float, list[Looks]]] = deque()
         self._entries = 0
         self._clicks = ClickSample(window_s)
         self._delays: Delays | None = None
@@ -106,7 +115,8 @@ class PendingImpressions:
             self._buckets.append((now_s, now_s + BUCKET_S, []))
         more = examinations > 0
         if more.any():
-            self._buckets[-1][2].append((segments[more], items[more], examinations[more]))
+            looks = Looks(segments[more], items[more], examinations[more], now_s)
+            self._buckets[-1][2].append(looks)
             self._entries += int(more.sum())
         if self._entries > MAX_ENTRIES:
             self._close()
@@ -121,9 +131,9 @@ class PendingImpressions:
         """From now on all segments are one, number 0."""
         buckets, self._buckets, self._entries = self._buckets, deque(), 0
         for begin_s, end_s, parts in buckets:
-            own = [(np.zeros_like(segments), items, looks) for segments, items, looks in parts]
+            own = [looks._replace(segments=np.zeros_like(looks.segments)) for looks in parts]
             self._buckets.append((begin_s, end_s, own))
-            self._entries += sum(items.size for _, items, _ in own)
+            self._entries += sum(looks.items.size for looks in own)
             self._close()
 
     def unripe(self, shape: tuple[int, int], now_s: float) -> Floats:
@@ -132,13 +142,12 @@ class PendingImpressions:
         while self._buckets and now_s - self._buckets[0][1] > self._window_s:
             self._drop()
         ages_s, weights, cells = [np.zeros(0)], [np.zeros(0)], [np.zeros(0, dtype=np.int64)]
-        for begin_s, end_s, parts in self._buckets:
-            age_s = max(0.0, now_s - (begin_s + end_s) / 2)
-            for segments, items, examinations in parts:
+        for _, _, parts in self._buckets:
+            for segments, items, examinations, seen_s in parts:
                 there = (segments < shape[0]) & (items < shape[1])
                 cells.append((segments * shape[1] + items)[there])
                 weights.append(examinations[there])
-                ages_s.append(np.full(int(there.sum()), age_s))
+                ages_s.append(np.full(int(there.sum()), max(0.0, now_s - seen_s)))
         return unripe_looks(
             delays, np.concatenate(ages_s), np.concatenate(weights), np.concatenate(cells), shape
         )
@@ -148,7 +157,7 @@ class PendingImpressions:
         if self._buckets and len(self._buckets[-1][2]) > 1:
             begin_s, end_s, parts = self._buckets.pop()
             summed = _summed(parts)
-            self._entries += summed[1].size - sum(items.size for _, items, _ in parts)
+            self._entries += summed.items.size - sum(looks.items.size for looks in parts)
             self._buckets.append((begin_s, end_s, [summed]))
 
     def _thin_out(self, now_s: float) -> None:
@@ -166,13 +175,14 @@ class PendingImpressions:
         begin_s, _, older = self._buckets[at]
         _, end_s, younger = self._buckets[at + 1]
         summed = _summed([*older, *younger])
-        self._entries += summed[1].size - sum(items.size for _, items, _ in (*older, *younger))
+        self._entries += summed.items.size
+        self._entries -= sum(looks.items.size for looks in (*older, *younger))
         self._buckets[at] = begin_s, end_s, [summed]
         del self._buckets[at + 1]
 
     def _drop(self) -> None:
         _begin, _end, parts = self._buckets.popleft()
-        self._entries -= sum(examinations.size for _, _, examinations in parts)
+        self._entries -= sum(looks.items.size for looks in parts)
 
     def _learned(self, now_s: float) -> Delays:
         if (
@@ -194,12 +204,16 @@ class PendingImpressions:
         return self._delays
 
 
-def _summed(parts: Sequence[Examinations]) -> Examinations:
-    """Looks added up by cell."""
+def _summed(parts: Sequence[Looks]) -> Looks:
+    """Looks added up by cell, of their mean time."""
     if not parts:
-        return np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0)
-    segments, items, examinations = (np.concatenate(column) for column in zip(*parts, strict=True))
+        return Looks(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0), 0.0)
+    segments, items, examinations = (
+        np.concatenate(column) for column in list(zip(*parts, strict=True))[:3]
+    )
     width = int(items.max(initial=0)) + 1
     cells, inverse = np.unique(segments * width + items, return_inverse=True)
     sums = np.bincount(inverse, weights=examinations, minlength=cells.size).astype(np.float64)
-    return cells // width, cells % width, sums
+    each = [looks.examinations.sum() for looks in parts]
+    seen_s = float(np.average([looks.seen_s for looks in parts], weights=each))
+    return Looks(cells // width, cells % width, sums, seen_s)

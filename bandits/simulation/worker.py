@@ -1,8 +1,9 @@
 """The worker as a learner of the simulator: a policy file, served as a worker and its serving
 process serve it (`bandits.slates.refresh`).
 
-    a slate goes out    its looks are counted at once; whether a click comes is not known yet
-    feedback comes      clicks are counted, with their delays; no click is no event
+    slates go out       their looks are counted at once; whether a click comes is not known yet
+    feedback comes      clicks are counted, with their delays; no click is no event. They came
+                        between the batch that went out last and now: half way
     every `refresh_s`   counts -> beliefs -> one snapshot per segment, from whose draws all requests
                         until the next are served
 
@@ -84,6 +85,7 @@ class Worker:
         self.evidence.reserve(shape[:2])
         self.learner = Learner(self.evidence, fields=codes is not None)
         self.shown_at_s: deque[float] = deque()  # of the batches whose feedback is on its way
+        self.last_s = START_S  # when the last batch went out
         self.known: Known | None = None
         self.snapshots: dict[Place, Snapshot] = {}
         self.next_s = START_S
@@ -124,17 +126,22 @@ class Worker:
         increments[:, EXAMINED] = np.tile(self.looks, shown.segments.size)
         self._add(shown.segments, shown.items, increments)
         self._put(0, shown.segments, shown.items, np.ones(shown.items.shape))
-        self.shown_at_s.append(self.now_s)
+        self.last_s = self.now_s
+        self.shown_at_s.append(self.last_s)
         self.visits += shown.segments.size
 
     def heard(self, feedback: Feedback) -> None:
-        """Clicks came in, batch by batch in the order of the slates."""
+        """Clicks came in, batch by batch in the order of the slates.
+
+        subtle: looks whose clicks are in are older than the delay, looks whose clicks are not are
+        younger. Of a look as old as the delay a part would count, and its click all the same.
+        """
         shown_at_s, clicked = self.shown_at_s.popleft(), feedback.clicked.ravel()
         increments = np.zeros((clicked.size, len(COLUMNS)))
         increments[:, CLICKS] = increments[:, VALUE] = clicked
         self._add(feedback.segments, feedback.items, increments)
         self._put(1, feedback.segments, feedback.items, feedback.clicked.astype(np.float64))
-        delay_s = self.now_s - shown_at_s
+        delay_s = (self.last_s + self.now_s) / 2 - shown_at_s
         self.evidence.clicked([(delay_s, shown_at_s)] * int(clicked.sum()))
 
     def _add(self, segments: Ints, items: Ints, increments: Floats) -> None:

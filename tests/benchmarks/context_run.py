@@ -127,13 +127,8 @@ class Ours:
         """Outcomes come in; they are read at the next refresh."""
         segments = self.number[self.at : self.at + len(codes)]
         segments = np.where(segments < 0, self.worker.shape[0] - 1, segments)
-        before = self.worker.visits
         self.worker.shown(Shown(segments, items))
-        # subtle: clicks come as their slates are seen, not half a second later with those of all
-        # others; else looks of a second ago would not be evidence yet and their clicks would
-        after, self.worker.visits = self.worker.visits, before
         self.worker.heard(Feedback(segments, items, clicked))
-        self.worker.visits = after
         self.at += len(codes)
 
 

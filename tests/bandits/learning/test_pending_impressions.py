@@ -32,6 +32,22 @@ def test_looks_ripen_as_fast_as_clicks_come():
     assert quick.unripe(SHAPE, 103.0)[0, 0] < 0.1 < unknown.unripe(SHAPE, 103.0)[0, 0]
 
 
+def test_looks_of_a_bucket_have_their_own_age():
+    """Clicks after 0.3 s, looks of three items 0, 0.2 and 0.6 s ago, within one second: of the last
+    no click is to come. Once another second has begun they are of one age, 0.77 s on the average.
+    """
+    pending = PendingImpressions(WINDOW_S)
+    pending.clicked([(0.3, 0.0)] * 4000)
+    for item, at_s in ((2, 100.0), (1, 100.4), (0, 100.6)):
+        look(pending, 0, item, 10.0, at_s)
+    new, fresh, old = pending.unripe((1, 3), 100.6)[0]
+    assert new == 10
+    assert fresh > 9.9
+    assert old < 0.1
+    look(pending, 0, 3, 10.0, 101.1)
+    assert (pending.unripe((1, 4), 101.1)[0, :3] < 0.1).all()
+
+
 def test_a_busy_site_learns_delays_that_are_longer_than_its_last_clicks_took_to_come():
     """1,000 clicks a second for two minutes, half of them after 20 s: at 5 s half of the clicks
     have come, at 30 s all.

@@ -12,6 +12,7 @@ from bandits.slates.config_file import parse_config
 
 SEGMENTS = np.array([0, 1])
 ITEMS = np.array([[3, 1], [0, 3]])
+BATCH = np.zeros(10, dtype=np.int64), np.tile([3, 1], (10, 1))  # ten visits
 EVERYTHING = np.ones(4, dtype=np.bool_)
 
 
@@ -48,6 +49,23 @@ def test_feedback_brings_clicks_with_the_delay_since_their_slate():
     counts = looked(made, made.now_s)
     assert counts.clicks[0].tolist() == [0, 0, 0, 50]
     assert counts.recent[0].clicks[0, 3] == pytest.approx(50)
+
+
+@pytest.mark.parametrize("late", [0, 10])
+def test_looks_are_evidence_once_their_clicks_are_in(late: int):
+    """A batch of ten a second for 60 s, every first place clicked, clicks read `late` batches after
+    their own: 600 looks without delay, 500 with 10 s, are evidence and clicked; a rate of 1.
+    Delays are known to a quarter of themselves, with 10 s to the looks of two batches.
+    """
+    made, batch = worker(), Feedback(*BATCH, np.tile([True, False], (10, 1)))
+    for second in range(60):
+        made.shown(Shown(*BATCH))
+        if second >= late:
+            made.heard(batch)
+        counts = looked(made, made.now_s)
+    evidence = counts.examined[0, 3] - counts.unripe[0, 3]
+    assert counts.clicks[0, 3] == 600 - 10 * late
+    assert evidence == pytest.approx(600 - 10 * late, abs=5 if late == 0 else 20)
 
 
 def test_a_snapshot_serves_until_it_is_refreshed_or_the_catalogue_changes():
