@@ -1,12 +1,10 @@
 """The policy file under test: the table of what `bandits.slates.serve` would show, which is what
 the worker shows.
 
-    counts of the training part -> prepare -> compose, many requests per segment -> table of what
-    they got
+    counts of the training part -> prepare -> probability of every item at every place
 
-over several snapshots, since a worker makes a new one whenever counts have changed. Shares are
-counted and not taken from the slates' propensities: those know the draws of their own snapshot
-only.
+the mean over several snapshots, since a worker makes a new one whenever counts have changed and
+each knows its own draws only. With an exploration floor these are the mixture's, in closed form.
 """
 
 import numpy as np
@@ -17,8 +15,9 @@ from bandits.ope.log import Log, LogError, Shape
 from bandits.ope.support import check_room
 from bandits.ope.target import Target
 from bandits.slates.config import SlateConfig
-from bandits.slates.request import Catalogue, Request
-from bandits.slates.serve import compose, prepare
+from bandits.slates.request import Catalogue
+from bandits.slates.serve import prepare
+from bandits.slates.slates_with_floor import table_of
 
 # of `draws` slates each (512): a share of 5% is then known to 10% of itself (one sd); more is
 # slower
@@ -68,22 +67,19 @@ def served(
         counts = examined(counts, placed, weights)
     items = logged_catalogue(train, shape) if catalogue is None else catalogue
     now_s = float(train.time_s.max())
-    requests = [Request(shape.n_positions, None, np.zeros(0, dtype=np.int64))] * config.draws
     table = np.zeros(shape)
     for segment in range(shape.n_segments):
         for _ in range(n_snapshots):
-            slates = compose(prepare(config, counts, segment, items, now_s, rng), requests, rng)
-            shown = [slate.items for slate in slates if slate.items.size == shape.n_positions]
-            if len(shown) == len(slates):
-                np.add.at(table[segment], (np.arange(shape.n_positions), np.stack(shown)), 1.0)
-    filled = n_snapshots * config.draws
-    if (table.sum(axis=2) < filled).any():
-        msg = (
-            f"expected slates of {shape.n_positions} items from policy {name!r}, found empty "
-            "places; allow more items"
-        )
-        raise LogError(msg)
-    return Target(name, table / filled, "joint")
+            snapshot = prepare(config, counts, segment, items, now_s, rng)
+            shown = table_of(snapshot, shape.n_positions)  # (n_positions, n_items)
+            if len(shown) < shape.n_positions:
+                msg = (
+                    f"expected slates of {shape.n_positions} items from policy {name!r}, found "
+                    "empty places; allow more items"
+                )
+                raise LogError(msg)
+            table[segment] += shown / n_snapshots
+    return Target(name, table, "joint")
 
 
 def logged_catalogue(train: Log, shape: Shape) -> Catalogue:

@@ -69,12 +69,15 @@ class Exploration:
     """Budget per slate: slots for unproven items, those that expect fewer clicks so far than
     `proven_clicks`; and `floor`, the share of slots that are uniformly random, in whole `slates` or
     one of the `slots` at a time (`floor_of`).
+
+    The floor's default is the least share at which a log of the default policy answers for most
+    other policies (docs/measurements/floor.md).
     """
 
     max_slots: int | None = None
     min_slots: int = 0
     proven_clicks: float = 3.0
-    floor: float = 0.0
+    floor: float = 0.01
     floor_of: str = "slots"
 
 

@@ -95,12 +95,19 @@ def propensity(floor: Floor, items: Items) -> Floats:
 def mixed(
     view: SegmentView, result: SlateResult, floor: Floor, rng: np.random.Generator
 ) -> SlateResult:
-    """Serve the policy's slate, whose propensities are the mixture's already, or a random one.
+    """Serve the policy's slate, whose propensities are the mixture's already, or a random one."""
+    if rng.random() >= floor.share or result.items.size == 0:
+        return result
+    return random_result(view, result, floor, rng)
+
+
+def random_result(
+    view: SegmentView, result: SlateResult, floor: Floor, rng: np.random.Generator
+) -> SlateResult:
+    """Make a slate of the random part, of the policy's where it needs one.
 
     `why` of a random item has `floor` 1, and its score is 0.
     """
-    if rng.random() >= floor.share or result.items.size == 0:
-        return result
     if isinstance(floor.random, RandomSlates):
         items = random_slate(floor.random, rng)  # (k,)
         why = [_why(view, item) for item in items.tolist()]

@@ -26,6 +26,7 @@ HOLDBACK_POLICIES = ("greedy", "random")
 _WHOLE = ("policies", "objectives")
 # of a holdback: what makes a policy clever
 _CLEVER = ("policies", "combiner", "objectives", "diversity", "exploration")
+_FLOOR = ("floor", "floor_of")
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +144,10 @@ def overridden(base: Mapping[str, Any], own: Mapping[str, Any], simple: str) -> 
     tree = dict(base)
     if simple:
         tree = {key: value for key, value in tree.items() if key not in _CLEVER}
+        # a log of all variants judges policies only where each can show everything
+        explored = base.get("exploration")
+        if isinstance(explored, dict):
+            tree["exploration"] = {key: explored[key] for key in _FLOOR if key in explored}
         caps = tree.pop("exposure", {})
         if isinstance(caps, dict) and "max_per_category" in caps:  # a rule of the house
             tree["exposure"] = {"max_per_category": caps["max_per_category"]}

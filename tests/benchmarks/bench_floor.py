@@ -43,6 +43,7 @@ from bandits.slates.config_file import parse_config
 
 VISITS_PER_S = 1000.0
 LARGEST = 256
+SNAPSHOTS = 2  # of a target, whose truth is that of its own table
 FILES = {"default": "", "thompson": "[policies.thompson]", "greedy": "[policies.greedy]"}
 FILES |= {"kl_ucb": "[policies.kl_ucb]"}
 TARGETS = (*FILES, "softmax", "uniform")
@@ -134,7 +135,10 @@ def targets_of(train: Log, shape: Shape, floor: str, rng: np.random.Generator) -
     texts = {
         name: text + "\n" + (floor if name == "default" else "") for name, text in FILES.items()
     }
-    made = [served(name, parse_config(text), train, shape, rng) for name, text in texts.items()]
+    made = [
+        served(name, parse_config(text), train, shape, rng, n_snapshots=SNAPSHOTS)
+        for name, text in texts.items()
+    ]
     softmax = from_policy(POLICIES["softmax"](), counts_of(train, shape), shape, rng)
     return [*made, softmax, uniform(shape)]
 

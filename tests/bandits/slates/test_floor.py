@@ -8,6 +8,7 @@ import pytest
 from bandits.slates.constraints import Limits
 from bandits.slates.random_slates import of_random, random_slate, random_slates
 from bandits.slates.serve import compose
+from bandits.slates.slates_with_floor import table_of
 from tests.bandits.calibration import assert_calibrated, observe
 from tests.bandits.slate_world import ask, make_snapshot
 
@@ -69,11 +70,44 @@ def test_the_law_of_random_slates_sums_to_one_at_every_place():
     assert total == pytest.approx(np.ones(3))
 
 
-def test_without_a_floor_nothing_changes():
-    with_key, without = (
-        compose(make_snapshot(text), [ask(4)] * 20, np.random.default_rng(6))
-        for text in ("[exploration]\nfloor = 0", "")
-    )
-    for one, other in zip(with_key, without, strict=True):
-        np.testing.assert_array_equal(one.items, other.items)
-        np.testing.assert_array_equal(one.propensities, other.propensities)
+def test_without_a_floor_propensities_are_shares_of_the_draws():
+    snapshot = make_snapshot("[exploration]\nfloor = 0")
+    _, p = observe(snapshot, ask(4), 500, np.random.default_rng(6))
+    np.testing.assert_array_equal(p * 512, np.round(p * 512))
+    assert not snapshot.floors
+
+
+def test_as_shipped_one_slot_in_a_hundred_is_random():
+    """30 items, slates of 4, 10,000 of them: 400 slates have a random slot, give or take 100."""
+    snapshot = make_snapshot("")
+    results = compose(snapshot, [ask(4)] * 10_000, np.random.default_rng(6))
+    assert min(result.propensities.min() for result in results) == pytest.approx(0.01 / 30)
+    by_chance = sum("floor" in why for result in results for why in result.why)
+    assert 300 < by_chance < 500
+
+
+def test_requests_of_a_batch_that_leave_out_what_is_never_shown_have_their_own_mixture():
+    """30 items; 10 are never in the pool's slates. Left out, each of the other 20 has a floor of
+    0.15 / 20 and no random slot shows what was left out.
+    """
+    snapshot = make_snapshot("[exploration]\nfloor = 0.15\n[policies.greedy]")
+    worst = np.argsort(snapshot.view.mean)[:10].astype(np.int64)
+    asked = [ask(4), ask(4, exclude=worst)] * 3_000
+    results = compose(snapshot, asked, np.random.default_rng(7))
+    for least, own in ((0.15 / 30, results[::2]), (0.15 / 20, results[1::2])):
+        assert min(result.propensities.min() for result in own) == pytest.approx(least)
+        assert_calibrated(
+            np.stack([result.items for result in own]),
+            np.stack([result.propensities for result in own]),
+        )
+    assert not np.isin(np.stack([result.items for result in results[1::2]]), worst).any()
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_table_is_what_slates_show(name: str):
+    """Of one snapshot: the table's probabilities are the propensities of 500 slates."""
+    snapshot = make_snapshot(FILES[name])
+    items, p = observe(snapshot, ask(4), 500, np.random.default_rng(8))
+    table = table_of(snapshot, 4)
+    np.testing.assert_allclose(table.sum(axis=1), 1.0)
+    np.testing.assert_allclose(p, table[np.arange(4), items])

@@ -2,6 +2,7 @@
 
 import doctest
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
@@ -25,6 +26,7 @@ min_share = 0.1
 
 [exploration]
 floor = 0.1
+proven_clicks = 5
 
 [variants.control]
 kind = "holdback"
@@ -62,7 +64,7 @@ def test_a_holdback_is_simple_and_keeps_the_rules_of_the_house():
     assert control.holdback
     config = control.config
     assert (config.policy, config.objectives) == ("greedy", DEFAULT.objectives)
-    assert config.exploration == DEFAULT.exploration
+    assert config.exploration == replace(DEFAULT.exploration, floor=0.1)
     assert (config.exclude, config.exposure.max_per_category) == (("a",), 2)
     assert config.exposure.min_share == 0.0
     random = FILE.replace('kind = "holdback"', 'kind = "holdback"\npolicy = "random"')

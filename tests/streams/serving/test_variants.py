@@ -13,6 +13,8 @@ from tests.streams.serving.world import ITEMS, World, request, shown
 
 FILE = f"""
 salt = "s"
+[exploration]
+floor = 0  # one order: by chance nothing
 [variants.control]
 kind = "holdback"
 share = 0.25
