@@ -64,6 +64,13 @@ def make_snapshot(text: str = "", n_items: int = 30, seed: int = 7, **more: obje
     )
 
 
+def without_floor(text: str = "") -> str:
+    """The policy file with no random slot: all slates are its policies' own."""
+    table = "[exploration]\n"
+    before, found, after = text.partition(table)
+    return before + table + "floor = 0\n" + after if found else f"{text}\n{table}floor = 0\n"
+
+
 def ask(k: int = 5, **more: object) -> Request:
     """A request with nothing excluded unless said."""
     return Request(

@@ -7,7 +7,7 @@ import bandits.slates.best_means
 from bandits.slates.best_means import best_means
 from bandits.slates.request import Pin, Request
 from bandits.slates.serve import compose
-from tests.bandits.slate_world import make_snapshot
+from tests.bandits.slate_world import make_snapshot, without_floor
 
 NONE = np.zeros(0, dtype=np.int64)
 
@@ -35,16 +35,16 @@ def test_best_means_are_those_of_the_items_that_may_be_shown(kept, monkeypatch):
 def test_a_greedy_slate_gives_nothing_up_and_others_do():
     rng = np.random.default_rng(1)
     request = Request(5, None, NONE)
-    (greedy,) = compose(make_snapshot("[policies.greedy]"), [request], rng)
+    (greedy,) = compose(make_snapshot(without_floor("[policies.greedy]")), [request], rng)
     assert [each["best"] for each in greedy.why] == [each["mean"] for each in greedy.why]
-    others = compose(make_snapshot("[policies.random]"), [request] * 50, rng)
+    others = compose(make_snapshot(without_floor("[policies.random]")), [request] * 50, rng)
     given_up = [sum(each["best"] - each["mean"] for each in slate.why) for slate in others]
     assert min(given_up) >= 0.0
     assert max(given_up) > 0.0
 
 
 def test_a_pinned_place_is_nobodys_exploration():
-    snapshot = make_snapshot("[policies.greedy]")
+    snapshot = make_snapshot(without_floor("[policies.greedy]"))
     pin = Pin(int(snapshot.available[-1]), 1)
     request = Request(4, None, NONE, pins=(pin,))
     (slate,) = compose(snapshot, [request], np.random.default_rng(1))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from bandits.slates.propensity import draw_ties, of_draws, of_filtered
 from bandits.slates.serve import compose
 from tests.bandits.calibration import assert_calibrated, observe
-from tests.bandits.slate_world import ask, make_counts, make_snapshot
+from tests.bandits.slate_world import ask, make_counts, make_snapshot, without_floor
 
 FILES = {
     "default": "",
@@ -84,6 +84,6 @@ def test_no_items_make_an_empty_slate():
 
 
 def test_what_is_shown_has_at_least_one_draw_behind_it():
-    snapshot = make_snapshot("draws = 64")
+    snapshot = make_snapshot(without_floor("draws = 64"))
     results = compose(snapshot, [ask(5)] * 500, np.random.default_rng(0))
     assert min(result.propensities.min() for result in results) >= 1 / 64

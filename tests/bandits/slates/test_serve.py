@@ -13,8 +13,15 @@ from bandits.slates.redo import terms
 from bandits.slates.segment import WHY_NAMES
 from bandits.slates.serve import RequestError, compose
 from bandits.slates.snapshot_pools import KEPT_POOLS
-from tests.bandits.slate_world import ask, make_catalogue, make_counts, make_snapshot
+from tests.bandits.slate_world import (
+    ask,
+    make_catalogue,
+    make_counts,
+    make_snapshot,
+    without_floor,
+)
 
+ALONE = without_floor()
 FILES = [
     "",
     "[policies.greedy]",
@@ -28,6 +35,7 @@ FILES = [
     '[diversity]\nkind = "dpp"\n[exposure]\nmax_per_category = 2',
     'combiner = "rrf"\n[diversity]\nkind = "mmr"\n[exploration]\nmax_slots = 1',
 ]
+FILES = [without_floor(text) for text in FILES]
 USER = make_catalogue().vectors[9]
 ASKED = {
     "plain": ask(6),
@@ -138,7 +146,7 @@ def test_the_same_seed_gives_the_same_slates_and_inputs_stay_as_they_were(text: 
 
 
 def test_results_come_in_the_order_of_the_requests():
-    snapshot = make_snapshot()
+    snapshot = make_snapshot(ALONE)
     lengths = [3, 8, 3, 1, 8, 5]
     requests = [ask(k, exclude=np.array([k])) if k == 5 else ask(k) for k in lengths]
     assert [len(r.items) for r in compose(snapshot, requests, np.random.default_rng(0))] == lengths
@@ -154,7 +162,7 @@ def test_an_excluded_item_never_shows_and_the_slate_is_as_long_as_it_can_be(
     assert len(result.items) == min(k, 30 - len(set(excluded)))
 
 
-SHARED = make_snapshot()
+SHARED = make_snapshot(ALONE)
 
 
 def test_excluding_an_item_gives_the_law_of_a_catalogue_without_it():
@@ -162,14 +170,14 @@ def test_excluding_an_item_gives_the_law_of_a_catalogue_without_it():
     available.
     """
     counts = make_counts(looks=2000)
-    best = one(make_snapshot(counts=counts), ask(1)).items
+    best = one(make_snapshot(ALONE, counts=counts), ask(1)).items
     catalogue = make_catalogue()
     catalogue.available[best] = False
     laws = []
     for request, more in ((ask(3, exclude=best), {}), (ask(3), {"catalogue": catalogue})):
         share = np.zeros(30)
         for seed in range(60):
-            snapshot = make_snapshot("", counts=counts, seed=seed, **more)
+            snapshot = make_snapshot(ALONE, counts=counts, seed=seed, **more)
             for result in compose(snapshot, [request] * 100, np.random.default_rng(seed)):
                 share[result.items[0]] += 1 / 6000
         laws.append(share)
@@ -177,7 +185,7 @@ def test_excluding_an_item_gives_the_law_of_a_catalogue_without_it():
 
 
 def test_a_user_pulls_the_slate_to_what_he_clicked():
-    snapshot = make_snapshot("[objectives]\nclick = 1\nrelevance = 3")
+    snapshot = make_snapshot(without_floor("[objectives]\nclick = 1\nrelevance = 3"))
     near = one(snapshot, ask(6, user=USER))
     assert 9 in near.items
     cosine = make_catalogue().vectors @ USER
@@ -185,7 +193,7 @@ def test_a_user_pulls_the_slate_to_what_he_clicked():
 
 
 def test_weights_of_a_request_replace_those_of_the_file():
-    snapshot = make_snapshot()
+    snapshot = make_snapshot(ALONE)
     fresh = one(snapshot, ask(5, objectives={"freshness": 1.0}))
     newest = np.argsort(-make_catalogue().first_seen_s)[:5]
     np.testing.assert_array_equal(fresh.items, newest)
@@ -194,14 +202,14 @@ def test_weights_of_a_request_replace_those_of_the_file():
 
 
 def test_a_user_of_no_weight_changes_nothing():
-    snapshot = make_snapshot()
+    snapshot = make_snapshot(ALONE)
     one(snapshot, ask(5))  # the board is made
     plain, user = one(snapshot, ask(5)), one(snapshot, ask(5, user=USER))
     np.testing.assert_array_equal(plain.items, user.items)
 
 
 def test_a_segment_nobody_has_seen_borrows_from_the_others():
-    snapshot = make_snapshot(segment=None, counts=make_counts(looks=5000))
+    snapshot = make_snapshot(ALONE, segment=None, counts=make_counts(looks=5000))
     best = np.argsort(-make_counts(looks=5000).clicks.sum(axis=0))[:2]
     shown = [one(snapshot, ask(5), seed).items for seed in range(20)]
     assert np.mean([np.isin(best, items).mean() for items in shown]) > 0.8
@@ -212,15 +220,15 @@ def test_counts_that_no_log_can_have_are_refused():
     counts = make_counts()
     counts.clicks[1, 3] = np.nan
     with pytest.raises(CountsError):
-        make_snapshot(counts=counts)
+        make_snapshot(ALONE, counts=counts)
     with pytest.raises(RequestError):
-        one(make_snapshot(), ask(5, candidates=np.array([99])))
+        one(make_snapshot(ALONE), ask(5, candidates=np.array([99])))
 
 
 def test_a_cold_start_shows_every_item_sooner_or_later():
     shown: set[int] = set()
     for seed in range(40):
-        snapshot = make_snapshot(counts=make_counts(looks=0.0), seed=seed)
+        snapshot = make_snapshot(ALONE, counts=make_counts(looks=0.0), seed=seed)
         shown.update(
             *(
                 r.items.tolist()
@@ -231,7 +239,7 @@ def test_a_cold_start_shows_every_item_sooner_or_later():
 
 
 def test_boards_of_a_snapshot_are_bounded_and_its_own_stay():
-    snapshot = make_snapshot()
+    snapshot = make_snapshot(ALONE)
     rng = np.random.default_rng(0)
     compose(snapshot, [ask(5)], rng)
     own = next(iter(snapshot.pools.values()))
