@@ -25,9 +25,9 @@ from numpy.typing import NDArray
 from bandits.arms import Floats
 from bandits.slates.config import SlateConfig
 from bandits.slates.constraints import Limits
-from bandits.slates.law import Law
+from bandits.slates.law import DrawnLaw, Law
 from bandits.slates.random_slates import RandomSlates, of_random, random_slate, random_slates
-from bandits.slates.random_slot import RandomSlot, of_slot, random_slot, with_slot
+from bandits.slates.random_slot import RandomSlot, of_slot, random_slot, slot_chance, with_slot
 from bandits.slates.request import SlateResult
 from bandits.slates.segment import SegmentView
 
@@ -49,7 +49,7 @@ class Floor(NamedTuple):
     """
 
     share: float
-    law: Law
+    law: Law | DrawnLaw
     random: RandomSlates | RandomSlot
 
 
@@ -57,7 +57,7 @@ def make_floor(
     config: SlateConfig,
     limits: Limits | None,
     eligible: Items,
-    law: Law,
+    law: Law | DrawnLaw,
     rng: np.random.Generator,
 ) -> Floor:
     """Mix a policy with randomness as its file says.
@@ -76,20 +76,37 @@ def make_floor(
         Draws random slates under limits.
 
     """
-    e = config.exploration.floor
+    share = share_of(config, law.k)
     if config.exploration.floor_of == "slates":
-        return Floor(e, law, random_slates(limits, eligible, law.k, rng))
-    return Floor(min(e * law.k, 1.0), law, random_slot(limits, eligible, law))
+        return Floor(share, law, random_slates(limits, eligible, law.k, rng))
+    return Floor(share, law, random_slot(limits, eligible, law))
+
+
+def share_of(config: SlateConfig, k: int) -> float:
+    """Probability q that a slate of k is touched."""
+    e = config.exploration.floor
+    return e if config.exploration.floor_of == "slates" else min(e * k, 1.0)
 
 
 def propensity(floor: Floor, items: Items) -> Floats:
     """Probability of the mixture that items stand at their places, (..., k) like `items`."""
+    at, inside = floor.law.of(items)
     random = (
-        of_slot(floor.random, items)
+        of_slot(floor.random, items, at, inside)
         if isinstance(floor.random, RandomSlot)
         else of_random(floor.random, items)
     )
-    return np.asarray((1 - floor.share) * floor.law.of(items)[0] + floor.share * random)
+    return np.asarray((1 - floor.share) * at + floor.share * random)
+
+
+def without_limits(config: SlateConfig, k: int, n: int, at: Floats, inside: Floats) -> Floats:
+    """The same where nothing binds items together: P and H of the policy are known
+    (`bandits.slates.law`), and n items are eligible; any shape.
+    """
+    slates = config.exploration.floor_of == "slates"
+    random = 1 / n if slates else slot_chance(k, n, at, inside)
+    share = share_of(config, k)
+    return np.asarray((1 - share) * at + share * random)
 
 
 def mixed(

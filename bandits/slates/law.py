@@ -54,6 +54,43 @@ class Law(NamedTuple):
         return at, np.where(known, self.at.sum(axis=1)[index], 0.0)
 
 
+class DrawnLaw(NamedTuple):
+    """The same of slates that are the k best of each of n draws.
+
+    Attributes
+    ----------
+    items
+        (s,) int64 ascending: all that may be shown.
+    score
+        (s, n) of each in each draw, no two equal as float32 where they count.
+    tops
+        (k, n) float32 the k largest of each draw, largest first.
+
+    """
+
+    items: Items
+    score: Floats
+    tops: NDArray[np.float32]
+
+    @property
+    def k(self) -> int:
+        """Places."""
+        return int(self.tops.shape[0])
+
+    def of(self, items: Items) -> tuple[Floats, Floats]:
+        """P of items (k,) at their places, and H."""
+        index = np.minimum(self.items.searchsorted(items), self.items.size - 1)
+        known = self.items.take(index) == items
+        at, inside = self.of_columns(index)
+        return at * known, inside * known
+
+    def of_columns(self, columns: Items) -> tuple[Floats, Floats]:
+        """The same of those that stand there in `items`."""
+        own = self.score.take(columns, axis=0).astype(np.float32)  # (k, n)
+        part = np.full(own.shape[1], 1 / own.shape[1])  # (n,) of a draw
+        return (own == self.tops).dot(part), (own >= self.tops[-1]).dot(part)
+
+
 def law_of_rows(rows: Items) -> Law:
     """Law of equally likely slates, (n_rows, k).
 

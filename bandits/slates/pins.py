@@ -21,7 +21,9 @@ from bandits.slates.segment import SegmentView
 
 def effective(view: SegmentView, request: Request) -> tuple[Pin, ...]:
     """Pins that can be shown, by place."""
-    barred = set(request.exclude.tolist()) if request.pins else set()
+    if not request.pins:
+        return ()
+    barred = set(request.exclude.tolist())
     shown = (pin for pin in request.pins if view.shown[pin.item] and pin.item not in barred)
     return tuple(sorted(shown, key=lambda pin: pin.position))
 
@@ -29,7 +31,7 @@ def effective(view: SegmentView, request: Request) -> tuple[Pin, ...]:
 def without(request: Request, pins: tuple[Pin, ...]) -> Request:
     """What is left to the policy."""
     if not pins:
-        return request._replace(pins=())
+        return request._replace(pins=()) if request.pins else request
     pinned = np.array([pin.item for pin in pins], dtype=np.int64)
     exclude = np.union1d(request.exclude, pinned)
     return request._replace(k=request.k - len(pins), exclude=exclude, pins=())

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from bandits.arms import Floats
 from bandits.slates.constraints import Limits
-from bandits.slates.law import Law
+from bandits.slates.law import DrawnLaw, Law
 from bandits.slates.replacement import Replacement, replaceable, replacement
 
 Items = NDArray[np.int64]
@@ -52,12 +52,12 @@ class RandomSlot(NamedTuple):
 
     items: Items
     limits: Limits | None
-    law: Law
+    law: Law | DrawnLaw
     room: Replacement | None
     table: Floats | None
 
 
-def random_slot(limits: Limits | None, eligible: Items, law: Law) -> RandomSlot:
+def random_slot(limits: Limits | None, eligible: Items, law: Law | DrawnLaw) -> RandomSlot:
     """Random slots in slates of a law.
 
     Parameters
@@ -70,7 +70,7 @@ def random_slot(limits: Limits | None, eligible: Items, law: Law) -> RandomSlot:
         Of slates of these items; under limits, of rows.
 
     """
-    if limits is None or law.rows is None or law.k == 0:
+    if limits is None or isinstance(law, DrawnLaw) or law.rows is None or law.k == 0:
         return RandomSlot(eligible, None, law, None, None)
     own = limits.of(eligible)
     columns = np.searchsorted(eligible, law.rows)  # (n_rows, k)
@@ -114,8 +114,9 @@ def with_slot(slot: RandomSlot, slate: Items, rng: np.random.Generator) -> tuple
     return source, place, item
 
 
-def of_slot(slot: RandomSlot, items: Items) -> Floats:
-    """Probability of items at their places in a slate with one random slot, (..., k) like `items`.
+def of_slot(slot: RandomSlot, items: Items, at: Floats, inside: Floats) -> Floats:
+    """Probability of items at their places in a slate with one random slot, (..., k) like `items`;
+    `at` and `inside` are P and H of the slot's law for them.
 
     Examples
     --------
@@ -123,18 +124,22 @@ def of_slot(slot: RandomSlot, items: Items) -> Floats:
     nothing, the other trades places.
 
     >>> from bandits.slates.law import law_of_rows
-    >>> slot = random_slot(None, np.arange(2), law_of_rows(np.array([[0, 1]])))
-    >>> of_slot(slot, np.array([1, 1]))
+    >>> law, items = law_of_rows(np.array([[0, 1]])), np.array([1, 1])
+    >>> of_slot(random_slot(None, np.arange(2), law), items, *law.of(items))
     array([0.5, 0.5])
 
     """
     law, n = slot.law, max(slot.items.size, 1)
     k = max(law.k, 1)
-    if slot.limits is None or slot.room is None or slot.table is None:
-        at, inside = law.of(items)
-        return np.asarray((1 / n + (k - 1) * (1 - 1 / n) * at + (inside - at) / n) / k)
+    if slot.limits is None or slot.room is None or slot.table is None or isinstance(law, DrawnLaw):
+        return slot_chance(k, n, at, inside)
     columns = np.searchsorted(slot.items, items)  # (..., k)
     base = slot.room.of_class(slot.limits, columns) / k
     index = np.minimum(np.searchsorted(law.names, items), law.names.size - 1)
     own = slot.table[index, np.arange(k)]
     return np.asarray(base + np.where(law.names[index] == items, own, 0.0), dtype=np.float64)
+
+
+def slot_chance(k: int, n: int, at: Floats, inside: Floats) -> Floats:
+    """The same without limits, of n eligible items: the sum above, put together by P and H."""
+    return np.asarray(1 / (k * n) + ((k - 1) / k - 1 / n) * at + inside / (k * n))

@@ -157,29 +157,10 @@ def check_request(request: Request, n_items: int, dimensions: int | None) -> Non
     if request.k < 0:
         message = f"k must be at least 0, found {request.k}"
         raise RequestError(message)
-    pinned = np.array([pin.item for pin in request.pins], dtype=np.int64)
-    places = {pin.position for pin in request.pins}
-    if len(places) < len(request.pins) or np.unique(pinned).size < len(request.pins):
-        message = f"pins must have an item and a place of their own each, found {request.pins}"
-        raise RequestError(message)
-    if places and not 0 <= min(places) <= max(places) < request.k:
-        message = f"pins must be at places from 0 to {request.k - 1}, found {sorted(places)}"
-        raise RequestError(message)
-    for name, items in (
-        ("candidates", request.candidates),
-        ("exclude", request.exclude),
-        ("pins", pinned),
-    ):
-        if (
-            items is not None
-            and items.size
-            and not 0 <= int(items.min()) <= int(items.max()) < n_items
-        ):
-            message = (
-                f"{name} must be items from 0 to {n_items - 1}, found {int(items.min())} to "
-                f"{int(items.max())}"
-            )
-            raise RequestError(message)
+    _check_items("candidates", request.candidates, n_items)
+    _check_items("exclude", request.exclude, n_items)
+    if request.pins:
+        _check_pins(request, n_items)
     for name in request.objectives or ():
         if name not in OBJECTIVES:
             message = f"objectives must be among {', '.join(OBJECTIVES)}, found {name!r}"
@@ -190,4 +171,25 @@ def check_request(request: Request, n_items: int, dimensions: int | None) -> Non
             f"user_vector must have the {dimensions} dimensions of the items, found shape "
             f"{user.shape}"
         )
+        raise RequestError(message)
+
+
+def _check_pins(request: Request, n_items: int) -> None:
+    pinned = np.array([pin.item for pin in request.pins], dtype=np.int64)
+    places = {pin.position for pin in request.pins}
+    if len(places) < len(request.pins) or np.unique(pinned).size < len(request.pins):
+        message = f"pins must have an item and a place of their own each, found {request.pins}"
+        raise RequestError(message)
+    if not 0 <= min(places) <= max(places) < request.k:
+        message = f"pins must be at places from 0 to {request.k - 1}, found {sorted(places)}"
+        raise RequestError(message)
+    _check_items("pins", pinned, n_items)
+
+
+def _check_items(name: str, items: Items | None, n_items: int) -> None:
+    if items is None or not items.size:
+        return
+    if np.maximum.reduce(items.view(np.uint64)) >= n_items:  # those below 0 are above all others
+        found = f"{int(items.min())} to {int(items.max())}"
+        message = f"{name} must be items from 0 to {n_items - 1}, found {found}"
         raise RequestError(message)

@@ -19,7 +19,7 @@ from bandits.slates.combine import NOT_A_RATE
 from bandits.slates.config import SlateConfig, normalised
 from bandits.slates.constraints import Limits
 from bandits.slates.objectives import OBJECTIVES, Facts, Scale, calibrate
-from bandits.slates.sample_cache import SampleCache
+from bandits.slates.sample_cache import Kept
 from bandits.slates.screening import BOUNDS, per_side
 
 # Names in `why` where they differ from the registry: readers know the default index as `ucb`.
@@ -89,7 +89,7 @@ class SegmentView(NamedTuple):
     limits, vectors
         Constraints, and (n_items, d) unit rows; None without.
     kept
-        Draws by policy that requests with eligible sets of their own share; a cache that grows.
+        Draws that requests with eligible sets of their own share; a cache that grows.
     calibrated
         Objectives that are the same for all users, by name, (n_items,) each; a cache that grows.
     rng
@@ -107,9 +107,18 @@ class SegmentView(NamedTuple):
     clicks: tuple[Scorer, ...]
     limits: Limits | None
     vectors: NDArray[np.float32] | None
-    kept: dict[str, SampleCache]
+    kept: Kept
     calibrated: dict[str, Floats]
     rng: np.random.Generator
+
+
+def is_plain(view: SegmentView) -> bool:
+    """Tell whether leaving out an item leaves the order of the others as it is."""
+    return (
+        view.config.combiner == "weighted"
+        and view.limits is None
+        and view.config.diversity.kind == "none"
+    )
 
 
 def click_scorers(

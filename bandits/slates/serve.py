@@ -23,7 +23,6 @@ the click scale (`bandits.slates.objectives`).
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -35,6 +34,7 @@ from bandits.slates.best_means import with_best
 from bandits.slates.config import SlateConfig
 from bandits.slates.constraints import limits
 from bandits.slates.law import Law, law_of_pool, law_of_rows
+from bandits.slates.named import named_slate
 from bandits.slates.objectives import Facts, click_scale
 from bandits.slates.pins import effective, merged, without
 from bandits.slates.pool import make_pool
@@ -47,7 +47,7 @@ from bandits.slates.request import (
     check_catalogue,
     check_request,
 )
-from bandits.slates.segment import SegmentView, click_scorers, scorers_of
+from bandits.slates.segment import SegmentView, click_scorers, is_plain, scorers_of
 from bandits.slates.slates_with_floor import of_law, of_pool
 from bandits.slates.snapshot_pools import (
     LENGTHS,
@@ -140,7 +140,7 @@ def prepare(
         calibrated={},
         rng=rng.spawn(1)[0],
     )
-    return Snapshot(view, np.flatnonzero(catalogue.available).astype(np.int64), {}, {}, [])
+    return Snapshot(view, np.flatnonzero(catalogue.available).astype(np.int64), {}, {}, [], {})
 
 
 def compose(
@@ -171,26 +171,29 @@ def compose(
         check_request(request, n_items, dimensions)
     pins = [effective(snapshot.view, request) for request in requests]
     asked = list(map(without, requests, pins))
-    rests = map(with_best, itertools.repeat(snapshot), asked, _compose(snapshot, asked, rng))
+    rests = _compose(snapshot, asked, rng)
     return [merged(snapshot.view, rest, own) for rest, own in zip(rests, pins, strict=True)]
 
 
 def _compose(
     snapshot: Snapshot, requests: Sequence[Request], rng: np.random.Generator
 ) -> list[SlateResult]:
-    """Slates for requests without pins that were checked."""
+    """Slates for requests without pins that were checked, with `best` in `why`."""
     results: list[SlateResult | None] = [None] * len(requests)
     shared: dict[tuple[object, ...], list[int]] = {}
     for i, request in enumerate(requests):
-        if _shares_pool(snapshot, request):
+        if request.candidates is not None and not _is_personal(snapshot.view, request):
+            results[i] = named_slate(snapshot, request, rng)
+        elif _shares_pool(snapshot, request):
             shared.setdefault((request.k, weights_key(request)), []).append(i)
-        else:
-            results[i] = _alone(snapshot, request, rng)
+            continue
+        if results[i] is None:
+            results[i] = with_best(snapshot, request, _alone(snapshot, request, rng))
     for members in shared.values():
         request = requests[members[0]]
         pool = pool_for(snapshot, request, None, request.k)
         for i, result in zip(members, of_pool(snapshot, pool, requests, members, rng), strict=True):
-            results[i] = result
+            results[i] = with_best(snapshot, requests[i], result)
     return [result for result in results if result is not None]
 
 
@@ -204,26 +207,15 @@ def _shares_pool(snapshot: Snapshot, request: Request) -> bool:
         return True
     # Items that cannot reach the slate anyway are excluded already, as long as no rank or limit
     # counts them.
-    pool = pool_for(snapshot, request, None, request.k) if _is_plain(snapshot.view) else None
+    pool = pool_for(snapshot, request, None, request.k) if is_plain(snapshot.view) else None
     return pool is not None and not pool.holds[request.exclude].any()
 
 
-def _is_plain(view: SegmentView) -> bool:
-    """Tell whether leaving out an item leaves the order of the others as it is."""
-    return (
-        view.config.combiner == "weighted"
-        and view.limits is None
-        and view.config.diversity.kind == "none"
-    )
-
-
 def _is_personal(view: SegmentView, request: Request) -> bool:
+    if request.user_vector is None or view.vectors is None:
+        return False
     objectives = request.objectives or dict(view.config.objectives)
-    return (
-        request.user_vector is not None
-        and view.vectors is not None
-        and objectives.get("relevance", 0.0) > 0
-    )
+    return objectives.get("relevance", 0.0) > 0
 
 
 def _alone(snapshot: Snapshot, request: Request, rng: np.random.Generator) -> SlateResult:
@@ -232,7 +224,7 @@ def _alone(snapshot: Snapshot, request: Request, rng: np.random.Generator) -> Sl
     personal = _is_personal(view, request)
     excluded = np.unique(request.exclude)
     excluded = excluded[view.shown[excluded]]
-    if request.candidates is None and not personal and _is_plain(view):
+    if request.candidates is None and not personal and is_plain(view):
         found = _filtered(snapshot, request, excluded, rng)
         if found is not None:
             return of_law(snapshot, request, found[0], found[1], rng)

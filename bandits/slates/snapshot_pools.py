@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from bandits.arms import Floats
 from bandits.slates.floor import Floor
+from bandits.slates.named_signals import NamedSignals
 from bandits.slates.pool import SlatePool, make_pool
 from bandits.slates.propensity import draw_ties
 from bandits.slates.request import (
@@ -35,9 +36,9 @@ KEPT_POOLS = 64
 class Snapshot(NamedTuple):
     """A segment at one time, and the pools made of it so far.
 
-    Boards, floors, `leaders` (the available items with the highest means), kept draws and
-    calibrated objectives are caches; nothing else changes. A floor comes with the pool whose
-    propensities are the mixture's.
+    Boards, floors, `leaders` (the available items with the highest means), `signals` of named
+    candidates by weights, kept draws and calibrated objectives are caches; nothing else changes. A
+    floor comes with the pool whose propensities are the mixture's.
     """
 
     view: SegmentView
@@ -45,6 +46,7 @@ class Snapshot(NamedTuple):
     pools: dict[tuple[object, ...], SlatePool]
     floors: dict[tuple[object, ...], tuple[SlatePool, Floor]]
     leaders: list[Items]
+    signals: dict[object, NamedSignals | None]
 
 
 def pool_for(
@@ -77,9 +79,16 @@ def eligible_for(snapshot: Snapshot, request: Request) -> Items:
     """Items that the request may be shown, without repeats, in their order."""
     eligible = snapshot.available
     if request.candidates is not None:
-        eligible = np.unique(request.candidates)
-        eligible = eligible[snapshot.view.shown[eligible]]
-    return np.setdiff1d(eligible, request.exclude) if request.exclude.size else eligible
+        eligible = request.candidates
+        if np.count_nonzero(eligible[1:] > eligible[:-1]) < eligible.size - 1:
+            eligible = np.unique(eligible)
+        shown = snapshot.view.shown.take(eligible)
+        if np.count_nonzero(shown) < shown.size:
+            eligible = eligible[shown]
+    if not request.exclude.size or not eligible.size:
+        return eligible
+    at = np.minimum(eligible.searchsorted(request.exclude), eligible.size - 1)
+    return np.delete(eligible, at[eligible.take(at) == request.exclude])
 
 
 def digest(items: Items) -> bytes:

@@ -8,7 +8,7 @@ import pytest
 from bandits.slates.composition import choose
 from bandits.slates.constraints import Limits
 from bandits.slates.law import law_of_rows
-from bandits.slates.random_slot import of_slot, random_slot, with_slot
+from bandits.slates.random_slot import RandomSlot, of_slot, random_slot, with_slot
 from bandits.slates.replacement import replaceable
 
 N, K = 9, 4
@@ -45,11 +45,17 @@ def everything(limits: Limits | None, rows: np.ndarray) -> np.ndarray:
     return p
 
 
+def said_of(slot: RandomSlot) -> np.ndarray:
+    """Of every item at every place."""
+    items = np.repeat(np.arange(N)[:, None], K, axis=1)
+    return of_slot(slot, items, *slot.law.of(items))
+
+
 @pytest.mark.parametrize("name", LIMITS)
 def test_propensities_are_the_sum_over_all_slates_that_can_come(name: str):
     rows = draws(LIMITS[name])
     slot = random_slot(LIMITS[name], np.arange(N), law_of_rows(rows))
-    said = of_slot(slot, np.repeat(np.arange(N)[:, None], K, axis=1))
+    said = said_of(slot)
     np.testing.assert_allclose(said, everything(LIMITS[name], rows), atol=1e-12)
     np.testing.assert_allclose(said.sum(axis=0), 1)
 
@@ -75,5 +81,5 @@ def test_a_random_slot_breaks_no_limit_and_shows_an_item_once(name: str):
 
 def test_without_limits_no_item_is_below_its_part_of_the_random_slot():
     slot = random_slot(None, np.arange(N), law_of_rows(np.tile(np.arange(K), (3, 1))))
-    said = of_slot(slot, np.repeat(np.arange(N)[:, None], K, axis=1))
+    said = said_of(slot)
     assert said.min() == pytest.approx(1 / (K * N))

@@ -239,7 +239,7 @@ def test_a_cold_start_shows_every_item_sooner_or_later():
 
 
 def test_boards_of_a_snapshot_are_bounded_and_its_own_stay():
-    snapshot = make_snapshot(ALONE)
+    snapshot = make_snapshot(without_floor('combiner = "rrf"'))  # named candidates have pools
     rng = np.random.default_rng(0)
     compose(snapshot, [ask(5)], rng)
     own = next(iter(snapshot.pools.values()))
