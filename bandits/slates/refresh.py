@@ -29,7 +29,7 @@ from bandits.learning.segment_groups import AGAIN, Groups, add_up, group
 from bandits.slates.config import SlateConfig
 from bandits.slates.request import Catalogue, Request
 from bandits.slates.serve import compose, prepare
-from bandits.slates.snapshot_pools import Snapshot
+from bandits.slates.snapshot_pools import Snapshot, in_use
 
 REFRESH_S = 0.5  # shorter would cost a busy process most of a core, longer loses clicks
 NO_ITEMS = np.zeros(0, dtype=np.int64)
@@ -179,9 +179,11 @@ def segment_snapshot(
     rng: np.random.Generator,
     lengths: Iterable[int] = (),
     codes: Sequence[int] = (),
+    before: Snapshot | None = None,
 ) -> Snapshot:
-    """A segment's snapshot, with its pools for slates of these lengths; None is one without counts,
-    of whose fields the values may be known (`codes`). It is the same for all segments of a group.
+    """A segment's snapshot, with its pools for slates of these lengths, and those that requests
+    asked the snapshot `before` for; None is one without counts, of whose fields the values may be
+    known (`codes`). It is the same for all segments of a group.
 
     A pool that cannot be made is left to the request that needs it, which says so.
     """
@@ -197,9 +199,11 @@ def segment_snapshot(
         codes,
         part.totals,
     )
-    for length in lengths:
+    asked = [Request(length, None, NO_ITEMS) for length in lengths]
+    for request in asked + ([] if before is None else in_use(before)):
         try:
-            compose(snapshot, [Request(length, None, NO_ITEMS)], rng)
+            compose(snapshot, [request], rng)
         except Exception:  # a scorer that fails costs a fallback slate, not the state
             break
+    snapshot.asked.clear()  # by this; from here on by requests
     return snapshot

@@ -140,7 +140,7 @@ def prepare(
         calibrated={},
         rng=rng.spawn(1)[0],
     )
-    return Snapshot(view, np.flatnonzero(catalogue.available).astype(np.int64), {}, {}, [], {})
+    return Snapshot(view, np.flatnonzero(catalogue.available).astype(np.int64), {}, {}, [], {}, {})
 
 
 def compose(

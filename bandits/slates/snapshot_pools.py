@@ -31,13 +31,17 @@ LENGTHS = (10, 25, 50, 100, 200)
 # Boards of candidate lists kept per snapshot: a category page asks with the same list again and
 # again.
 KEPT_POOLS = 64
+# Pools of all items that the next snapshot of the segment has from its beginning, those asked for
+# last: weights of requests' own are others' to invent.
+MOST_IN_USE = 8
 
 
 class Snapshot(NamedTuple):
     """A segment at one time, and the pools made of it so far.
 
     Boards, floors, `leaders` (the available items with the highest means), `signals` of named
-    candidates by weights, kept draws and calibrated objectives are caches; nothing else changes. A
+    candidates by weights, kept draws and calibrated objectives are caches; `asked` is what pools of
+    all items were asked for by; nothing else changes. A
     floor comes with the pool whose propensities are the mixture's.
     """
 
@@ -46,6 +50,7 @@ class Snapshot(NamedTuple):
     pools: dict[tuple[object, ...], SlatePool]
     floors: dict[tuple[object, ...], tuple[SlatePool, Floor]]
     leaders: list[Items]
+    asked: dict[tuple[object, ...], Request]
     signals: dict[object, NamedSignals | None]
 
 
@@ -63,6 +68,9 @@ def pool_for(
     length = places if floors else next((n for n in LENGTHS if n >= places), places)
     among = None if eligible is None else digest(eligible)
     key = (length, weights_key(request), among)
+    if eligible is None and key not in snapshot.asked:
+        none = np.zeros(0, dtype=np.int64)
+        snapshot.asked[key] = Request(length, None, none, objectives=request.objectives)
     pool = snapshot.pools.get(key)
     if pool is None:
         scorers = scorers_of(view, request.objectives or dict(view.config.objectives), view.facts)
@@ -73,6 +81,13 @@ def pool_for(
             snapshot.pools.pop(min(snapshot.pools, key=lambda kept: kept[2] is None))
         snapshot.pools[key] = pool
     return pool
+
+
+def in_use(snapshot: Snapshot) -> list[Request]:
+    """Requests that pools of all items were asked for by, lately: what a later snapshot of the
+    segment makes them by.
+    """
+    return list(snapshot.asked.values())[-MOST_IN_USE:]
 
 
 def eligible_for(snapshot: Snapshot, request: Request) -> Items:

@@ -15,13 +15,11 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-import numpy as np
 from confluent_kafka import Message
 
 from bandits.learning.segment_fields import SegmentFields
-from bandits.slates.refresh import REFRESH_S, evidence_of, segment_snapshot
-from bandits.slates.snapshot_pools import Snapshot
-from bandits.slates.variants import BASE, PolicyFile, Variant
+from bandits.slates.refresh import REFRESH_S, evidence_of
+from bandits.slates.variants import BASE, PolicyFile
 from streams.config import Settings
 from streams.contract.segments import DEFAULT_SEGMENT
 from streams.contract.topics import TopicNames
@@ -32,7 +30,8 @@ from streams.serving.catalogue import CatalogueView
 from streams.serving.counts_view import CountsView, FellBehind, Index
 from streams.serving.embeddings import EmbeddingsView
 from streams.serving.places_view import PlacesView
-from streams.serving.served_state import ServedState, World, keep, make_state, make_world
+from streams.serving.preparation import Preparation
+from streams.serving.served_state import ServedState, keep, make_state, make_world
 from streams.serving.wanted import Wanted
 from streams.serving.watch.funnel_view import FunnelView
 from streams.serving.watch.outcomes_view import OutcomesView
@@ -98,11 +97,11 @@ class Builder:
             names.encoder_releases: self._apply_embeddings,
         }
         self._fields = SegmentFields(settings.segment_fields)
-        self._rng = np.random.default_rng()
         self._reader: TopicReader | None = None
         self._made_of: tuple[int, ...] = ()
         self._next_at_s = 0.0
         self._wanted = Wanted()
+        self._preparation = Preparation(self._wanted)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="builder", daemon=True)
 
@@ -232,7 +231,7 @@ class Builder:
             self._fields.codes(self.counts.segments.names),
             None if before is None else before.world,
         )
-        unseen = [self._prepared(world, each, None, now_s) for each in self.policy_file.variants]
+        unseen = self._preparation.unseen(world, self.policy_file.variants, now_s, before)
         state = make_state(
             before,
             world,
@@ -247,7 +246,7 @@ class Builder:
         for variant, segment in dict.fromkeys([(BASE, DEFAULT_SEGMENT), *lately]):
             if before is not None and items_before == self._made_of[1:]:
                 keep(before, state, variant, segment, changed, now_s)
-            self._prepare(state, variant, segment, now_s)
+            self._preparation.add(state, (variant, segment), now_s, before)
         self.state = state
         self._metrics.pairs.set(world.counts.n_cells)
         self._metrics.evidence_by_item.set(self.counts.learner.evidence.by_item)
@@ -261,37 +260,9 @@ class Builder:
         if state is None:
             return
         until_s = time.perf_counter() + READ_S
-        for variant, segment in self._wanted.segments():
-            if self._prepare(state, variant, segment, now_s) and time.perf_counter() > until_s:
+        for pair in self._wanted.segments():
+            if self._preparation.add(state, pair, now_s) and time.perf_counter() > until_s:
                 return
-
-    def _prepare(self, state: ServedState, variant: str, segment: str, now_s: float) -> bool:
-        """Add a segment to the slates of a variant; False where there is nothing to add."""
-        segment = state.served_as(variant, segment)
-        own, number = state.variants[variant], state.segments.get(segment)
-        if own.snapshot(segment) is not None or not state.knows(segment):
-            return False
-        codes = () if number is not None else state.codes(segment)
-        own.prepared[segment] = self._prepared(state.world, own.variant, number, now_s, codes)
-        return True
-
-    def _prepared(
-        self,
-        world: World,
-        variant: Variant,
-        segment: int | None,
-        now_s: float,
-        codes: tuple[int, ...] = (),
-    ) -> Snapshot:
-        return segment_snapshot(
-            variant.config,
-            world.by_variant[variant.name],
-            segment,
-            now_s,
-            self._rng,
-            self._wanted.lengths(),
-            codes,
-        )
 
     def _hide(self) -> None:
         """Items that the state would show and that may not be shown any more."""
