@@ -78,10 +78,11 @@ def _named(state: ServedState, source: Source, request: SlateRequest) -> tuple[I
     if request.candidates is None:
         return None, False
     found, newer = [], False
-    undescribed = source.catalogue.undescribed
+    undescribed, n_items = source.catalogue.undescribed, state.world.n_items
+    get = source.items.get
     for name in request.candidates:
-        number = source.items.get(name)
-        if number is not None and number < state.world.n_items:
+        number = get(name)
+        if number is not None and number < n_items:
             found.append(number)
         elif undescribed:
             source.want_item(name)
