@@ -40,7 +40,10 @@ def test_only_candidates_that_some_draw_can_show_are_sorted_and_that_changes_not
         if all_reach:
             monkeypatch.setattr(module, "_reachable", lambda low, _high, _k: np.arange(low.size))
         snapshot = make_snapshot(
-            without_floor(), n_items=300, counts=make_counts(300, looks=2000.0), catalogue=make_catalogue(300)
+            without_floor(),
+            n_items=300,
+            counts=make_counts(300, looks=2000.0),
+            catalogue=make_catalogue(300),
         )
         asked = [ask(3, candidates=np.arange(0, 300, 3))] * 40
         found = compose(snapshot, asked, np.random.default_rng(1))
@@ -71,7 +74,9 @@ def test_equal_draws_go_the_general_way():
     snapshot = make_snapshot("[policies.random]")
     assert named_slate(snapshot, ask(3, candidates=SOME), np.random.default_rng(0)) is None
     counts = make_counts(looks=0.0)
-    snapshot = make_snapshot(without_floor("[priors]\nbase_rate = 1e-9"), counts=counts, segment=None)
+    snapshot = make_snapshot(
+        without_floor("[priors]\nbase_rate = 1e-9"), counts=counts, segment=None
+    )
     for result in compose(snapshot, [ask(5, candidates=SOME)] * 20, np.random.default_rng(0)):
         assert np.unique(result.items).size == 5
         assert (result.propensities > 0).all()
