@@ -35,7 +35,7 @@ PER_S = 300.0
 IDLE_S = 10.0
 EVENTS_PER_REQUEST = 1 + 1 / 3 + 1  # of Load: an impression, a click with every third, the slate
 N_ITEMS, K = 1000, 10
-# of docs/ingest.md; docs/reliability.md: recovery, and memory at full speed in the soak
+# of docs/ingest.md; docs/measurements/reliability.md: recovery, and memory in the soak
 EVENT_US, RESTORED_PER_S, WORKER_BYTES = 5.34, 319_947.0, 818 * 1024.0**2
 PAPER = (
     Wanted(1_000, 100, 1e5),
