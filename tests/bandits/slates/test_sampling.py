@@ -87,7 +87,7 @@ def test_draws_follow_the_budget_between_the_fewest_and_the_file():
     assert n_draws(view, scorers, 100, 20, single=False) == 512
     assert n_draws(view, scorers, 1000, 20, single=False) == DRAW_BUDGET // 1000
     assert n_draws(view, scorers, 10**6, 20, single=False) == FEWEST_DRAWS
-    assert n_draws(view, scorers, 20, 20, single=True) == 128
+    assert n_draws(view, scorers, 20, 20, single=True) == 64
     finer = world("draws = 2048")[0]
     assert n_draws(finer, scorers, 1000, 20, single=False) == 4 * DRAW_BUDGET // 1000
     view, scorers = world("[policies.epsilon_greedy]")
