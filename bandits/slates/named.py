@@ -29,10 +29,13 @@ from bandits.slates.named_signals import NamedSignals, named_signals, scores_of,
 from bandits.slates.request import Request, SlateResult
 from bandits.slates.sample_cache import kept_rows
 from bandits.slates.sampling import FEWEST_SINGLE, most_draws
-from bandits.slates.snapshot_pools import KEPT_POOLS, Items, Snapshot, eligible_for, weights_key
+from bandits.slates.snapshot_pools import Items, Snapshot, eligible_for, weights_key
 
 # More candidates have pools of their own, which are kept: a sort of so many takes 0.3 ms.
 MOST_NAMED = 2048
+# Sets of weights whose scores a snapshot keeps, up to 64 MiB each: the file's, and the last that a
+# request brought. Clients can invent as many as they like.
+KEPT_WEIGHTS = 2
 # Scores that are sorted for one request, at least FEWEST_SINGLE draws: 64 draws of a hundred items
 # that can reach the slate are 30 us. More is finer propensities.
 BUDGET = 6400
@@ -91,8 +94,9 @@ def _signals(snapshot: Snapshot, request: Request) -> NamedSignals | None:
     if key in snapshot.signals:
         return snapshot.signals[key]
     view = snapshot.view
-    if len(snapshot.signals) >= KEPT_POOLS:
-        oldest = snapshot.signals.pop(next(iter(snapshot.signals)))
+    own = [each for each in snapshot.signals if each is not None]  # the file's stay
+    if key is not None and len(own) >= KEPT_WEIGHTS - 1:
+        oldest = snapshot.signals.pop(own[0])
         if oldest is not None:
             view.kept.pop(oldest.table, None)
     found = named_signals(view, request.objectives or dict(view.config.objectives), key)

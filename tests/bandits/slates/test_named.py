@@ -82,14 +82,13 @@ def test_equal_draws_go_the_general_way():
         assert (result.propensities > 0).all()
 
 
-def test_weights_of_requests_have_tables_of_their_own_and_few_are_kept(
-    monkeypatch: pytest.MonkeyPatch,
-):
-    monkeypatch.setattr(module, "KEPT_POOLS", 2)
+def test_weights_of_requests_have_tables_of_their_own_and_only_the_last_is_kept_beside_the_files():
     snapshot = make_snapshot(without_floor())
     rng = np.random.default_rng(0)
+    assert named_slate(snapshot, ask(4, candidates=SOME), rng) is not None
     for weight in (1.0, 2.0, 3.0, 2.0):
         weights = {"click": 1.0, "freshness": weight}
         result = named_slate(snapshot, ask(4, candidates=SOME, objectives=weights), rng)
         assert "freshness" in result.why[0]
     assert len(snapshot.signals) == len(snapshot.view.kept) == 2
+    assert None in snapshot.signals
