@@ -294,10 +294,12 @@ def test_a_consumer_that_never_asks_shows_draws_and_is_learned_from(
 
     want = {item: (number, number if item == ITEMS[3] else 0) for item, number in by_item.items()}
     wait_for("them to be counted", lambda: counted() == want)
-    wait_for(
-        "the draws to follow",
-        lambda: all(draw[0]["item_id"] == ITEMS[3] for draw in drawn()["default"]["draws"]),
-    )
+
+    def leading() -> int:
+        return sum(draw[0]["item_id"] == ITEMS[3] for draw in drawn()["default"]["draws"])
+
+    # one slot in a hundred is random: of 16 draws a few may begin with another item
+    wait_for("the draws to follow", lambda: leading() >= 12)
     # nobody wrote the same twice: each record of a segment differs from the one before it
     written = [each for each in shop.records("segment-slates", 1) if each.key() == b"default"]
     times = [json.loads(each.value())["ts"] for each in written]
