@@ -9,7 +9,8 @@ the rights that a test gives them, none besides; a password is the user's name a
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -81,27 +82,31 @@ class SecuredCluster(Cluster):
         admin = self.admin()  # kept until the answer is there
         for future in admin.create_acls(wanted).values() if wanted else ():
             future.result(20)
+        self._until(user, lambda found: found >= set(wanted))
 
     def forbid(self, user: str, right: tuple[str, str, str]) -> None:
         """Take one right of a user."""
+        gone = AclBinding(*_acl(user, right))
         admin = self.admin()
         for future in admin.delete_acls([AclBindingFilter(*_acl(user, right))]).values():
             future.result(20)
+        self._until(user, lambda found: gone not in found)
 
     def forbid_all(self, user: str) -> None:
         """Take every right of a user."""
-        everything = AclBindingFilter(
-            ResourceType.ANY,
-            None,
-            ResourcePatternType.ANY,
-            f"User:{user}",
-            None,
-            AclOperation.ANY,
-            AclPermissionType.ANY,
-        )
         admin = self.admin()
-        for future in admin.delete_acls([everything]).values():
+        for future in admin.delete_acls([_everything(user)]).values():
             future.result(20)
+        self._until(user, lambda found: not found)
+
+    def _until(self, user: str, so: Callable[[set[AclBinding]], bool]) -> None:
+        """Until the broker knows: the controller answers, and the broker hears of it a while
+        later.
+        """
+        admin, end = self.admin(), time.monotonic() + 20
+        while not so(set(admin.describe_acls(_everything(user)).result(20))):
+            assert time.monotonic() < end, f"ACLs of {user} do not come"
+            time.sleep(0.02)
 
     def _properties(self, node: int) -> dict[str, str]:
         own = super()._properties(node)
@@ -145,6 +150,18 @@ class SecuredCluster(Cluster):
                     f"{door}.plain.sasl.jaas.config": login,
                 }
         return own | self.settings
+
+
+def _everything(user: str) -> AclBindingFilter:
+    return AclBindingFilter(
+        ResourceType.ANY,
+        None,
+        ResourcePatternType.ANY,
+        f"User:{user}",
+        None,
+        AclOperation.ANY,
+        AclPermissionType.ANY,
+    )
 
 
 def _acl(user: str, right: tuple[str, str, str]) -> tuple[Any, ...]:
