@@ -6,6 +6,9 @@ transactional changelog, which is a control record. Changelogs are therefore not
 no channels, no partitions, nothing for Faust to recover.
 """
 
+import asyncio
+
+from aiokafka.errors import KafkaError as GroupError
 from confluent_kafka import KafkaError, KafkaException
 from faust.tables.manager import TableManager as FaustTableManager
 from faust.tables.recovery import RebalanceAgain, ServiceStopped
@@ -13,7 +16,11 @@ from faust.tables.recovery import Recovery as FaustRecovery
 from faust.types import TP
 from mode import Service
 
+from streams.config import Settings
 from streams.counting.restore import Stuck
+from streams.kafka.client import BrokerUnreachable, connect
+from streams.kafka.required_rights import lacking, worker_rights
+from streams.kafka.rights import TABLE
 from streams.kafka.transaction import FatalCommit
 
 _NO_PARTITION = (KafkaError._UNKNOWN_PARTITION, KafkaError.UNKNOWN_TOPIC_OR_PART)
@@ -27,6 +34,23 @@ def _said(failure: KafkaException) -> str:
             "were added; the next start lets the changelogs grow along"
         )
     return error.str()
+
+
+def of_the_group(failure: GroupError, settings: Settings) -> str:
+    """What Faust's consumer failed at. It says that a right is missing, not on what, so the brokers
+    are asked which ones are.
+    """
+    try:
+        missing = lacking(connect(settings), worker_rights(settings))
+    except (BrokerUnreachable, KafkaException):
+        missing = []
+    if not missing:
+        return f"state could not be restored: {failure}"
+    each = ", ".join(f"{right.kind} {right.name} ({right.operation})" for right in missing)
+    return (
+        f"expected the rights of this role on {each}, found {failure}; give them to this user, "
+        f"see {TABLE}"
+    )
 
 
 class Recovery(FaustRecovery):
@@ -72,6 +96,10 @@ class Recovery(FaustRecovery):
                 break
             except KafkaException as failure:
                 app.engine.end_process(_said(failure))
+                break
+            except GroupError as failure:
+                why = await asyncio.to_thread(of_the_group, failure, app.engine.settings)
+                app.engine.end_process(why)
                 break
             except Exception as failure:  # rocksdict raises plain Exception: a full or broken disk
                 self.log.exception("restore of generation %d", generation)

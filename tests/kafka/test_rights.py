@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from aiokafka.errors import KafkaError as GroupError
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
@@ -29,6 +30,7 @@ from streams.kafka.names import app_id, changelog_topics
 from streams.kafka.required_rights import Right as Needed
 from streams.kafka.required_rights import lacking, serving_rights, worker_rights
 from streams.kafka.transaction import FatalCommit, Transactions
+from streams.worker.recovery import of_the_group
 from tests.encoder.making import catalogue, static_artifact
 from tests.secured import SecuredCluster
 from tests.streams.topics_on import until
@@ -342,3 +344,14 @@ def test_a_right_that_is_taken_from_a_running_worker_is_named_when_it_ends(
         assert worker.process is not None
         assert worker.process.wait(60) == 70
     assert f"rights of this role on {said}" in worker.log.read_text()
+
+
+def test_a_right_that_the_groups_client_misses_is_named(place: Place) -> None:
+    """Faust's consumer says `TopicAuthorizationFailedError()`, and not of which topic."""
+    rights = documented("worker")
+    place.give("worker", [each for each in rights if each[2] != f"{PREFIX}impressions"])
+    failure = GroupError("TopicAuthorizationFailedError()")
+    said = of_the_group(failure, place.settings("worker"))
+    assert f"rights of this role on topic {PREFIX}impressions (Read), found KafkaError" in said
+    place.give("worker", rights)
+    assert of_the_group(failure, place.settings("worker")).startswith("state could not be restored")
