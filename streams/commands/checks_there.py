@@ -12,6 +12,7 @@ from streams.commands.findings import BAD, CARE, GOOD, Finding, one_line
 from streams.config import Settings
 from streams.contract.topics import TopicNames
 from streams.kafka.admin import TopicsError, check_copartitioned, differences, partition_counts
+from streams.kafka.asked import answer
 from streams.kafka.event_sample import EventSampler
 from streams.kafka.names import app_id
 from streams.kafka.required_rights import lacking, sentence, serving_rights, worker_rights
@@ -73,7 +74,7 @@ def check_group(settings: Settings, admin: AdminClient) -> Iterator[Finding]:
     """Which workers are there."""
     name = app_id(settings)
     try:
-        group = admin.describe_consumer_groups([name])[name].result(ADMIN_TIMEOUT_S)
+        group = answer(admin.describe_consumer_groups([name])[name], f"group {name}")
     except KafkaException as error:
         yield Finding(
             "group",

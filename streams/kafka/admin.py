@@ -21,6 +21,7 @@ from streams.contract.topics import (
     declared_configs,
     declared_partitions,
 )
+from streams.kafka.asked import answer
 from streams.kafka.rights import denied, named, rights_on
 
 REQUEST_TIMEOUT_S = 20.0
@@ -62,7 +63,7 @@ def check_seen(admin: AdminClient, name: str) -> None:
     # subtle: metadata of one topic, asked for by a client that may produce, makes the topic
     asked = admin.describe_topics(TopicCollection([name]), request_timeout=REQUEST_TIMEOUT_S)
     try:
-        asked[name].result(REQUEST_TIMEOUT_S)
+        answer(asked[name], f"topic {name}")
     except KafkaException as failure:
         if denied(failure.args[0]):
             raise KafkaException(named(failure.args[0], f"topic {name}")) from None
@@ -98,7 +99,7 @@ def create(admin: AdminClient, names: TopicNames, partitions: int, replication: 
         admin.create_topics(new, request_timeout=REQUEST_TIMEOUT_S).items() if new else ()
     ):
         try:
-            future.result(REQUEST_TIMEOUT_S)
+            answer(future, f"the new topic {name}")
             created.append(name)
         except KafkaException as error:
             reason: KafkaError = error.args[0]
@@ -153,7 +154,7 @@ def differences(
         resources[ConfigResource(ResourceType.TOPIC, name)] = declared_configs(topic, replication)
     for resource, future in (admin.describe_configs(list(resources)) if resources else {}).items():
         with rights_on(f"topic {resource.name} (DescribeConfigs)"):
-            has_configs = future.result(REQUEST_TIMEOUT_S)
+            has_configs = answer(future, f"the settings of topic {resource.name}")
         for key, expected in resources[resource].items():
             value = has_configs[key].value if key in has_configs else "nothing"
             if value != expected:
@@ -249,7 +250,7 @@ def topic_ids(client: Mapping[str, Any], names: Sequence[str]) -> dict[str, str]
         ).items():
             try:
                 with rights_on(f"topic {name} (Describe)"):
-                    ids[name] = str(future.result().topic_id)
+                    ids[name] = str(answer(future, f"topic {name}").topic_id)
             except KafkaException as failure:
                 if time.monotonic() > deadline or denied(failure):
                     raise

@@ -16,6 +16,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
 from streams.config import Settings
 from streams.contract.topics import LARGEST_EVENT_BYTES
 from streams.kafka.admin import REQUEST_TIMEOUT_S, TopicsError, partition_counts
+from streams.kafka.asked import answer
 from streams.kafka.rights import named
 
 log = logging.getLogger(__name__)
@@ -68,7 +69,7 @@ def ensure_changelogs(
         else ()
     ):
         try:
-            future.result(REQUEST_TIMEOUT_S)
+            answer(future, f"the new topic {name}")
         except KafkaException as failure:
             error: KafkaError = failure.args[0]
             if error.code() != KafkaError.TOPIC_ALREADY_EXISTS:  # another worker was first
@@ -100,7 +101,7 @@ def _grow(admin: AdminClient, names: Sequence[str], partitions: int) -> None:
     new = [NewPartitions(name, partitions) for name in names]
     for name, future in admin.create_partitions(new).items() if new else ():
         try:
-            future.result(REQUEST_TIMEOUT_S)
+            answer(future, f"more partitions of {name}")
             log.warning("%s has %d partitions now, as the sources", name, partitions)
         except KafkaException as failure:
             error: KafkaError = failure.args[0]

@@ -16,6 +16,7 @@ from confluent_kafka.admin import AclOperation, AdminClient  # type: ignore[attr
 
 from streams.config import Settings
 from streams.contract.topics import TopicNames
+from streams.kafka.asked import answer
 from streams.kafka.names import app_id, changelog_topics, serving_group
 from streams.kafka.rights import TABLE, denied
 
@@ -129,7 +130,7 @@ def _of_topics(admin: AdminClient, names: list[str]) -> dict[str, Operations]:
     answers = admin.describe_topics(
         TopicCollection(names), include_authorized_operations=True, request_timeout=CALL_TIMEOUT_S
     )
-    return {name: _operations(future) for name, future in answers.items()}
+    return {name: _operations(name, future) for name, future in answers.items()}
 
 
 def _of_groups(admin: AdminClient, names: list[str]) -> dict[str, Operations]:
@@ -140,16 +141,16 @@ def _of_groups(admin: AdminClient, names: list[str]) -> dict[str, Operations]:
             names, include_authorized_operations=True, request_timeout=CALL_TIMEOUT_S
         )
         try:
-            return {name: _operations(future) for name, future in answers.items()}
+            return {name: _operations(name, future) for name, future in answers.items()}
         except KafkaException as failure:
             if failure.args[0].code() not in _PASSING or time.monotonic() > deadline:
                 raise
         time.sleep(AGAIN_S)
 
 
-def _operations(future: "Future[Any]") -> Operations:
+def _operations(name: str, future: "Future[Any]") -> Operations:
     try:
-        operations = future.result(CALL_TIMEOUT_S).authorized_operations
+        operations = answer(future, f"the rights on {name}").authorized_operations
     except KafkaException as failure:
         if denied(failure):
             return set()
