@@ -24,18 +24,16 @@ from bandits.arms import Floats
 from bandits.learning.field_effects import Effects
 from bandits.learning.item_sample import item_sample
 from bandits.learning.pooling import HIGHEST_RATE, Anchor, pool, priors_of
-from bandits.learning.special import log_beta_binomial, log_gamma
+from bandits.learning.special import digamma_trigamma, log_beta_binomial, log_gamma
 
 # clicks: from "items differ by four times their rate" to "by 6% of it". Catalogues have long tails:
 # their few good items are worth finding only while the prior lets an item be that good.
 GRID: Floats = np.asarray(2.0 ** np.arange(-4, 9), dtype=np.float64)
 MIDDLE = 16.0  # before any data: a spread of 25% of the rate
 WIDTH = 1.5  # standard deviation of that guess in log c: a factor of 4.5
-RATE_STEPS = 3  # Newton steps on log g for each c, from the g of the c before
+RATE_STEPS = 12  # Newton steps on log g for each c, from the g of the c before; two suffice mostly
 LONGEST_STEP = 1.0  # of log g: far from the top the curvature says little
-NUDGE = (
-    1e-2  # of log g, for differences: smaller drowns in rounding, larger in the third derivative
-)
+CLOSE = 1e-3  # of log g: after a step so short the next would be a millionth
 # arms looked at: more would not move the answer and cost milliseconds
 LARGEST = 10_000
 
@@ -103,28 +101,57 @@ def _global_rate(n: Floats, s: Floats, g: float, c: float, start: float) -> tupl
     if n.size == 0:
         return start, 0.0
 
-    def value(log_g: float) -> float:
-        rate = float(np.exp(log_g))
-        # one success in 1 / start looks, as if of one rate: the data move it soon
-        guess = np.log(rate) + (1 / start - 1) * np.log1p(-rate)
-        return _flat_fit(s, n, c, c * (1 - rate) / rate) + float(guess)
-
+    clicked, rest = s[s > 0], n - s
+    guess = (
+        1 / start - 1
+    )  # one success in 1 / start looks, as if of one rate: the data move it soon
     x, top = float(np.log(g)), float(np.log(HIGHEST_RATE))
     for _ in range(RATE_STEPS):
-        low, here, high = value(x - NUDGE), value(x), value(min(x + NUDGE, top))
-        slope, bend = (high - low) / (2 * NUDGE), (high - 2 * here + low) / NUDGE**2
+        rate = float(np.exp(x))
+        b, odds = c * (1 - rate) / rate, rate / (1 - rate)
+        slope_b, bend_b = _by_b(rest, n, c, b)
+        # db / dlog g = -(b + c)
+        slope = 1 - guess * odds - (b + c) * slope_b
+        bend = (b + c) * ((b + c) * bend_b + slope_b) - guess * odds / (1 - rate)
         step = slope / -bend if bend < 0 else np.copysign(LONGEST_STEP, slope)
-        x = min(x + float(np.clip(step, -LONGEST_STEP, LONGEST_STEP)), top - NUDGE)
-    return float(np.exp(x)), value(x)
+        before, x = x, min(x + float(np.clip(step, -LONGEST_STEP, LONGEST_STEP)), top)
+        if abs(x - before) < CLOSE:
+            break
+    rate = float(np.exp(x))
+    fit = _flat_fit(clicked, rest, n, c, c * (1 - rate) / rate)
+    return rate, fit + x + guess * float(np.log1p(-rate))
 
 
-def _flat_fit(s: Floats, n: Floats, a: float, b: float) -> float:
-    """Log likelihood of items that all start from Beta(a, b), without binomial coefficients."""
+def _flat_fit(clicked: Floats, rest: Floats, n: Floats, a: float, b: float) -> float:
+    """Log likelihood of items that all start from Beta(a, b), without binomial coefficients.
+
+    Parameters
+    ----------
+    clicked
+        Successes of the items that have any: of the others Gamma(a + 0) / Gamma(a) = 1.
+    rest, n
+        (n_items,) looks without success, and all.
+    a, b
+        Of the prior.
+    """
     ends = log_gamma(np.array([a + b, a, b]))  # (3,)
-    clicked = s[s > 0]
-    sums = log_gamma(b + n - s).sum() - log_gamma(a + b + n).sum() + log_gamma(a + clicked).sum()
-    # the items without a click have Gamma(a + 0) / Gamma(a) = 1
+    sums = log_gamma(b + rest).sum() - log_gamma(a + b + n).sum() + log_gamma(a + clicked).sum()
     return float(sums + n.size * (ends[0] - ends[2]) - clicked.size * ends[1])
+
+
+def _by_b(rest: Floats, n: Floats, a: float, b: float) -> tuple[float, float]:
+    """First and second derivative of `_flat_fit` by b."""
+    size = n.size
+    at = np.concatenate([b + rest, a + b + n, [b, a + b]])  # (2 n_items + 2,)
+    slope, bend = (
+        float(
+            psi[:size].sum()
+            - psi[size : 2 * size].sum()
+            + size * (psi[2 * size + 1] - psi[2 * size])
+        )
+        for psi in digamma_trigamma(at)
+    )
+    return slope, bend
 
 
 def _fit(s: Floats, n: Floats, mean: Floats, strength: Floats) -> float:

@@ -2,13 +2,16 @@
 against SciPy.
 
     log_gamma(x) by Stirling's series at x + 8, brought down by log Gamma(x) = log Gamma(x + 8) -
-    log(x (x+1) ... (x+7)) beta_cdf(x; a, b) by Lentz's continued fraction for the regularised
+        log(x (x+1) ... (x+7))
+    its first two derivatives, digamma and trigamma, likewise
+    beta_cdf(x; a, b) by Lentz's continued fraction for the regularised
     incomplete Beta function
         (by Gauss-Legendre quadrature where both parameters are large)
     beta_quantile(q; a, b) by Newton steps inside a bracket
 
 Relative error about 1e-13 for log_gamma, 1e-10 for the cdf, for parameters from 1e-3 to 1e7. Press
-et al. (2007), Numerical Recipes, sections 6.1, 6.2 and 6.14; Abramowitz & Stegun (1964), 6.1.41.
+et al. (2007), Numerical Recipes, sections 6.1, 6.2 and 6.14; Abramowitz & Stegun (1964), 6.1.41,
+6.3.6, 6.3.18, 6.4.6 and 6.4.12.
 """
 
 from __future__ import annotations
@@ -30,16 +33,46 @@ TINY = 1e-300
 def log_gamma(x: Floats) -> Floats:
     """Logarithm of Gamma(x) for x > 0, element by element."""
     x = np.asarray(x, dtype=np.float64)
-    product = np.ones_like(x)
-    for i in range(SHIFT):
-        product = product * (x + i)
+    product = x.copy()
+    for i in range(1, SHIFT):
+        product *= x + i
     z = x + SHIFT
-    square, power, series = 1 / (z * z), 1 / z, np.zeros_like(x)
-    for coefficient in STIRLING:
-        series = series + coefficient * power
-        power = power * square
+    square = 1 / (z * z)
+    series = np.full_like(x, STIRLING[-1])
+    for coefficient in reversed(STIRLING[:-1]):
+        series *= square
+        series += coefficient
+    series /= z
     out: Floats = (z - 0.5) * np.log(z) - z + 0.5 * np.log(2 * np.pi) + series - np.log(product)
     return out
+
+
+def digamma_trigamma(x: Floats) -> tuple[Floats, Floats]:
+    """First and second derivative of `log_gamma` at x > 0, element by element.
+
+    psi(z)  = log z - 1 / (2 z) - sum_k (2k - 1) c_k / z^(2k)
+    psi'(z) = 1 / z + 1 / (2 z^2) + sum_k (2k - 1) 2k c_k / z^(2k + 1)
+
+    at z = x + 8, brought down by 1 / (x + i) and its square; c_k are the coefficients of Stirling's
+    series.
+    """
+    x = np.asarray(x, dtype=np.float64)
+    first, second = np.zeros_like(x), np.zeros_like(x)
+    for i in range(SHIFT):
+        inverse = 1 / (x + i)
+        first -= inverse
+        second += inverse * inverse
+    z = x + SHIFT
+    inverse = 1 / z
+    square = inverse * inverse
+    one, two = np.zeros_like(x), np.zeros_like(x)
+    for k in range(len(STIRLING), 0, -1):
+        odd = (2 * k - 1) * STIRLING[k - 1]
+        one = (one + odd) * square
+        two = (two + 2 * k * odd) * square
+    first += np.log(z) - 0.5 * inverse - one
+    second += inverse + 0.5 * square + two * inverse
+    return first, second
 
 
 def log_beta(a: Floats, b: Floats) -> Floats:

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import optimize, special, stats
 
 from bandits.learning.empirical_bayes import MIDDLE, _fit, learn_items, learn_segment_clicks
 from bandits.learning.pooling import Anchor
@@ -85,6 +85,24 @@ def test_a_set_strength_is_kept_and_the_rate_still_learned():
     rate, clicks = learn_items(np.full(500, 100.0), np.full(500, 30.0), 0.1, item_clicks=7.0)
     assert clicks == pytest.approx(7.0)
     assert rate == pytest.approx(0.3, rel=0.05)
+
+
+@pytest.mark.parametrize("c", [0.0625, 1.0, 256.0])
+@pytest.mark.parametrize("start", [0.001, 0.02, 0.4])
+def test_the_global_rate_is_where_scipy_finds_the_top(c, start):
+    rng = np.random.default_rng(4)
+    n = rng.integers(1, 400, 300).astype(float)
+    s = rng.binomial(n.astype(int), rng.beta(0.5, 20, 300)).astype(float)
+
+    def minus(log_g):
+        g = np.exp(log_g)
+        fit = stats.betabinom.logpmf(s, n, c, c * (1 - g) / g) - np.log(special.binom(n, s))
+        return -(fit.sum() + log_g + (1 / start - 1) * np.log1p(-g))
+
+    top = optimize.minimize_scalar(minus, bounds=(-9, -0.3), method="bounded")
+    rate, clicks = learn_items(n, s, start, item_clicks=c)
+    assert clicks == pytest.approx(c)
+    assert rate == pytest.approx(np.exp(top.x), rel=1e-3)
 
 
 def test_without_evidence_the_guess_stands():

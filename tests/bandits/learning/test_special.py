@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 from scipy import special, stats
 
-from bandits.learning.special import beta_cdf, beta_quantile, log_beta, log_beta_binomial, log_gamma
+from bandits.learning.special import (
+    beta_cdf,
+    beta_quantile,
+    digamma_trigamma,
+    log_beta,
+    log_beta_binomial,
+    log_gamma,
+)
 
 RNG = np.random.default_rng(5)
 A = 10 ** RNG.uniform(-2, 6, 400)
@@ -14,6 +21,13 @@ B = 10 ** RNG.uniform(-2, 6, 400)
 def test_log_gamma_equals_scipy():
     x = 10 ** RNG.uniform(-3, 8, 500)
     assert log_gamma(x) == pytest.approx(special.gammaln(x), rel=1e-12, abs=1e-13)
+
+
+def test_its_derivatives_equal_scipys():
+    x = 10 ** RNG.uniform(-3, 8, 500)
+    first, second = digamma_trigamma(x)
+    assert first == pytest.approx(special.digamma(x), rel=1e-12, abs=1e-12)
+    assert second == pytest.approx(special.polygamma(1, x), rel=1e-12)
 
 
 def test_log_beta_equals_scipy():
