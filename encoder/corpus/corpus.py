@@ -158,6 +158,20 @@ def build(
     return Corpus(item_ids, texts, held_out, events, cutoff_s)
 
 
+def among(corpus: Corpus, rows: IntArray) -> Corpus:
+    """The corpus of these items alone, (n,) rows in their order, and of the events on them."""
+    place = np.full(len(corpus), -1)
+    place[rows] = np.arange(len(rows))
+    events = corpus.events.where(place[corpus.events.items] >= 0)
+    return Corpus(
+        tuple(corpus.item_ids[row] for row in rows),
+        tuple(corpus.texts[row] for row in rows),
+        corpus.held_out[rows],
+        events._replace(items=place[events.items]),
+        corpus.cutoff_s,
+    )
+
+
 def earlier(corpus: Corpus, split: Split) -> Corpus:
     """The corpus as it was before: the same items, the events that training sees, and of these a
     later part and other items set apart. What is chosen by it was not chosen by what judges.

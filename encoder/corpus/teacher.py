@@ -11,6 +11,7 @@ A directory needs no network. `packaged_teacher` finds the real model that a PyP
 Reimers & Gurevych (2019), Sentence-BERT: Sentence Embeddings using Siamese BERT-Networks.
 """
 
+import hashlib
 import importlib.util
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -56,6 +57,19 @@ class Teacher:
         """Length of its vectors."""
         maps = [layer for layer in self.files.dense if isinstance(layer, torch.nn.Linear)]
         return maps[-1].out_features if maps else self.width
+
+    def fingerprint(self) -> str:
+        """A name for what it says of texts: weights, tokenizer with its prompt, longest input,
+        pooling.
+        """
+        digest = hashlib.sha256(f"{self.max_tokens} {self.files.pooling}".encode())
+        digest.update(self.tokenizer.to_str().encode())
+        weights = self.model.state_dict() | self.files.dense.state_dict(prefix="dense.")
+        for name, weight in sorted(weights.items()):
+            digest.update(f"{name} {weight.dtype} {tuple(weight.shape)}".encode())
+            flat = weight.detach().cpu().contiguous().reshape(-1).view(torch.uint8)
+            digest.update(memoryview(flat.numpy()))
+        return digest.hexdigest()[:16]
 
     def tokens(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids per text, cut at `max_tokens`."""

@@ -8,7 +8,8 @@ done.json     number of batches finished; missing or short when the work was int
               goes on from there
 
 The folder's name is made from the teacher and the texts, so that students of one teacher share it.
-States are the larger part: 60,000 texts of 60 tokens at 384 numbers are 2.7 GB.
+States are the larger part: 60,000 texts of 60 tokens at 384 numbers are 2.7 GB. Where vectors alone
+are wanted they are kept text by text (`encoder.corpus.vector_cache`).
 """
 
 import hashlib
@@ -24,10 +25,10 @@ import torch
 from numpy.typing import NDArray
 
 from encoder.corpus.teacher import Teacher, padded
+from encoder.corpus.vector_cache import TextEncoder, VectorCache, vectors_of
 
 BATCH = 64
 SAVE_EVERY_S = 60.0
-READ_AT_ONCE = 512  # texts of one part: some seconds of one core
 
 
 class Labels(NamedTuple):
@@ -113,52 +114,26 @@ def label(
 def read_vectors(
     teacher: Teacher,
     texts: Sequence[str],
-    folder: Path | None = None,
+    cache: VectorCache | None = None,
     *,
+    threads: int = 1,
     progress: Callable[[int, int], None] = lambda done, all_of: None,
 ) -> NDArray[np.float32]:
-    """The teacher's unit vectors (n, dim) of `texts`, without its states.
-
-    Parameters
-    ----------
-    teacher
-        reads the texts.
-    texts
-        at least one.
-    folder
-        where parts of the work lie, so that it goes on after an interruption; a reading of other
-        texts, or of another teacher, needs another folder. None keeps nothing.
-    progress
-        called with the number of texts that are read, and of all texts.
-
+    """The teacher's unit vectors (n, dim) of `texts`, without its states; parameters as of
+    `encoder.corpus.vector_cache.vectors_of`.
     """
-    parts = []
-    if folder is not None:
-        folder.mkdir(parents=True, exist_ok=True)
-    for start in range(0, len(texts), READ_AT_ONCE):
-        kept = None if folder is None else folder / f"{start}.npy"
-        if kept is not None and kept.is_file():
-            part = np.load(kept)
-        else:
-            part = teacher.embed(texts[start : start + READ_AT_ONCE])
-            if kept is not None:
-                aside = kept.with_suffix(".part")
-                with aside.open("wb") as file:
-                    np.save(file, part)
-                aside.replace(kept)
-        parts.append(part)
-        progress(min(start + READ_AT_ONCE, len(texts)), len(texts))
-    return np.concatenate(parts)
+    encoder = TextEncoder(f"teacher {teacher.fingerprint()}", teacher.dim, teacher.embed)
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)  # of each of the threads that read
+    try:
+        return vectors_of(encoder, texts, cache, threads=threads, progress=progress)
+    finally:
+        torch.set_num_threads(before)
 
 
 def _name(teacher: Teacher, texts: Sequence[str], half: bool) -> str:
     """A name that says which teacher and which texts."""
-    digest = hashlib.sha256()
-    files = teacher.files
-    weights = teacher.model.state_dict() | files.dense.state_dict(prefix="dense.")
-    for name, weight in sorted(weights.items()):
-        digest.update(f"{name} {tuple(weight.shape)} {float(weight.double().sum()):.9g}".encode())
-    digest.update(f"{teacher.max_tokens} {files.pooling} {files.prompt} {half}".encode())
+    digest = hashlib.sha256(f"{teacher.fingerprint()} {half}".encode())
     for text in texts:
         digest.update(text.encode("utf-8", "surrogatepass") + b"\n")
     return digest.hexdigest()[:16]

@@ -83,7 +83,12 @@ def add_parser(subparsers: Any) -> None:
     )
     made["rollback"].add_argument("version", help="a version on `encoder-releases`")
     for each in made.values():
-        each.add_argument("--threads", type=int, default=1, help="for embedding (default 1)")
+        each.add_argument(
+            "--threads",
+            type=int,
+            default=len(os.sched_getaffinity(0)),
+            help="for embedding (default: the cores that this process may use)",
+        )
         each.add_argument(
             "--json", action="store_true", help="one line of JSON on stdout, progress as JSON"
         )
@@ -177,7 +182,9 @@ def _evaluate(
     artifact = load(args.artifact)
     corpus = corpus_of(_source(args, client, topics, terminal), plan)
     vectors = (
-        read_with_teacher(corpus, plan, terminal.report) if args.recall or plan.recall else None
+        read_with_teacher(corpus, plan, terminal.report, threads=args.threads)
+        if args.recall or plan.recall
+        else None
     )
     figures = evaluate(artifact, corpus, vectors, args.threads)
     if args.write:
@@ -199,7 +206,7 @@ def _publish(
     artifact = load(args.artifact)
     corpus = corpus_of(_source(args, client, topics, terminal), plan)
     shelf = _shelf(args, client, topics)
-    vectors = teacher_vectors(corpus, plan, terminal.report, terminal.say)
+    vectors = teacher_vectors(corpus, plan, terminal.report, terminal.say, threads=args.threads)
     compared = compare(
         artifact,
         corpus,

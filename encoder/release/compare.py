@@ -1,30 +1,31 @@
 """Measure a new encoder and the release in force on the same held-out items and events.
 
-    1. the student's vectors     every text is embedded once, with the code that workers use
-    2. the catalogue's           of all that can make them (`encoder.release.catalogue`) one is
-                                 chosen (`encoder.release.mixture`)
-    3. clicks                    have a part in them where the figures prefer it
+    1. student and catalogue     of all that can make the catalogue's vectors one is chosen; the
+                                 student embeds what that needs, with the code that workers use
+                                 (`encoder.release.choosing`)
+    2. clicks                    have a part in them where the figures prefer it
                                  (`encoder.release.blending`)
-    4. the release in force      its stored vectors for what it knew, its encoder for held-out items
+    3. the release in force      its stored vectors for what it knew, its encoder for held-out items
 
 Figures of two days are not comparable: events and items have changed. So the release in force is
 measured again, from its folder. Only where that is gone do the figures of its record stand in, for
 the metrics that were measured now.
 """
 
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from encoder.corpus.corpus import Corpus
+from encoder.corpus.vector_cache import VectorCache, of_embedder, vectors_of
 from encoder.release.blending import Clicks, blended, measured_again
-from encoder.release.catalogue import Catalogue, Choice, candidates
+from encoder.release.catalogue import Catalogue, Choice
+from encoder.release.choosing import chosen_catalogue
 from encoder.release.evaluate import speed
-from encoder.release.mixture import choose, judge_mixture, mixed
-from encoder.release.publish import EMBED_BATCH, Judged, stored_artifact
+from encoder.release.mixture import judge_mixture, mixed
+from encoder.release.publish import Judged, stored_artifact
 from encoder.release.shelf import Shelf, in_force
 from encoder.serving.artifact import Artifact, ArtifactError
 from encoder.serving.blend import read_blend
@@ -56,7 +57,7 @@ def compare(
     threads: int = 1,
     choice: Choice = "auto",
     *,
-    kept: Path | None = None,
+    cache: VectorCache | None = None,
     report: Report = lambda what, done, all_of: None,
     clicks: Clicks = "auto",
 ) -> Compared:
@@ -79,8 +80,8 @@ def compare(
         For embedding.
     choice
         Who may make the catalogue's vectors.
-    kept
-        File of the student's vectors: read if it is there, written otherwise.
+    cache
+        Of the vectors of earlier runs.
     report
         Called with what is being done, how much of it, of how much.
     clicks
@@ -88,35 +89,29 @@ def compare(
         (`encoder.release.blending`).
 
     """
-    embedder = Embedder(artifact, threads)
-    student = _student(embedder, corpus, kept, report)  # 1
-    made = candidates(student, teacher_vectors, corpus, choice)  # 2
-    chosen = choose(made, student, corpus, teacher_vectors, np.random.default_rng(SEED), choice)
-    if clicks == "auto":  # 3
+    embedder = Embedder(artifact)
+
+    def embed(texts: Sequence[str]) -> FloatArray:
+        return vectors_of(
+            of_embedder(embedder),
+            texts,
+            cache,
+            threads=threads,
+            progress=lambda done, all_of: report("embedding the catalogue", done, all_of),
+        )
+
+    rng = np.random.default_rng(SEED)
+    static = artifact.kind == "static"
+    chosen, student = chosen_catalogue(  # 1
+        embed, corpus, teacher_vectors, rng, choice, whole=static
+    )
+    if clicks == "auto":  # 2
         report("what clicks say of items", 0, 1)
         chosen = blended(chosen, student, corpus, np.random.default_rng(SEED))
         report("what clicks say of items", 1, 1)
     metrics = chosen.metrics | _costs(embedder, corpus)
-    baseline, said = _in_force(corpus, shelf, metrics, teacher_vectors, threads)  # 4
+    baseline, said = _in_force(corpus, shelf, metrics, teacher_vectors, cache, threads)  # 3
     return Compared(Judged(metrics, baseline, gate), chosen.catalogue, [*chosen.why, said])
-
-
-def _student(embedder: Embedder, corpus: Corpus, kept: Path | None, report: Report) -> FloatArray:
-    """(n_items, dim) float32 unit rows of all texts."""
-    if kept is not None and kept.is_file():
-        vectors: FloatArray = np.load(kept)
-        return vectors
-    vectors = np.empty((len(corpus), embedder.text_dim), np.float32)
-    for start in range(0, len(corpus), EMBED_BATCH):
-        end = min(start + EMBED_BATCH, len(corpus))
-        vectors[start:end] = embedder.embed_texts(corpus.texts[start:end])
-        report("embedding the catalogue", end, len(corpus))
-    if kept is not None:
-        aside = kept.with_suffix(".part")
-        with aside.open("wb") as file:
-            np.save(file, vectors)
-        aside.replace(kept)
-    return vectors
 
 
 def _in_force(
@@ -124,6 +119,7 @@ def _in_force(
     shelf: Shelf,
     metrics: dict[str, float],
     teacher_vectors: FloatArray | None,
+    cache: VectorCache | None,
     threads: int,
 ) -> tuple[dict[str, float], str]:
     """Figures of the release in force, and a sentence on where they come from."""
@@ -132,7 +128,7 @@ def _in_force(
         return {}, "compared with nothing: there is no release in force yet"
     try:
         stored = stored_artifact(shelf, release)
-        measured = _measured_again(stored, release, corpus, teacher_vectors, threads)
+        measured = _measured_again(stored, release, corpus, teacher_vectors, cache, threads)
     except ArtifactError as error:
         published = {name: value for name, value in release.metrics.items() if name in metrics}
         return published, (
@@ -149,9 +145,10 @@ def _measured_again(
     release: Release,
     corpus: Corpus,
     teacher_vectors: FloatArray | None,
+    cache: VectorCache | None,
     threads: int,
 ) -> dict[str, float]:
-    reader = ReleaseEmbedder(stored, threads)
+    reader = ReleaseEmbedder(stored)
     blend = read_blend(stored)
     catalogue = reader.embed(corpus.item_ids, corpus.texts)  # (n_items, dim)
     if blend is not None:
@@ -160,11 +157,12 @@ def _measured_again(
     if release.catalogue != STUDENT:
         rows = np.flatnonzero(corpus.held_out)
         student = catalogue.copy()
-        student[rows] = reader.embedder.embed_texts([corpus.texts[row] for row in rows])
+        texts = [corpus.texts[row] for row in rows]
+        student[rows] = vectors_of(of_embedder(reader.embedder), texts, cache, threads=threads)
     figures = judge_mixture(catalogue, student, corpus, teacher_vectors)
     if blend is not None:
-        texts = mixed(catalogue, student, corpus.held_out)
-        figures = measured_again(texts, figures, corpus, blend.share)
+        served = mixed(catalogue, student, corpus.held_out)
+        figures = measured_again(served, figures, corpus, blend.share)
     return figures | _costs(reader.embedder, corpus)
 
 

@@ -9,7 +9,8 @@
 Each step leaves its result in the working folder, whole or not at all; a run that was cut off
 starts at the first step that has none (training itself goes on at its last checkpoint). A run with
 another plan, or one older than a day, starts anew. When a run has ended its folder goes, whichever
-way it ended; an encoder that was refused is kept in `refused`.
+way it ended; an encoder that was refused is kept in `refused`, and the vectors that were made in
+`vectors.sqlite`, for the next run (`encoder.corpus.vector_cache`).
 """
 
 import contextlib
@@ -24,6 +25,7 @@ import msgspec
 
 from encoder.corpus.corpus import Corpus, Split, build
 from encoder.corpus.source import Source
+from encoder.corpus.vector_cache import VectorCache
 from encoder.release.compare import compare
 from encoder.release.publish import Outcome, publish
 from encoder.release.refresh_config import Plan, PlanError, teacher_path
@@ -109,19 +111,21 @@ def refresh(
         artifact = _kept(run / "encoder") or make_encoder(
             corpus, plan, run, work / "labels", report
         )
-        vectors = teacher_vectors(corpus, plan, report, say, run / "teacher")
-        compared = compare(  # 3
-            artifact,
-            corpus,
-            shelf,
-            plan.gate,
-            vectors,
-            threads,
-            plan.catalogue,
-            kept=run / "student.npy",
-            report=report,
-            clicks=plan.clicks,
-        )
+        with VectorCache(work / "vectors.sqlite") as cache:
+            vectors = teacher_vectors(corpus, plan, report, say, cache, threads)
+            compared = compare(  # 3
+                artifact,
+                corpus,
+                shelf,
+                plan.gate,
+                vectors,
+                threads,
+                plan.catalogue,
+                cache=cache,
+                report=report,
+                clicks=plan.clicks,
+            )
+            cache.keep_used()
         for sentence in compared.said:
             say(sentence)
         outcome = publish(  # 4

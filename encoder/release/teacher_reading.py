@@ -3,12 +3,12 @@ what recall is measured against.
 """
 
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from encoder.corpus.corpus import Corpus
+from encoder.corpus.vector_cache import VectorCache
 from encoder.release.catalogue import TEACHER
 from encoder.release.refresh_config import Plan, PlanError, teacher_path
 from encoder.serving.wire import STUDENT
@@ -22,7 +22,8 @@ def teacher_vectors(
     plan: Plan,
     report: Report,
     say: Callable[[str], None],
-    folder: Path | None = None,
+    cache: VectorCache | None = None,
+    threads: int = 1,
 ) -> FloatArray | None:
     """What the teacher says of every item, where the plan has a use for it: for the catalogue's
     vectors, or for recall. Without a teacher on this machine "auto" makes do with the student.
@@ -38,7 +39,7 @@ def teacher_vectors(
     if plan.catalogue == STUDENT and not plan.recall:
         return None
     try:
-        return read_with_teacher(corpus, plan, report, folder)
+        return read_with_teacher(corpus, plan, report, cache, threads)
     except (PlanError, ModuleNotFoundError) as error:
         if plan.catalogue == TEACHER or plan.recall:
             raise
@@ -47,10 +48,14 @@ def teacher_vectors(
 
 
 def read_with_teacher(
-    corpus: Corpus, plan: Plan, report: Report, folder: Path | None = None
+    corpus: Corpus,
+    plan: Plan,
+    report: Report,
+    cache: VectorCache | None = None,
+    threads: int = 1,
 ) -> FloatArray:
-    """What the plan's teacher says of every item, (n_items, hidden) unit rows; `folder` keeps the
-    parts, so that a reading which was cut off goes on.
+    """What the plan's teacher says of every item, (n_items, hidden) unit rows; `cache` knows texts
+    that it read before, in a run that was cut off or in the last one.
     """
     from encoder.corpus.teacher import load_teacher
     from encoder.corpus.teacher_cache import read_vectors
@@ -58,6 +63,7 @@ def read_with_teacher(
     return read_vectors(
         load_teacher(teacher_path(plan), plan.prompt),
         corpus.texts,
-        folder,
+        cache,
+        threads=threads,
         progress=lambda done, all_of: report("the teacher reads the catalogue", done, all_of),
     )

@@ -69,6 +69,7 @@ __all__ = [
 
 FORMAT = 1  # of the folder; a reader refuses any other
 MANIFEST, CONFIG, CARD, TOKENIZER = "manifest.json", "config.json", "card.json", "tokenizer.json"
+CENTRE, CLICKS = "centre.npy", "clicks.npy"
 WEIGHTS = {"static": "table.npy", "onnx": "model.onnx", "transformer": "model.safetensors"}
 
 S = TypeVar("S", bound=msgspec.Struct)
@@ -151,6 +152,15 @@ class Artifact:
         """Bytes that serving needs: weights and tokenizer, without card and stored embeddings."""
         apart = {CARD, CONFIG, "embeddings.npy", "ids.json", "hashes.json"}
         return sum(file.bytes for name, file in self.files.items() if name not in apart)
+
+    @property
+    def fingerprint(self) -> str:
+        """A name for what it says of texts alone: equal where weights, tokenizer and longest input
+        are, whatever else the folder holds.
+        """
+        apart = {CARD, CONFIG, "embeddings.npy", "ids.json", "hashes.json", CENTRE, CLICKS}
+        parts = sorted((name, f.sha256) for name, f in self.files.items() if name not in apart)
+        return hashlib.sha256(f"{self.config.max_tokens} {parts}".encode()).hexdigest()[:16]
 
     def problems(self) -> list[str]:
         """Read every file and say, one sentence each, what differs from the manifest; empty when

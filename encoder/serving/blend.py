@@ -25,9 +25,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from encoder.serving.artifact import Artifact, ArtifactConfig, ArtifactError
+from encoder.serving.artifact import CENTRE, CLICKS, Artifact, ArtifactConfig, ArtifactError
 
-CENTRE, CLICKS = "centre.npy", "clicks.npy"
 SHARE = "clicks_share"
 TINY = 1e-12  # a norm below it has no direction
 FloatArray = NDArray[np.float32]

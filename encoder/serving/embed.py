@@ -38,7 +38,7 @@ STATIC_BATCH = 512
 class Embedder:
     """The encoder of one artifact, ready to embed.
 
-    Not bound to a thread, but one call at a time: a worker keeps one and calls it from one thread.
+    Not bound to a thread; several may call it at once.
 
     Parameters
     ----------

@@ -118,7 +118,7 @@ def quick(
         lengths = np.cumsum([len(ids) for ids in source.tokens(texts)])
         read = texts[: max(1, int(np.searchsorted(lengths, tokens, side="right")))]
         inputs = source.model.get_input_embeddings().weight.detach().numpy()  # (tokens, hidden)
-        taught = read_vectors(source, read, progress=progress)  # (n, hidden)
+        taught = read_vectors(source, read, threads=threads, progress=progress)  # (n, hidden)
     finally:
         torch.set_num_threads(before)
     ids = [

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from encoder.corpus.corpus import CLICK, CONVERSION, Feedback, Split, build, earlier
+from encoder.corpus.corpus import CLICK, CONVERSION, Feedback, Split, among, build, earlier
 
 ITEMS = [{"item_id": f"i{number}", "title": f"title {number}"} for number in range(200)]
 
@@ -116,3 +116,16 @@ def test_the_corpus_as_it_was_has_training_events_only_and_other_items_held_out(
     assert np.isclose((before.events.times_s >= before.cutoff_s).mean(), 0.25, atol=0.02)
     assert 0.15 < before.held_out.mean() < 0.4
     assert not (before.held_out & corpus.held_out).any()
+
+
+def test_part_of_a_corpus_has_its_items_their_side_and_the_events_on_them():
+    corpus = build(ITEMS, feedback())
+    rows = np.arange(1, 200, 3)
+    part = among(corpus, rows)
+    assert part.item_ids == tuple(corpus.item_ids[row] for row in rows)
+    assert part.texts == tuple(corpus.texts[row] for row in rows)
+    assert np.array_equal(part.held_out, corpus.held_out[rows])
+    inside = np.isin(corpus.events.items, rows)
+    assert np.array_equal(rows[part.events.items], corpus.events.items[inside])
+    assert np.array_equal(part.events.times_s, corpus.events.times_s[inside])
+    assert part.cutoff_s == corpus.cutoff_s

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import numpy as np
 import pytest
+import torch
 
 from encoder.corpus import teacher_cache as module
 from encoder.corpus.teacher import load_teacher
 from encoder.corpus.teacher_cache import label, read_vectors
+from encoder.corpus.vector_cache import VectorCache
 from tests.encoder.tiny import corpus, save_teacher
 
 TEXTS = corpus().texts[:50]
@@ -93,19 +96,23 @@ def test_interrupted_work_goes_on_and_ends_the_same(teacher, tmp_path):
     assert (resumed.states[:] == through.states[:]).all()
 
 
-def test_vectors_alone_go_on_where_they_were_cut_off(teacher, tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "READ_AT_ONCE", 7)
+def test_vectors_alone_are_kept_by_teacher_and_text(teacher, tmp_path, monkeypatch):
+    with VectorCache(tmp_path / "kept") as cache:
+        before = read_vectors(teacher, TEXTS[:40], cache, threads=2)
+        embedded, calls = type(teacher).embed, []
+        monkeypatch.setattr(
+            type(teacher), "embed", lambda self, texts: calls.extend(texts) or embedded(self, texts)
+        )
+        after = read_vectors(teacher, TEXTS, cache)
+        assert sorted(calls) == sorted(TEXTS[40:])
+        np.testing.assert_array_equal(after[:40], before)
+        np.testing.assert_allclose(after, embedded(teacher, TEXTS), atol=1e-6)
+        shorter = dataclasses.replace(teacher, max_tokens=5)
+        read_vectors(shorter, TEXTS[:1], cache)
+    assert calls[-1] == TEXTS[0]
 
-    def stop(done, all_of):
-        if done == 14:
-            raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt):
-        read_vectors(teacher, TEXTS, tmp_path / "parts", progress=stop)
-    embedded, calls = type(teacher).embed, []
-    monkeypatch.setattr(
-        type(teacher), "embed", lambda self, texts: calls.append(texts) or embedded(self, texts)
-    )
-    found = read_vectors(teacher, TEXTS, tmp_path / "parts")
-    assert sum(map(len, calls)) == len(TEXTS) - 14
-    np.testing.assert_allclose(found, embedded(teacher, TEXTS), atol=1e-6)
+def test_reading_leaves_the_threads_of_torch_as_they_were(teacher):
+    before = torch.get_num_threads()
+    read_vectors(teacher, TEXTS[:2], threads=2)
+    assert torch.get_num_threads() == before

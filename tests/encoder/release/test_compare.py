@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 
 from encoder.corpus.corpus import Corpus, build
+from encoder.corpus.vector_cache import VectorCache
+from encoder.release import compare as module
 from encoder.release.catalogue import Catalogue
 from encoder.release.compare import compare
 from encoder.release.evaluate import evaluate
@@ -89,13 +91,20 @@ def test_asymmetric_release_in_force_is_measured_with_its_stored_vectors_and_its
     assert {name: found[name] for name in expected} == expected
 
 
-def test_student_that_was_embedded_before_is_not_embedded_again(
-    shelf: Shelf, tmp_path: Path
+def test_only_texts_that_no_run_embedded_before_are_embedded(
+    shelf: Shelf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made, kept = corpus(), tmp_path / "student.npy"
+    items = catalogue(60)
+    made, grown = (build(items[:n], clicks(items)) for n in (50, 60))
     new = static_artifact(tmp_path / "new")
-    reports: list[str] = []
-    first = compare(new, made, shelf, GATE, kept=kept, report=lambda *what: reports.append(what[0]))
-    again = compare(new, made, shelf, GATE, kept=kept, report=lambda *what: reports.append(what[0]))
-    assert reports.count("embedding the catalogue") == 1
-    np.testing.assert_array_equal(first.catalogue.vectors, again.catalogue.vectors)
+    embed_texts, calls = Embedder.embed_texts, []
+    monkeypatch.setattr(module, "speed", lambda *_: 1.0)
+    monkeypatch.setattr(
+        Embedder, "embed_texts", lambda self, texts: calls.extend(texts) or embed_texts(self, texts)
+    )
+    with VectorCache(tmp_path / "kept") as cache:
+        compare(new, made, shelf, GATE, cache=cache, threads=2)
+        assert sorted(calls) == sorted(set(made.texts))
+        again = compare(new, grown, shelf, GATE, cache=cache, threads=2)
+    assert sorted(calls) == sorted(set(grown.texts))
+    np.testing.assert_array_equal(again.catalogue.vectors, embed_texts(Embedder(new), grown.texts))

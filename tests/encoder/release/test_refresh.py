@@ -12,13 +12,15 @@ import numpy as np
 import pytest
 
 from encoder.corpus.source import Source
+from encoder.corpus.teacher import Teacher
 from encoder.release import refresh as module
 from encoder.release.refresh import RefreshError, corpus_of, refresh
 from encoder.release.refresh_config import Plan, PlanError
 from encoder.release.shelf import Shelf, in_force
 from encoder.serving.artifact import ArtifactError, load
+from encoder.serving.text import item_text
 from encoder.serving.wire import Thresholds
-from tests.encoder.making import catalogue, clicks, tiny_teacher
+from tests.encoder.making import catalogue, clicks, static_artifact, tiny_teacher
 from tests.encoder.release.test_publish import worker
 
 
@@ -156,6 +158,23 @@ def test_second_refresh_is_compared_with_the_first(
     assert second is not None
     assert (second.previous, second.items, second.dim) == (first.version, 50, 6)
     assert second.baseline.keys() >= {"ndcg@10"}
+
+
+def test_run_of_the_next_night_reads_new_texts_alone(
+    shelf: Shelf, quick_plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Making the encoder apart: `quick` has the teacher read a sample."""
+    work, read = tmp_path / "work", []
+    refresh(lambda: source(50), quick_plan, shelf, work, 1000.0)
+    embed = Teacher.embed
+    monkeypatch.setattr(
+        Teacher, "embed", lambda self, texts: read.extend(texts) or embed(self, texts)
+    )
+    static = static_artifact(tmp_path / "encoder")
+    monkeypatch.setattr(module, "make_encoder", lambda *_: static)
+    refresh(source, quick_plan, shelf, work, 2000.0)
+    texts = [{item_text(item) for item in source(n).items} for n in (50, 60)]
+    assert set(read) == texts[1] - texts[0]
 
 
 def test_refused_refresh_keeps_the_release_and_the_refused_encoder(

@@ -10,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -34,6 +35,20 @@ def test_version_is_made_from_the_content_and_not_from_the_card(tmp_path: Path) 
     assert one.version == same.version != other.version
     assert one.version.startswith("static-8-")
     assert one.sha256 != same.sha256  # the hash covers the card too
+
+
+def test_fingerprint_is_of_what_says_something_of_texts(tmp_path: Path) -> None:
+    """Figures and the vectors of a catalogue do not; another table or a longer input does."""
+    one, other = static_artifact(tmp_path / "a"), static_artifact(tmp_path / "b", seed=1)
+    with writing(tmp_path / "c", one.config, Card(metrics={"m": 1.0})) as folder:
+        link_files(one, folder)
+        np.save(folder / "embeddings.npy", np.zeros((2, 8), np.float32))
+    with writing(tmp_path / "d", msgspec.structs.replace(one.config, max_tokens=9), Card()) as at:
+        link_files(one, at)
+    released, longer = load(tmp_path / "c"), load(tmp_path / "d")
+    assert released.version != one.version
+    assert released.fingerprint == one.fingerprint
+    assert len({one.fingerprint, other.fingerprint, longer.fingerprint}) == 3
 
 
 @pytest.mark.parametrize("name", ["table.npy", "tokenizer.json", "config.json", "card.json"])
