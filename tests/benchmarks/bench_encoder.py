@@ -33,15 +33,16 @@ import torch
 from rich.console import Console
 
 from encoder.compress import compress
-from encoder.corpus.corpus import Corpus
+from encoder.corpus.corpus import Corpus, build
 from encoder.corpus.teacher import Teacher, load_teacher, packaged_teacher
 from encoder.corpus.teacher_cache import read_vectors
+from encoder.corpus.vector_cache import VectorCache
 from encoder.serving.artifact import Artifact, load
 from encoder.serving.embed import Embedder
 from encoder.training.closed_form import quick
 from encoder.training.train import train, whole_teacher
 from encoder.training.train_config import TrainConfig
-from streams.demo.films import films
+from streams.demo.films import film_feedback, film_items
 from tests.benchmarks.encoder_int8 import Int8Teacher, model_file
 from tests.benchmarks.encoder_points import POINTS, Point
 from tests.benchmarks.encoder_table import rows_of, table
@@ -66,10 +67,13 @@ def run(options: list[str]) -> dict[str, Any]:
         "--updates", default="", help="another length of each training of some points: A=330,B=950"
     )
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument(
+        "--items", type=int, help="that many films, those with likes first (default: all)"
+    )
     parser.add_argument("--no-peer", action="store_true", help="leave model2vec out")
     args = parser.parse_args(options)
     PLACE.mkdir(parents=True, exist_ok=True)
-    corpus, teacher = films(), load_teacher(packaged_teacher())
+    corpus, teacher = corpus_of(args.items), load_teacher(packaged_teacher())
     torch.set_num_threads(args.threads)
     lengths = {
         name: int(updates)
@@ -85,7 +89,7 @@ def run(options: list[str]) -> dict[str, Any]:
             )
         else:
             left_out.append(f"{name} (--train {name}: hours)")
-    taught = teacher_vectors(corpus, teacher, reuse=args.reuse)
+    taught = teacher_vectors(corpus, teacher, args.threads, reuse=args.reuse)
     torch.set_num_threads(1)
     sample = [corpus.texts[row] for row in np.linspace(0, len(corpus) - 1, SPEED_TEXTS).astype(int)]
     readers: dict[str, Callable[[Sequence[str]], Any]] = {
@@ -121,6 +125,14 @@ def run(options: list[str]) -> dict[str, Any]:
         "held_out": len(corpus.held_out_rows()),
         "items": len(corpus),
     }
+
+
+def corpus_of(n_items: int | None) -> Corpus:
+    """All films, or so many, those that somebody likes first."""
+    items, feedback = film_items(), film_feedback()
+    liked = {each.item_id for each in feedback}
+    items.sort(key=lambda item: item["item_id"] not in liked)
+    return build(items[:n_items], feedback)
 
 
 def made_quick(corpus: Corpus) -> Artifact:
@@ -164,17 +176,20 @@ def make(
     return made
 
 
-def teacher_vectors(corpus: Corpus, teacher: Teacher, *, reuse: bool) -> np.ndarray:
-    """(n_items, 384) unit rows; the parts are kept, so that a reading which was cut off goes on."""
-    parts = PLACE / "teacher"
+def teacher_vectors(corpus: Corpus, teacher: Teacher, threads: int, *, reuse: bool) -> np.ndarray:
+    """(n_items, 384) unit rows; they are kept, so that a reading which was cut off goes on."""
+    kept = PLACE / "teacher.sqlite"
     if not reuse:
-        shutil.rmtree(parts, ignore_errors=True)
-    return read_vectors(
-        teacher,
-        corpus.texts,
-        parts,
-        progress=lambda done, all_of: progress("teacher")("reading", done, all_of),
-    )
+        kept.unlink(missing_ok=True)
+    said = progress("teacher")
+    with VectorCache(kept) as cache:
+        return read_vectors(
+            teacher,
+            corpus.texts,
+            cache,
+            threads=threads,
+            progress=lambda done, all_of: said("reading", done, all_of),
+        )
 
 
 def speeds(
