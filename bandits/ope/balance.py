@@ -11,6 +11,11 @@ item are an unbiased count of the propensities that it had; few of them are no c
 floor alone shows, with a propensity far below its share of the rows, keeps that. So a log with a
 floor judges what it hardly ever shows, and a log without one what it shows by and by.
 
+The lesser of two is too small on average, and what is shown seldom is mostly what pays little: its
+rows together weigh no more than the policy shows of items with few rows or none,
+
+    sum_low w <= sum_c n_c sum_{a: rows of (c, a) < `FEWEST`} pi(a | c)
+
 Not promised: what `ips` promises. Rows of a cell are taken for exchangeable. An item is shown less
 after bad luck, so its average is too low by a part of its own standard error (Nie, Tian, Taylor &
 Zou 2018, Why Adaptively Collected Data Have Negative Bias), and what all items share does not
@@ -31,9 +36,9 @@ from bandits.ope.terms import Sample, Terms, needed, per_slate
 # rows of a cell that are a count: fewer are known to half of themselves, and what chance shows once
 # would count for many times its propensity
 FEWEST = 5
-# measured on logs of the default policy (docs/measurements/floor.md): 0.1 to 0.25 of the standard
-# error; less leaves the truth above the interval too often
-ADAPTIVE = 0.2
+# measured on logs of the default policy (docs/measurements/floor.md): less leaves the truth above
+# the interval too often
+ADAPTIVE = 0.25
 
 
 def balance(sample: Sample) -> Terms:
@@ -66,6 +71,21 @@ def balanced(sample: Sample) -> F64:
         "weights by the log's average policy",
         "propensities given the items above say nothing of the average over a place; use rips",
     )
+    return weight
+
+
+def average_weights(log: Log, table: F64) -> F64:
+    """Return w of every row (n,) for a policy `table` (n_segments, n_positions, n_items)."""
+    cell = log.segment, log.position, log.item
+    weight: F64 = table[cell] / average_policy(log)
+    shown = np.zeros(table.shape)
+    np.add.at(shown, cell, 1.0)
+    seldom = shown < FEWEST  # (n_segments, n_positions, n_items)
+    rest = (shown.sum(axis=2) * np.where(seldom, table, 0.0).sum(axis=2)).sum()
+    low = seldom[cell]  # (n,)
+    together = weight[low].sum()
+    if together > rest:
+        weight[low] *= rest / together
     return weight
 
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bandits.ope.balance import average_policy
+from bandits.ope.balance import average_weights
 from bandits.ope.log import F64, I64, Log, LogError, Shape, reward_of, take, validate
 from bandits.ope.reward_model import RewardModel
 from bandits.ope.target import Target
@@ -67,7 +67,7 @@ def sample_of(
         slate=slate,
         position=log.position,
         weight=target.table[*cell, log.item] / log.propensity,
-        balanced=None if conditional else target.table[*cell, log.item] / average_policy(log),
+        balanced=None if conditional else average_weights(log, target.table),
         segment=log.segment,
         item=log.item,
         matched=_matches(log, target, rng) if not conditional and drawn_uniformly(log) else None,

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bandits.ope.balance import average_policy, balance
+from bandits.ope.balance import average_policy, average_weights, balance
 from bandits.ope.sample import sample_of
 from bandits.ope.snips import snips
 from bandits.ope.target import fixed
@@ -33,6 +33,24 @@ def test_segments_and_places_have_averages_of_their_own():
         propensity=np.full(5, 0.5),
     )
     assert average_policy(log, 1) == pytest.approx([1, 0.5, 1, 0.5, 1])
+
+
+def test_what_is_shown_seldom_weighs_no_more_than_the_policy_shows_of_it():
+    """Item 0 has 8 of 10 rows and half of the policy: 10 / 8 / 2 each. Items 1 and 2 have one row
+    each, by propensities of 1/50 and 1/2, and a quarter of the policy: 12.5 and 2.5, the share
+    being less than 1/2; together 15 where 10 / 2 are due, so a third of that.
+    """
+    log = rows(item=[0] * 8 + [1, 2], propensity=np.array([0.5] * 8 + [1 / 50, 0.5]))
+    weight = average_weights(log, np.array([[[0.5, 0.25, 0.25]]]))
+    assert weight == pytest.approx([0.625] * 8 + [12.5 / 3, 2.5 / 3])
+    assert weight.mean() == pytest.approx(1)
+
+
+def test_a_log_that_lacks_what_the_policy_shows_keeps_its_weights():
+    """Half of the policy is shown by no row: nothing is made up for it."""
+    log = rows(item=[0] * 9 + [1], propensity=np.full(10, 0.5))
+    weight = average_weights(log, np.array([[[0.25, 0.25, 0.5]]]))
+    assert weight == pytest.approx([0.25 / 0.9] * 9 + [2.5])
 
 
 def test_a_log_of_two_policies_is_judged_better_than_by_the_one_that_chose():
