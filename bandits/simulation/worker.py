@@ -23,6 +23,10 @@ from bandits.arms import Floats
 from bandits.learning.places import BANDS, PlaceCounts, band_of
 from bandits.learning.position import examination_of
 from bandits.learning.recent_counts import CLICKS, COLUMNS, EXAMINED, IMPRESSIONS, VALUE
+from bandits.learning.user_features import profile
+from bandits.learning.user_history import History
+from bandits.learning.user_learner import UserLearner
+from bandits.learning.user_log import offered_of
 from bandits.simulation.simulate import Feedback, Shown
 from bandits.simulation.world import Ints
 from bandits.slates.config import SlateConfig
@@ -32,9 +36,10 @@ from bandits.slates.refresh import (
     REFRESH_S,
     Known,
     evidence_of,
+    examination_of_bands,
     segment_snapshot,
 )
-from bandits.slates.request import Catalogue, Request, SlateResult
+from bandits.slates.request import Catalogue, Request, SlateResult, User
 from bandits.slates.serve import compose
 from bandits.slates.snapshot_pools import Snapshot
 
@@ -84,6 +89,7 @@ class Worker:
         self.evidence = evidence_of(config, WINDOW_S)
         self.evidence.reserve(shape[:2])
         self.learner = Learner(self.evidence, fields=codes is not None)
+        self.users, self.slates = UserLearner(), 0
         self.shown_at_s: deque[float] = deque()  # of the batches whose feedback is on its way
         self.last_s = START_S  # when the last batch went out
         self.known: Known | None = None
@@ -102,9 +108,11 @@ class Worker:
         can_show: NDArray[np.bool_],
         rng: np.random.Generator,
         codes: Ints | None = None,
+        users: Ints | None = None,
     ) -> list[SlateResult]:
         """One slate for each visit of a batch, by the snapshots in force. A segment of -1 is one of
-        which no counts are kept by name: `codes` (n_visits, n_fields) say what its fields are.
+        which no counts are kept by name: `codes` (n_visits, n_fields) say what its fields are;
+        `users` (n_visits,) who asks, where anything is known of that.
         """
         if self.known is None or self.now_s >= self.next_s or (can_show != self.can_show).any():
             self._refresh(can_show)
@@ -113,11 +121,40 @@ class Worker:
         for at, segment in enumerate(segments.tolist()):
             visits.setdefault(self._place(segment, codes, at), []).append(at)
         for place, here in visits.items():
-            requests = [Request(self.shape[2], None, NO_ITEMS)] * len(here)
+            requests = [self._request(users, at) for at in here]
             slates = compose(self._snapshot(place, rng), requests, rng)
             for at, result in zip(here, slates, strict=True):
                 results[at] = result
         return [result for result in results if result is not None]
+
+    def _request(self, users: Ints | None, at: int) -> Request:
+        request = Request(self.shape[2], None, NO_ITEMS)
+        if users is None:
+            return request
+        history = self.users.history(int(users[at]), self.now_s, self.shape[1])
+        if history is None:
+            return request
+        return request._replace(
+            user=User(history, self.users.effects), user_vector=self._profile(history)
+        )
+
+    def _profile(self, history: History) -> NDArray[np.float32] | None:
+        if self.vectors is None or not history.clicked.size:
+            return None
+        return profile(self.vectors[history.clicked])
+
+    def visited(self, users: Ints, slates: list[SlateResult], clicked: NDArray[np.bool_]) -> None:
+        """Users saw their slates whole and clicked, (n_visits, n_places) bool: what is learned of
+        users; `shown` and `heard` are about items.
+        """
+        now_s = self.now_s
+        for user, slate, hits in zip(users.tolist(), slates, clicked, strict=True):
+            self.slates += 1
+            items = slate.items.tolist()
+            self.users.offered(self.slates, offered_of(items, range(len(items)), slate.why), now_s)
+            self.users.seen(self.slates, user, items, now_s)
+            for item in slate.items[hits].tolist():
+                self.users.clicked(self.slates, user, item)
 
     def shown(self, shown: Shown) -> None:
         """Slates went out."""
@@ -166,6 +203,7 @@ class Worker:
         self.known = self.learner.learn(
             self.config, catalogue, self.codes, self.known, placed=self._placed()
         )
+        self.users.refresh(self.now_s, examination_of_bands(self.config, self.known))
         self.snapshots = {}
         self.can_show, self.next_s = can_show.copy(), self.now_s + self.refresh_s
 

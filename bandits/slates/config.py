@@ -82,6 +82,25 @@ class Exploration:
 
 
 @dataclass(frozen=True, slots=True)
+class Users:
+    """Whether what a user clicked and was shown changes the user's slates, as far as the log shows
+    that it says something.
+    """
+
+    learn: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Repeats:
+    """What a user was shown without a click: for `window_s` seconds after the last time it counts,
+    and from `cap` times on it is not shown; None has no cap.
+    """
+
+    window_s: float = 86_400.0
+    cap: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class SlateConfig:
     """How slates are made.
 
@@ -108,6 +127,8 @@ class SlateConfig:
         Time after which the freshness of an item is half, in seconds.
     diversity, exposure, exploration
         Re-ranking, caps and floors.
+    users, repeats
+        What a user's own history changes (`bandits.slates.personal`).
     exclude
         Item ids never shown; whoever knows the ids marks them unavailable.
     draws
@@ -127,6 +148,8 @@ class SlateConfig:
     diversity: Diversity = field(default_factory=Diversity)
     exposure: Exposure = field(default_factory=Exposure)
     exploration: Exploration = field(default_factory=Exploration)
+    users: Users = field(default_factory=Users)
+    repeats: Repeats = field(default_factory=Repeats)
     exclude: tuple[str, ...] = ()
     draws: int = 512
 

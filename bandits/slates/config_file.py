@@ -21,7 +21,9 @@ from bandits.slates.config import (
     Exploration,
     Exposure,
     PolicyChoice,
+    Repeats,
     SlateConfig,
+    Users,
     normalised,
 )
 from bandits.slates.config_table import ConfigError, Table
@@ -138,6 +140,8 @@ def _config(top: Table) -> SlateConfig:
         diversity=_diversity(top.table("diversity")),
         exposure=_exposure(top.table("exposure")),
         exploration=_exploration(top.table("exploration")),
+        users=_users(top.table("users")),
+        repeats=_repeats(top.table("repeats")),
         exclude=top.strings("exclude"),
         draws=top.integer("draws", DEFAULT.draws, low=16, high=65_536),
     )
@@ -262,4 +266,20 @@ def _exploration(table: Table) -> Exploration:
             f"> {value.max_slots}"
         )
         raise ConfigError(message)
+    return value
+
+
+def _users(table: Table) -> Users:
+    value = Users(learn=table.switch("learn", Users().learn))
+    table.finish()
+    return value
+
+
+def _repeats(table: Table) -> Repeats:
+    default = Repeats()
+    value = Repeats(
+        window_s=table.number("window_s", default.window_s, low=0.0, open_low=True),
+        cap=table.optional_integer("cap", default.cap, low=1),
+    )
+    table.finish()
     return value

@@ -94,6 +94,13 @@ class Table:
             self._fail(key, "a string", value)
         return str(value)
 
+    def switch(self, key: str, default: bool) -> bool:
+        """Read true or false."""
+        value = self._get(key, default)
+        if not isinstance(value, bool):
+            self._fail(key, "true or false", value)
+        return bool(value)
+
     def choice(self, key: str, default: str, valid: tuple[str, ...]) -> str:
         """Read one of a few words."""
         value = self._get(key, default)

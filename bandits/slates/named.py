@@ -58,7 +58,7 @@ def named_slate(
     most = most_draws(view, single=True)
     make = partial(scores_of, view, signals, most)
     own, rows = kept_rows(view.kept, signals.table, view.mean.size, items, most, make)
-    kept = _reachable(own.low[rows], own.high[rows], k)  # (s,)
+    kept = reachable_rows(own.low[rows], own.high[rows], k)  # (s,)
     n = min(max(BUDGET // kept.size, FEWEST_SINGLE), most)
     x = own.values.take(rows[kept], axis=0)[:, :n]  # (s, n)
     ordered = x.T.astype(np.float32, order="C")  # (n, s)
@@ -104,7 +104,7 @@ def _signals(snapshot: Snapshot, request: Request) -> NamedSignals | None:
     return found
 
 
-def _reachable(low: Floats, high: Floats, k: int) -> Items:
+def reachable_rows(low: Floats, high: Floats, k: int) -> Items:
     """Which candidates can be in a slate of k of any draw: positions, ascending, (s,); `low` is
     used up.
     """

@@ -68,6 +68,13 @@ def dump_config(config: SlateConfig, comment: str = "") -> str:
         f"proven_clicks = {_number(exploration.proven_clicks)}",
         f"floor = {_number(exploration.floor)}",
         f"floor_of = {_text(exploration.floor_of)}",
+        "",
+        "[users]",
+        f"learn = {str(config.users.learn).lower()}",
+        "",
+        "[repeats]",
+        f"window_s = {_number(config.repeats.window_s)}",
+        f"cap = {_number(config.repeats.cap, OFF)}",
     ]
     return "\n".join(lines) + "\n"
 

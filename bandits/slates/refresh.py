@@ -18,10 +18,19 @@ from typing import NamedTuple
 
 import numpy as np
 
+from bandits.arms import Floats
 from bandits.counts import Counts
 from bandits.learning.change_detection import RECENT_HALF_LIVES
 from bandits.learning.evidence import Evidence
-from bandits.learning.places import PlaceCounts, Places, added_up, examined, learn_places
+from bandits.learning.places import (
+    BANDS,
+    PlaceCounts,
+    Places,
+    added_up,
+    examined,
+    learn_places,
+)
+from bandits.learning.position import examination_of
 from bandits.learning.priors import Beliefs, learn, splits_of
 from bandits.learning.running_beliefs import RunningBeliefs, of_segment
 from bandits.learning.segment_fields import Ints
@@ -125,6 +134,16 @@ def evidence_of(config: SlateConfig, window_s: float) -> Evidence:
 
     """
     return Evidence(window_s, RECENT_HALF_LIVES if config.half_life_s is None else ())
+
+
+def examination_of_bands(config: SlateConfig, known: Known) -> Floats | None:
+    """How often places are looked at, by band (`bandits.learning.places`): as learned, or as the
+    policy file says; None: not known.
+    """
+    if config.examination is not None:
+        return examination_of(np.array(BANDS), config.examination)
+    places = None if isinstance(known, LearnedSums) else known.places
+    return None if places is None else places.weights
 
 
 def learned(

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from bandits.arms import Floats
 from bandits.counts import SUMS, Counts, validate
+from bandits.learning.user_effects import UserEffects
+from bandits.learning.user_history import History
 from bandits.slates.objectives import OBJECTIVES
 
 Items = NDArray[np.int64]
@@ -62,6 +64,13 @@ class Pin(NamedTuple):
     position: int
 
 
+class User(NamedTuple):
+    """Who asks: a history of the catalogue's items, and what was learned that histories say."""
+
+    history: History
+    effects: UserEffects
+
+
 class Request(NamedTuple):
     """One slate asked for.
 
@@ -80,6 +89,8 @@ class Request(NamedTuple):
     pins
         Items at places of their own (`bandits.slates.pins`), also such as are no candidates; no
         item and no place twice.
+    user
+        Who asks, or None (`bandits.slates.personal`).
 
     """
 
@@ -89,6 +100,7 @@ class Request(NamedTuple):
     user_vector: NDArray[np.float32] | None = None
     objectives: Mapping[str, float] | None = None
     pins: tuple[Pin, ...] = ()
+    user: User | None = None
 
 
 class SlateResult(NamedTuple):
@@ -159,6 +171,9 @@ def check_request(request: Request, n_items: int, dimensions: int | None) -> Non
         raise RequestError(message)
     _check_items("candidates", request.candidates, n_items)
     _check_items("exclude", request.exclude, n_items)
+    if request.user is not None:
+        for name in ("clicked", "recent", "items"):
+            _check_items(f"user.{name}", getattr(request.user.history, name), n_items)
     if request.pins:
         _check_pins(request, n_items)
     for name in request.objectives or ():

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from bandits.arms import ArmView, Floats, Need
 from bandits.slates.config import DEFAULT
 from bandits.slates.exceedances import exceedances, tail
+from bandits.slates.odds import raised
 from bandits.slates.pareto_order import LONGEST_PREFIX
 from bandits.slates.reachable import weighted_bounds
 from bandits.slates.sample_cache import kept_draws, of_items
@@ -224,9 +225,10 @@ def _values(
     if scorer.policy is None:
         return np.asarray(scorer.fixed, dtype=np.float64)[None, items]
     if scorer.policy.name not in ITEMWISE:
-        return scorer.rescale(scorer.policy.draws(view.arms, rng, n)[:, items])
-    if kept_of:
-        return scorer.rescale(
-            kept_draws(view.kept, scorer.policy, view.arms, items, n, kept_of, view.rng)
-        )
-    return scorer.rescale(scorer.policy.draws(of_items(view.arms, items), rng, n))
+        drawn = scorer.policy.draws(view.arms, rng, n)[:, items]
+    elif kept_of:
+        drawn = kept_draws(view.kept, scorer.policy, view.arms, items, n, kept_of, view.rng)
+    else:
+        drawn = scorer.policy.draws(of_items(view.arms, items), rng, n)
+    rates = scorer.rescale(drawn)
+    return rates if scorer.odds is None else raised(rates, scorer.odds[items])

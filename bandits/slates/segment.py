@@ -50,6 +50,8 @@ class Scorer(NamedTuple):
         (n_items,) bounds for screening; None where the draw has none.
     shift, factor
         A draw x counts as shift + factor * x: 0 and 1 for click rates.
+    odds
+        (n_items,) by which the odds of a draw are multiplied (`bandits.slates.personal`), or None.
 
     """
 
@@ -61,6 +63,7 @@ class Scorer(NamedTuple):
     high: Floats | None
     shift: float = 0.0
     factor: float = 1.0
+    odds: Floats | None = None
 
     def rescale(self, drawn: Floats) -> Floats:
         """Bring draws to the click scale, any shape."""

@@ -5,10 +5,10 @@
     compose(snapshot, requests, rng) -> [SlateResult]                       once per batch of
     requests
 
-`why` of an item holds `mean` (posterior click rate), `impressions`, `prior`, `best` (the mean at
-its place in the posterior-mean slate, `bandits.slates.best_means`) and one entry per signal, so
-that the score can be made again from the weights of the policy file, normalised to sum 1
-(w_objective, times w_policy inside click):
+`why` of an item holds `mean` (posterior click rate), `impressions`, `prior`, `best` (its place's
+mean in the posterior-mean slate, `bandits.slates.best_means`) and one entry per signal, so that the
+score can be made again from the policy file's weights, normalised to sum 1 (w_objective, times
+w_policy inside click):
 
     weighted     score = sum_i w_i why[i] + why["diversity"]
     rrf          score = sum_i w_i / (60 + why["rank_i"]) over ranks above 0, + why["diversity"]
@@ -18,7 +18,8 @@ that the score can be made again from the weights of the policy file, normalised
 
 where `diversity` stands only with a diversity method. Signals: `thompson`, `ucb` (the KL-UCB
 index), other policies by their names; `conversion`, `value`, `relevance`, `freshness` calibrated to
-the click scale (`bandits.slates.objectives`).
+the click scale (`bandits.slates.objectives`). For a user the policies' scores are the user's
+(`bandits.slates.personal`).
 """
 
 from __future__ import annotations
@@ -36,6 +37,13 @@ from bandits.slates.constraints import limits
 from bandits.slates.law import Law, law_of_pool, law_of_rows
 from bandits.slates.named import named_slate
 from bandits.slates.objectives import Facts, click_scale
+from bandits.slates.personal import (
+    capped,
+    is_personal,
+    own_items,
+    personal_slate,
+    with_user,
+)
 from bandits.slates.pins import effective, merged, without
 from bandits.slates.pool import make_pool
 from bandits.slates.propensity import of_filtered
@@ -140,7 +148,8 @@ def prepare(
         calibrated={},
         rng=rng.spawn(1)[0],
     )
-    return Snapshot(view, np.flatnonzero(catalogue.available).astype(np.int64), {}, {}, [], {}, {})
+    available = np.flatnonzero(catalogue.available).astype(np.int64)
+    return Snapshot(view, available, {}, {}, [], {}, {}, [], {})
 
 
 def compose(
@@ -153,11 +162,8 @@ def compose(
     anything else gets a pool of its own.
 
     What requests share is drawn by a generator of the snapshot's own, so the same request with a
-    generator of the same seed gets the same slate, however many others came before.
-
-    Returns
-    -------
-    One result per request, in order, with min(k, eligible) items.
+    generator of the same seed gets the same slate, however many others came before. One result per
+    request, in order, with min(k, eligible) items.
 
     Raises
     ------
@@ -170,7 +176,7 @@ def compose(
     for request in requests:
         check_request(request, n_items, dimensions)
     pins = [effective(snapshot.view, request) for request in requests]
-    asked = list(map(without, requests, pins))
+    asked = [capped(snapshot, without(*each)) for each in zip(requests, pins, strict=True)]
     rests = _compose(snapshot, asked, rng)
     return [merged(snapshot.view, rest, own) for rest, own in zip(rests, pins, strict=True)]
 
@@ -182,18 +188,22 @@ def _compose(
     results: list[SlateResult | None] = [None] * len(requests)
     shared: dict[tuple[object, ...], list[int]] = {}
     for i, request in enumerate(requests):
-        if request.candidates is not None and not _is_personal(snapshot.view, request):
-            results[i] = named_slate(snapshot, request, rng)
+        if is_personal(snapshot.view, request):
+            results[i] = personal_slate(snapshot, request, rng)
+        elif request.candidates is not None and not _is_relevant(snapshot.view, request):
+            named = named_slate(snapshot, request, rng)
+            results[i] = None if named is None else with_user(snapshot, request, named)
         elif _shares_pool(snapshot, request):
             shared.setdefault((request.k, weights_key(request)), []).append(i)
             continue
         if results[i] is None:
-            results[i] = with_best(snapshot, request, _alone(snapshot, request, rng))
+            alone = _alone(snapshot, request, rng)
+            results[i] = with_user(snapshot, request, with_best(snapshot, request, alone))
     for members in shared.values():
         request = requests[members[0]]
         pool = pool_for(snapshot, request, None, request.k)
         for i, result in zip(members, of_pool(snapshot, pool, requests, members, rng), strict=True):
-            results[i] = with_best(snapshot, requests[i], result)
+            results[i] = with_user(snapshot, requests[i], with_best(snapshot, requests[i], result))
     return [result for result in results if result is not None]
 
 
@@ -201,7 +211,7 @@ def _shares_pool(snapshot: Snapshot, request: Request) -> bool:
     """Tell whether the request's slates are those of the segment: nothing asked for, or nothing
     that matters here.
     """
-    if request.candidates is not None or _is_personal(snapshot.view, request):
+    if request.candidates is not None or _is_relevant(snapshot.view, request):
         return False
     if request.exclude.size == 0:
         return True
@@ -211,7 +221,8 @@ def _shares_pool(snapshot: Snapshot, request: Request) -> bool:
     return pool is not None and not pool.holds[request.exclude].any()
 
 
-def _is_personal(view: SegmentView, request: Request) -> bool:
+def _is_relevant(view: SegmentView, request: Request) -> bool:
+    """Tell whether a weight of relevance says something of the request's user."""
     if request.user_vector is None or view.vectors is None:
         return False
     objectives = request.objectives or dict(view.config.objectives)
@@ -221,19 +232,22 @@ def _is_personal(view: SegmentView, request: Request) -> bool:
 def _alone(snapshot: Snapshot, request: Request, rng: np.random.Generator) -> SlateResult:
     """Compose for a request with candidates, exclusions that matter, or a user."""
     view = snapshot.view
-    personal = _is_personal(view, request)
+    personal = is_personal(view, request)
+    own = personal or _is_relevant(view, request)
     excluded = np.unique(request.exclude)
     excluded = excluded[view.shown[excluded]]
-    if request.candidates is None and not personal and is_plain(view):
+    if request.candidates is None and not own and is_plain(view):
         found = _filtered(snapshot, request, excluded, rng)
         if found is not None:
             return of_law(snapshot, request, found[0], found[1], rng)
     eligible = eligible_for(snapshot, request)
-    if not personal:
+    if not own:
         pool = pool_for(snapshot, request, eligible, request.k)
         return of_pool(snapshot, pool, [request], [0], rng)[0]
     objectives = request.objectives or dict(view.config.objectives)
     scorers = scorers_of(view, objectives, view.facts._replace(user=request.user_vector))
+    if personal:
+        eligible, scorers = own_items(snapshot, request, scorers)
     pool = make_pool(view, scorers, eligible, request.k, rng, single=True)
     result = sample(snapshot, pool, request.k, 1, rng)[0]
     return of_law(snapshot, request, result, law_of_pool(pool, request.k), rng)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bandits.arms import Floats
+from bandits.learning.user_features import Space, Vectors
 from bandits.slates.floor import Floor
 from bandits.slates.named_signals import NamedSignals
 from bandits.slates.pool import SlatePool, make_pool
@@ -36,13 +37,21 @@ KEPT_POOLS = 64
 MOST_IN_USE = 8
 
 
+class Shortlist(NamedTuple):
+    """Items (m,) ascending, and their rows in the space of vectors, (m, d), None without."""
+
+    items: Items
+    rows: Vectors | None
+
+
 class Snapshot(NamedTuple):
     """A segment at one time, and the pools made of it so far.
 
     Boards, floors, `leaders` (the available items with the highest means), `signals` of named
-    candidates by weights, kept draws and calibrated objectives are caches; `asked` is what pools of
-    all items were asked for by; nothing else changes. A
-    floor comes with the pool whose propensities are the mixture's.
+    candidates by weights, `space` (the items' vectors) and the `personal` lists that users' slates
+    are made of, kept draws and calibrated objectives are caches; `asked` is what pools of all items
+    were asked for by; nothing else changes. A floor comes with the pool whose propensities are the
+    mixture's.
     """
 
     view: SegmentView
@@ -52,6 +61,8 @@ class Snapshot(NamedTuple):
     leaders: list[Items]
     asked: dict[tuple[object, ...], Request]
     signals: dict[object, NamedSignals | None]
+    space: list[Space]
+    personal: dict[object, Shortlist]
 
 
 def pool_for(

@@ -151,7 +151,7 @@ def overridden(base: Mapping[str, Any], own: Mapping[str, Any], simple: str) -> 
         caps = tree.pop("exposure", {})
         if isinstance(caps, dict) and "max_per_category" in caps:  # a rule of the house
             tree["exposure"] = {"max_per_category": caps["max_per_category"]}
-        tree["policies"] = {simple: {}}
+        tree["policies"], tree["users"] = {simple: {}}, {"learn": False}
     for key, value in own.items():
         before = tree.get(key)
         if key not in _WHOLE and isinstance(value, dict) and isinstance(before, dict):

@@ -21,7 +21,9 @@ from bandits.slates.config import (
     Diversity,
     Exploration,
     Exposure,
+    Repeats,
     SlateConfig,
+    Users,
     normalised,
 )
 from bandits.slates.config_file import load_config, parse_config
@@ -154,7 +156,7 @@ def test_the_page_names_every_key_and_every_choice():
     page = PAGE.read_text(encoding="utf-8")
     keys = [
         entry.name
-        for kind in (SlateConfig, PriorConfig, Diversity, Exposure, Exploration)
+        for kind in (SlateConfig, PriorConfig, Diversity, Exposure, Exploration, Users, Repeats)
         for entry in fields(kind)
     ]
     options = [

@@ -38,7 +38,9 @@ def test_only_candidates_that_some_draw_can_show_are_sorted_and_that_changes_not
     slates = []
     for all_reach in (False, True):
         if all_reach:
-            monkeypatch.setattr(module, "_reachable", lambda low, _high, _k: np.arange(low.size))
+            monkeypatch.setattr(
+                module, "reachable_rows", lambda low, _high, _k: np.arange(low.size)
+            )
         snapshot = make_snapshot(
             without_floor(),
             n_items=300,
