@@ -15,7 +15,7 @@ from bandits.ope.evaluate import ROW_ESTIMATORS
 from bandits.ope.intervals import INTERVALS
 from bandits.ope.log import REWARDS
 from bandits.policies.registry import POLICIES
-from bandits.tuning.parameters import GOALS, KNOBS
+from bandits.tuning.parameters import GOALS, PARAMETERS
 from bandits.tuning.search import (
     MARGINAL_ESTIMATORS,
     Search,
@@ -147,7 +147,10 @@ def add_parser(subparsers: Subparsers) -> None:
         "--goals", type=_names, default=Search().goals, help=f"two or more out of {','.join(GOALS)}"
     )
     search.add_argument(
-        "--knobs", type=_names, default=Search().knobs, help=f"out of {','.join(KNOBS)}"
+        "--parameters",
+        type=_names,
+        default=Search().parameters,
+        help=f"out of {','.join(PARAMETERS)}",
     )
     search.add_argument(
         "--search-estimator",

@@ -176,7 +176,7 @@ def _search(args: argparse.Namespace, loaded: LoadedLog) -> int:
     search_part, judge_part = split(rest, 0.5)
     search = Search(
         args.goals,
-        args.knobs,
+        args.parameters,
         args.search_estimator,
         args.size,
         args.generations,

@@ -89,12 +89,12 @@ def print_results(results: Sequence[Estimate | Refusal], title: str) -> None:
 
 def print_front(points: Sequence[Point], base: Point | None, folder: Path) -> None:
     """Print one row per point of a Pareto front, and where its files are."""
-    goals, knobs = list(points[0].judged), list(points[0].settings)
+    goals, parameters = list(points[0].judged), list(points[0].settings)
     table = Table(
         title="Pareto front, judged on rows that the search did not see", title_justify="left"
     )
     table.add_column("point", justify="right")
-    for name in (*knobs, *goals):
+    for name in (*parameters, *goals):
         table.add_column(name, justify="right")
     named = [
         *((str(number), point) for number, point in enumerate(points)),
@@ -102,7 +102,8 @@ def print_front(points: Sequence[Point], base: Point | None, folder: Path) -> No
     ]
     for name, point in named:
         settings = [
-            f"{point.settings[knob]:.3f}" if knob in point.settings else "" for knob in knobs
+            f"{point.settings[parameter]:.3f}" if parameter in point.settings else ""
+            for parameter in parameters
         ]
         table.add_row(name, *settings, *(_cell(point.judged[goal]) for goal in goals))
     console().print(table)

@@ -21,18 +21,18 @@ def nsga2(
     generations: int,
     seed: int,
 ) -> F64:
-    """Return the non-dominated points (n, n_knobs) that NSGA-II finds when it maximises; none when
-    all are infeasible.
+    """Return the non-dominated points (n, n_parameters) that NSGA-II finds when it maximises; none
+    when all are infeasible.
 
     Parameters
     ----------
     goals_of
-        Knobs (n_knobs,) -> goals (n_goals,) and the violation, above 0 where the point does not
-        count.
+        Parameters (n_parameters,) -> goals (n_goals,) and the violation, above 0 where the point
+        does not count.
     n_goals
         How many goals there are.
     bounds
-        Lowest and highest value of each knob, (n_knobs, 2).
+        Lowest and highest value of each parameter, (n_parameters, 2).
     size, generations, seed
         As in `Search`.
 
@@ -53,8 +53,8 @@ def nsga2(
         raise SearchError(msg) from None
     low, high = bounds[:, 0], bounds[:, 1]
     rng = np.random.default_rng(seed)
-    first = rng.uniform(low, high, (size, low.size))  # (size, n_knobs)
-    # all knobs up, and each alone
+    first = rng.uniform(low, high, (size, low.size))  # (size, n_parameters)
+    # all parameters up, and each alone
     corners = np.vstack([high, np.where(np.eye(low.size, dtype=bool), high, low)])[:size]
     first[: corners.shape[0]] = corners
 

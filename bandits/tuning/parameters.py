@@ -1,6 +1,6 @@
 """What a Pareto search may turn in a policy file, and what it may want.
 
-Knobs, each a number within bounds, written to a copy of the policy file:
+Parameters, each a number within bounds, written to a copy of the policy file:
 
     click, conversion, value, freshness    weight of that objective, 0 to 1 (relative to each other)
     exploration                            1: the policies as the file mixes them; 0: greedy alone;
@@ -26,18 +26,18 @@ from bandits.ope.log import F64, REWARDS
 from bandits.ope.target import Target
 from bandits.slates.config import PolicyChoice, SlateConfig
 
-# knobs are rounded to these, so that a policy file can be read and a point made again from its
+# parameters are rounded to these, so that a policy file can be read and a point made again from its
 # numbers
 DECIMALS = 3
 SMALLEST_WEIGHT = 10**-DECIMALS
-OBJECTIVE_KNOBS = ("click", "conversion", "value", "freshness")
+OBJECTIVE_PARAMETERS = ("click", "conversion", "value", "freshness")
 
 
 class SearchError(ValueError):
     """A search that cannot be run as asked: what was expected, what was found, what to do."""
 
 
-class Knob(NamedTuple):
+class Parameter(NamedTuple):
     """A number to choose: bounds, and how it changes a policy file."""
 
     low: float
@@ -69,29 +69,29 @@ def _diversify(config: SlateConfig, strength: float) -> SlateConfig:
     return replace(config, diversity=replace(config.diversity, strength=strength))
 
 
-KNOBS: dict[str, Knob] = {
-    **{name: Knob(0.0, 1.0, _weigh(name)) for name in OBJECTIVE_KNOBS},
-    "exploration": Knob(0.0, 1.0, _explore),
-    "diversity": Knob(0.0, 2.0, _diversify),
+PARAMETERS: dict[str, Parameter] = {
+    **{name: Parameter(0.0, 1.0, _weigh(name)) for name in OBJECTIVE_PARAMETERS},
+    "exploration": Parameter(0.0, 1.0, _explore),
+    "diversity": Parameter(0.0, 2.0, _diversify),
 }
 GOALS = (*REWARDS, "variety")
 
 
 def turned(base: SlateConfig, settings: Mapping[str, float]) -> SlateConfig:
-    """Return `base` with knobs turned; objective weights then sum to 1, and when all are 0 clicks
-    count alone.
+    """Return `base` with parameters turned; objective weights then sum to 1, and when all are 0
+    clicks count alone.
 
     Raises
     ------
     SearchError
-        A knob is unknown.
+        A parameter is unknown.
     """
     config = base
     for name, setting in settings.items():
-        if name not in KNOBS:
-            msg = f"expected knobs out of {', '.join(KNOBS)}, found {name!r}"
+        if name not in PARAMETERS:
+            msg = f"expected parameters out of {', '.join(PARAMETERS)}, found {name!r}"
             raise SearchError(msg)
-        config = KNOBS[name].turn(config, round(float(setting), DECIMALS))
+        config = PARAMETERS[name].turn(config, round(float(setting), DECIMALS))
     total = sum(weight for _, weight in config.objectives)
     weights = (
         [(name, round(weight / total, DECIMALS)) for name, weight in config.objectives]

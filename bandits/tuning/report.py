@@ -61,8 +61,8 @@ def describe(number: int, point: Point) -> str:
 
 
 def write_csv(points: Sequence[Point], path: Path, base: Point | None = None) -> None:
-    """Write one row per point: knobs, and every goal as searched and as judged with its interval
-    (empty when refused).
+    """Write one row per point: parameters, and every goal as searched and as judged with its
+    interval (empty when refused).
 
     Raises
     ------
@@ -72,19 +72,26 @@ def write_csv(points: Sequence[Point], path: Path, base: Point | None = None) ->
     if not points:
         msg = "expected a front of at least one point, found none"
         raise SearchError(msg)
-    goals, knobs = list(points[0].judged), list(points[0].settings)
+    goals, parameters = list(points[0].judged), list(points[0].settings)
     parts = [(goal, part) for goal in goals for part in ("", "_low", "_high", "_searched")]
     with path.open("w", newline="", encoding="utf-8") as lines:
         writer = csv.writer(lines)
         writer.writerow(
-            ["point", *(f"knob_{knob}" for knob in knobs), *(goal + part for goal, part in parts)]
+            [
+                "point",
+                *(f"parameter_{parameter}" for parameter in parameters),
+                *(goal + part for goal, part in parts),
+            ]
         )
         named: list[tuple[int | str, Point]] = [
             *enumerate(points),
             *([] if base is None else [("base", base)]),
         ]
         for name, point in named:
-            row: list[float | str] = [name, *(point.settings.get(knob, "") for knob in knobs)]
+            row: list[float | str] = [
+                name,
+                *(point.settings.get(parameter, "") for parameter in parameters),
+            ]
             for goal in goals:
                 judged = point.judged[goal]
                 refused = isinstance(judged, Refusal)

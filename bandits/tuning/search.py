@@ -4,8 +4,8 @@ rate, judged on a log.
 The log is cut in three, in order of time, so that no answer is judged by what it was chosen for:
 
     1. fit     counts, reward models: what each candidate has learned
-    2. search  NSGA-II over the knobs; goals estimated here, with the same random numbers for every
-       candidate
+    2. search  NSGA-II over the parameters; goals estimated here, with the same random numbers for
+       every candidate
     3. judge   the front that was found, estimated anew with intervals; the best of many candidates
                looks better in step 2 than it is, and this step shows by how much
 
@@ -33,7 +33,7 @@ from bandits.ope.target import Target
 from bandits.slates.config import SlateConfig
 from bandits.slates.request import Catalogue
 from bandits.tuning.nsga2 import nsga2
-from bandits.tuning.parameters import DECIMALS, GOALS, KNOBS, SearchError, turned, variety
+from bandits.tuning.parameters import DECIMALS, GOALS, PARAMETERS, SearchError, turned, variety
 
 # per candidate: half of what `served` takes, since there are hundreds; fewer makes the front ragged
 N_SNAPSHOTS = 4
@@ -57,8 +57,8 @@ class Search(NamedTuple):
     ----------
     goals
         Two or more of `GOALS`, each to be maximised.
-    knobs
-        Of `KNOBS`; more knobs need more candidates.
+    parameters
+        Of `PARAMETERS`; more parameters need more candidates.
     estimator
         `snips`, `dr`, `ips` or `sndr`.
     size, generations
@@ -70,7 +70,7 @@ class Search(NamedTuple):
     """
 
     goals: Sequence[str] = ("click", "variety")
-    knobs: Sequence[str] = ("click", "freshness", "exploration")
+    parameters: Sequence[str] = ("click", "freshness", "exploration")
     estimator: str = "snips"
     size: int = 20
     generations: int = 8
@@ -95,11 +95,11 @@ def check_search(search: Search) -> None:
     Raises
     ------
     SearchError
-        An unknown goal, knob or estimator, fewer than two goals, or no candidates.
+        An unknown goal, parameter or estimator, fewer than two goals, or no candidates.
     """
     for what, found, valid in (
         ("goals", search.goals, GOALS),
-        ("knobs", search.knobs, tuple(KNOBS)),
+        ("parameters", search.parameters, tuple(PARAMETERS)),
         ("an estimator", (search.estimator,), MARGINAL_ESTIMATORS),
     ):
         unknown = [name for name in found if name not in valid]
@@ -141,7 +141,7 @@ def make_bench(
     parts
         The log in three parts.
     base
-        The policy file to start from; what no knob turns stays as it is.
+        The policy file to start from; what no parameter turns stays as it is.
     search
         How to search.
     catalogue
@@ -187,7 +187,7 @@ def pareto_search(bench: Bench, each: Callable[[], None] = lambda: None) -> list
         finally:
             each()
 
-    bounds = np.array([KNOBS[name][:2] for name in search.knobs])  # (n_knobs, 2)
+    bounds = np.array([PARAMETERS[name][:2] for name in search.parameters])  # (n_parameters, 2)
     found = nsga2(goals_of, len(search.goals), bounds, search.size, search.generations, search.seed)
     if not found.size:
         raise min(refusals, key=lambda refusal: refusal.rows_needed)
@@ -199,7 +199,7 @@ def pareto_search(bench: Bench, each: Callable[[], None] = lambda: None) -> list
 
 
 def make_point(bench: Bench, settings: Mapping[str, float]) -> Point:
-    """Try one setting of the knobs; none at all is the policy file as it is.
+    """Try one setting of the parameters; none at all is the policy file as it is.
 
     Raises
     ------
@@ -275,5 +275,6 @@ def traffic(log: Log, shape: Shape) -> F64:
 
 def _settings(search: Search, x: F64) -> dict[str, float]:
     return {
-        name: round(float(value), DECIMALS) for name, value in zip(search.knobs, x, strict=True)
+        name: round(float(value), DECIMALS)
+        for name, value in zip(search.parameters, x, strict=True)
     }

@@ -10,7 +10,7 @@ import pytest
 from bandits.ope import ESTIMATORS
 from bandits.ope.intervals import INTERVALS
 from bandits.tuning import evaluate_arguments
-from bandits.tuning.parameters import GOALS, KNOBS
+from bandits.tuning.parameters import GOALS, PARAMETERS
 from streams.cli import main
 
 TEXT = (Path(__file__).parents[2] / "docs" / "evaluation.md").read_text(encoding="utf-8")
@@ -26,7 +26,7 @@ def parser() -> argparse.ArgumentParser:
     return outer
 
 
-@pytest.mark.parametrize("name", [*ESTIMATORS, *INTERVALS, *GOALS, *KNOBS])
+@pytest.mark.parametrize("name", [*ESTIMATORS, *INTERVALS, *GOALS, *PARAMETERS])
 def test_every_choice_stands_in_the_docs(name):
     assert f"`{name}`" in TEXT
 

@@ -156,7 +156,7 @@ def test_a_search_writes_the_front_and_the_chosen_point(tmp_path, capsys):
         str(folder),
         "--goals",
         "click,value",
-        "--knobs",
+        "--parameters",
         "click,value",
         "--size",
         "5",

@@ -9,13 +9,13 @@ from bandits.ope.target import fixed
 from bandits.slates.config import DEFAULT, PolicyChoice
 from bandits.slates.config_file import parse_config
 from bandits.slates.policy_file import dump_config
-from bandits.tuning.parameters import KNOBS, SearchError, turned, variety
+from bandits.tuning.parameters import PARAMETERS, SearchError, turned, variety
 
 
-@pytest.mark.parametrize("name", KNOBS)
-def test_every_knob_leaves_the_file_valid_from_end_to_end(name):
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_every_parameter_leaves_the_file_valid_from_end_to_end(name):
     before = dump_config(DEFAULT)
-    for setting in np.linspace(KNOBS[name].low, KNOBS[name].high, 5):
+    for setting in np.linspace(PARAMETERS[name].low, PARAMETERS[name].high, 5):
         config = turned(DEFAULT, {name: setting})
         assert parse_config(dump_config(config)) == config
     assert dump_config(DEFAULT) == before
@@ -27,7 +27,7 @@ def test_objective_weights_sum_to_one_and_none_is_left_at_zero():
     assert turned(DEFAULT, {"click": 0.0}).objectives == (("click", 1.0),)
 
 
-def test_no_knob_turned_is_the_file_as_it_is():
+def test_no_parameter_turned_is_the_file_as_it_is():
     assert turned(DEFAULT, {}) == DEFAULT
 
 
@@ -57,8 +57,10 @@ def test_variety_is_the_effective_share_of_the_catalogue():
     assert variety(target, np.array([[1.0], [0.0]])) == pytest.approx(0.25)
 
 
-def test_unknown_knobs_list_the_choices():
-    with pytest.raises(SearchError, match=r"knobs out of click, conversion, .*, found 'volume'"):
+def test_unknown_parameters_list_the_choices():
+    with pytest.raises(
+        SearchError, match=r"parameters out of click, conversion, .*, found 'volume'"
+    ):
         turned(DEFAULT, {"volume": 1.0})
 
 

@@ -71,9 +71,9 @@ def test_the_folder_holds_the_table_the_picture_and_a_policy_file_per_point(tmp_
     assert [row["point"] for row in rows] == ["0", "1", "2", "base"]
     assert {
         name: float(rows[1][name])
-        for name in ("knob_exploration", "click", "click_low", "click_high", "click_searched")
+        for name in ("parameter_exploration", "click", "click_low", "click_high", "click_searched")
     } == {
-        "knob_exploration": 0.5,
+        "parameter_exploration": 0.5,
         "click": 0.1,
         "click_low": pytest.approx(0.09),
         "click_high": pytest.approx(0.12),
@@ -81,7 +81,7 @@ def test_the_folder_holds_the_table_the_picture_and_a_policy_file_per_point(tmp_
     }
     assert rows[2]["click"] == ""
     assert rows[2]["variety"] == "0.9"
-    assert rows[3]["knob_exploration"] == ""
+    assert rows[3]["parameter_exploration"] == ""
 
 
 def test_a_policy_file_says_what_point_it_is():

@@ -91,7 +91,7 @@ def test_the_front_of_a_shop_is_as_good_as_a_grid_of_its_weights_and_true():
     rates.
     """
     search = Search(
-        goals=("click", "conversion"), knobs=("click", "conversion"), size=12, generations=5
+        goals=("click", "conversion"), parameters=("click", "conversion"), size=12, generations=5
     )
     base = replace(DEFAULT, policies=(PolicyChoice("thompson"),))
     search = search._replace(question=search.question._replace(confidence=0.999))
@@ -129,7 +129,7 @@ def test_the_front_of_a_shop_is_as_good_as_a_grid_of_its_weights_and_true():
 
 
 def test_the_same_seed_finds_the_same_front_and_variety_needs_no_estimate():
-    search = Search(knobs=("exploration",), size=4, generations=2)
+    search = Search(parameters=("exploration",), size=4, generations=2)
     fronts = [pareto_search(make_bench(cut(shop(3000)), DEFAULT, search)) for _ in range(2)]
     assert [point.settings for point in fronts[0]] == [point.settings for point in fronts[1]]
     for point in fronts[0]:
@@ -162,8 +162,8 @@ def test_traffic_is_the_share_of_impressions():
             "goals out of click, conversion, value, variety, found fame",
         ),
         (Search(goals=("click", "click")), "at least two goals"),
-        (Search(knobs=()), "knobs out of .*, found none"),
-        (Search(knobs=("volume",)), "knobs out of .*, found volume"),
+        (Search(parameters=()), "parameters out of .*, found none"),
+        (Search(parameters=("volume",)), "parameters out of .*, found volume"),
         (Search(estimator="rips"), "an estimator out of ips, snips, dr, sndr, found rips"),
         (Search(size=1), "at least 4 candidates"),
     ],
