@@ -5,8 +5,9 @@ counts.
                                                     noise ~ N(0, (1 - g) / (n_i g))
     D = 1 / (v + noise_i),   x, y less their means under D (which is what integrating a out does)
     A = I / u + X' D X,   b = A^-1 X' D y
-    anchor of i: mean g (1 + a + x_i' b) without item i, worth 1 / variance clicks,
-                 variance v + x_i' A^-1 x_i + 1 / sum D without item i
+    line_i = 1 + a + x_i' b,   t_i = x_i' A^-1 x_i + 1 / sum D             both without item i
+    m_i = c E max(0, Z_i),   Z_i ~ N(line_i, t_i + min(v, 1))             c keeps the mean of m
+    anchor of i: mean g m_i, worth  min(1 / (v + t_i), E^2 / Var of max(0, Z_i))  clicks
 
 without item i by its leverage h_i = D_i (x_i' A^-1 x_i + 1 / sum D): prediction (line_i - h_i y_i)
 / (1 - h_i). u and v are found by maximum likelihood, a integrated out, on a small grid, so that
@@ -14,6 +15,11 @@ vectors which say nothing about clicks end with u = 0 and change nothing. The in
 all items have in common out of b: unit vectors all have length in common, and without a they would
 say what g says. Nothing is stored: a new release of vectors is used at once. Rates are relative to
 g, so that nothing depends on the click rate.
+
+A line goes below zero and rates do not: items that it puts there are in truth somewhat below the
+others, and a few of them are among the best. So an anchor is what of the Gaussian lies above zero,
+and is worth less where that is little. A rest is at least -1 (a rate of 0 in place of g), so below
+the line its standard deviation is 1 at most, however long its tail above is.
 
 Rasmussen & Williams (2006), Gaussian Processes for Machine Learning, sections 2.1, 2.7 (a basis
 function with a flat prior) and 5.4 (linear kernel, leave-one-out).
@@ -27,6 +33,7 @@ from numpy.typing import NDArray
 from bandits.arms import Floats
 from bandits.learning.item_sample import item_sample
 from bandits.learning.pooling import Anchor
+from bandits.learning.special import normal_cdf
 
 # u times the mean squared length of a vector: relative variance that vectors explain
 SPREADS = (0.0, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
@@ -34,6 +41,8 @@ SPREADS = (0.0, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
 RESTS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
 LARGEST = 4096  # items that the model is fitted to: more changes little and costs time
 NARROWEST, WIDEST = 0.05, 4.0  # anchors stay within these multiples of g: a line knows no bounds
+LARGEST_FALL = 1.0  # of the rest, in variance: below zero there are no rates
+TINY = 1e-12
 
 
 def neighbour_anchor(
@@ -118,5 +127,19 @@ def _predict(
     leverage = np.minimum(d * spread[seen], 0.99)  # (n_seen,)
     line[seen] = (line[seen] - leverage * y) / (1 - leverage)
     spread[seen] = spread[seen] / (1 - leverage)
-    mean = rate * np.clip(1 + line, NARROWEST, WIDEST)  # (n_items,)
-    return Anchor(np.minimum(mean, 0.9), 1 / (v + spread))
+    return _above_zero(1 + line, spread, v, rate, seen)
+
+
+def _above_zero(
+    line: Floats, spread: Floats, v: float, rate: float, seen: NDArray[np.intp]
+) -> Anchor:
+    """Anchor of rates g max(0, Z), with the mean over the seen items that the line has there."""
+    variance = spread + min(v, LARGEST_FALL)  # (n_items,)
+    sd = np.sqrt(variance)
+    z = line / sd
+    density, above = np.exp(-0.5 * z * z) / np.sqrt(2 * np.pi), normal_cdf(z)
+    mean = line * above + sd * density
+    square = (line * line + variance) * above + line * sd * density
+    clicks = np.minimum(1 / (v + spread), mean**2 / np.maximum(square - mean**2, TINY))
+    level = np.clip(line[seen].mean() / mean[seen].mean(), 0.5, 1.0)  # 1 where no line is low
+    return Anchor(np.minimum(rate * np.clip(level * mean, NARROWEST, WIDEST), 0.9), clicks)

@@ -4,6 +4,7 @@ where vectors say nothing.
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from bandits.learning.embedding_prior import _log_likelihoods, _predict, neighbour_anchor
 
@@ -60,16 +61,44 @@ def test_leaving_one_out_equals_fitting_without_it():
     x, _, n, s = catalogue(5, n_items=40, d=3)
     y, d = s / n / 0.1 - 1, 1 / (0.05 + 0.9 / (n * 0.1))
     u, v = 0.2, 0.05
+    lines, rectified = [], []
     fitted = _predict(x, np.arange(40), x, y, d, u, v, 0.1)
-    for i in (0, 17):
+    for i in range(40):
         keep = np.arange(40) != i
         wide = np.column_stack([np.ones(40), x])  # the intercept as a coefficient without prior
         a = np.diag([0.0, *np.full(3, 1 / u)]) + (wide[keep].T * d[keep]) @ wide[keep]
         b = np.linalg.solve(a, wide[keep].T @ (d[keep] * y[keep]))
-        assert fitted.mean[i] == pytest.approx(0.1 * np.clip(1 + wide[i] @ b, 0.05, 4), rel=1e-8)
-        assert fitted.clicks[i] == pytest.approx(
-            1 / (v + wide[i] @ np.linalg.solve(a, wide[i])), rel=1e-8
-        )
+        line, spread = 1 + wide[i] @ b, wide[i] @ np.linalg.solve(a, wide[i])
+        lines.append((line, spread))
+        normal = stats.norm(line, np.sqrt(v + spread))
+        mean = normal.expect(lambda rate: rate, lb=0)
+        square = normal.expect(lambda rate: rate**2, lb=0)
+        rectified.append(mean)
+        expected = min(1 / (v + spread), mean**2 / (square - mean**2))
+        assert fitted.clicks[i] == pytest.approx(expected, rel=1e-6)
+    level = np.mean([line for line, _ in lines]) / np.mean(rectified)
+    assert fitted.mean == pytest.approx(
+        0.1 * np.clip(level * np.array(rectified), 0.05, 4), rel=1e-6
+    )
+
+
+def test_items_that_the_line_puts_below_zero_may_still_be_good_and_the_mean_stays():
+    """One in twelve on one side is good, up to two in three on the other: a line through both goes
+    below zero.
+    """
+    rng = np.random.default_rng(8)
+    side = np.linspace(-1, 1, 4000)
+    theta = 0.1 * (rng.random(4000) < 0.08 + 0.6 * np.maximum(side, 0))
+    n = np.full(4000, 400.0)
+    s = rng.binomial(400, theta).astype(float)
+    rate = s.sum() / n.sum()
+    anchor = neighbour_anchor(n, s, np.column_stack([side, 0.01 * side**2]), rate, 5.0)
+    assert anchor.mean.mean() == pytest.approx(rate, rel=0.05)
+    low, high = side < -0.8, side > 0.8
+    assert 0.4 < anchor.mean[low].mean() / theta[low].mean() < 1.6
+    assert anchor.mean[high].mean() > 1.5 * rate
+    draws = rng.beta(anchor.clicks[low], anchor.clicks[low] * (1 / anchor.mean[low] - 1))
+    assert 0.01 < (draws > 1.5 * rate).mean() < 0.1  # worth a look, now and then
 
 
 def test_the_evidence_is_that_of_the_gaussian_with_the_kernel_as_covariance():

@@ -1,4 +1,4 @@
-"""Gamma and Beta functions equal SciPy's."""
+"""Gamma, Beta and normal functions equal SciPy's."""
 
 import numpy as np
 import pytest
@@ -11,6 +11,7 @@ from bandits.learning.special import (
     log_beta,
     log_beta_binomial,
     log_gamma,
+    normal_cdf,
 )
 
 RNG = np.random.default_rng(5)
@@ -59,3 +60,8 @@ def test_beta_quantile_equals_scipy(q):
     a, b = np.maximum(A, 0.5), np.maximum(B, 0.5)
     ours = beta_quantile(np.full(a.size, q), a, b)
     assert ours == pytest.approx(stats.beta.ppf(q, a, b), rel=1e-6, abs=1e-8)
+
+
+def test_normal_cdf_equals_scipy_in_and_out_of_the_tails():
+    x = np.concatenate([RNG.normal(size=300), [-35.0, -8.0, 0.0, 8.0]]).reshape(2, -1)
+    assert normal_cdf(x) == pytest.approx(stats.norm.cdf(x), rel=1e-10)
