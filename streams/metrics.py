@@ -246,6 +246,22 @@ class ServingMetrics:
             "Whether delayed feedback and change are known of each item (1), or of each pair (0)",
             registry=self.registry,
         )
+        self.user_weights = Gauge(
+            "slatestream_user_weight",
+            "Log-odds of a click for each unit of what is known of users, by what; 0: says nothing",
+            ["feature"],
+            registry=self.registry,
+        )
+        self.user_slates = Gauge(
+            "slatestream_user_slates",
+            "Slates that the weights of users are learned from",
+            registry=self.registry,
+        )
+        self.users = Gauge(
+            "slatestream_known_users",
+            "Users of whom clicks or impressions are known",
+            registry=self.registry,
+        )
         self.view_lag = Gauge(
             "slatestream_view_lag_records",
             "Records of what slates are made from that are not read yet",

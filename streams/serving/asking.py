@@ -12,13 +12,15 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from bandits.learning.user_history import History
 from bandits.slates.refresh import NO_ITEMS
-from bandits.slates.request import Pin, Request
+from bandits.slates.request import Pin, Request, User
 from streams.contract.events import Filter, SlateRequest, encode
 from streams.serving.catalogue import CatalogueView
 from streams.serving.counts_view import Index
 from streams.serving.facets import fitting
 from streams.serving.served_state import ServedState, numbers
+from streams.serving.users import user_vector
 
 Items = NDArray[np.int64]
 KEPT_FILTERS = 64  # of one state: a category page asks with the same filter again and again
@@ -97,9 +99,9 @@ def asked(
     source: Source,
     request: SlateRequest,
     among: Items | None,
-    user_vector: NDArray[np.float32] | None,
+    history: History | None,
 ) -> Request:
-    """The request in numbers; `among` are its candidates."""
+    """The request in numbers; `among` are its candidates, `history` is its user's."""
     n = state.world.n_items
     excluded = NO_ITEMS
     if request.exclude or state.hidden:
@@ -114,7 +116,9 @@ def asked(
     objectives: dict[str, float] | None = None
     if request.objectives is not None:
         objectives = {str(name): weight for name, weight in request.objectives.items()}
-    return Request(request.k, among, excluded, user_vector, objectives, pins)
+    vector = user_vector(history, state.world.catalogue.vectors)
+    user = None if history is None else User(history, state.world.effects)
+    return Request(request.k, among, excluded, vector, objectives, pins, user)
 
 
 def fields_of(catalogue: CatalogueView, name: str, wanted: Sequence[str]) -> dict[str, Any]:

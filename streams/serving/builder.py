@@ -32,6 +32,7 @@ from streams.serving.embeddings import EmbeddingsView
 from streams.serving.places_view import PlacesView
 from streams.serving.preparation import Preparation
 from streams.serving.served_state import ServedState, keep, make_state, make_world
+from streams.serving.users import Users
 from streams.serving.wanted import Wanted
 from streams.serving.watch.funnel_view import FunnelView
 from streams.serving.watch.outcomes_view import OutcomesView
@@ -75,6 +76,7 @@ class Builder:
             evidence_of(config, settings.attribution_window_s),
             len(settings.segment_fields) > 1,
         )
+        self.users = Users(self.items, policy_file)
         self.places = PlacesView(self.counts.segments, self.items)
         self.funnel, self.outcomes = FunnelView(), OutcomesView()
         self.catalogue = CatalogueView(self.items, settings.max_event_bytes)
@@ -175,6 +177,7 @@ class Builder:
                 return
             self.counts.caught_up(now_s)
         self._take_named()
+        self.users.learn(None if self.state is None else self.state.world.learned, now_s)
         if self.state is None or (now_s >= self._next_at_s and self._versions() != self._made_of):
             self._make(now_s)
         else:
@@ -211,12 +214,13 @@ class Builder:
             self.catalogue.version,
             self.embeddings.version,
             len(self.items),
+            self.users.version,
         )
 
     def _make(self, now_s: float) -> None:
         """The next state, with the segments that were asked for lately."""
         began = time.perf_counter()
-        items_before, before = self._made_of[1:], self.state
+        items_before, before = self._made_of[1:4], self.state
         self._made_of = self._versions()
         version, placed = self.embeddings.version, self.places.placed()
         world = make_world(
@@ -230,6 +234,7 @@ class Builder:
             self.policy_file,
             self._fields.codes(self.counts.segments.names),
             None if before is None else before.world,
+            self.users.learner.effects,
         )
         unseen = self._preparation.unseen(world, self.policy_file.variants, now_s, before)
         state = make_state(
@@ -244,12 +249,13 @@ class Builder:
         lately = self._wanted.let_go(world.n_items, now_s)
         changed = self.counts.learner.changed
         for variant, segment in dict.fromkeys([(BASE, DEFAULT_SEGMENT), *lately]):
-            if before is not None and items_before == self._made_of[1:]:
+            if before is not None and items_before == self._made_of[1:4]:
                 keep(before, state, variant, segment, changed, now_s)
             self._preparation.add(state, (variant, segment), now_s, before)
         self.state = state
         self._metrics.pairs.set(world.counts.n_cells)
         self._metrics.evidence_by_item.set(self.counts.learner.evidence.by_item)
+        self.users.tell(self._metrics)
         self._next_at_s = now_s + max(REFRESH_S, REFRESH_SHARE * (time.perf_counter() - began))
 
     def _prepare_wanted(self, now_s: float) -> None:

@@ -2,7 +2,7 @@
 
     builder (thread)    follows counts, items, embeddings, releases; makes served states
     requests (thread)   slate requests from Kafka, answered from the state of the moment
-    clicks (thread)     who clicked what
+    users (thread)      who was shown and clicked what
     embed (thread)      items that lack a vector
     releases (thread)   folders of releases that are not here
     this (event loop)   HTTP
@@ -31,7 +31,6 @@ from streams.kafka.required_rights import check_rights, serving_rights
 from streams.metrics import ServingMetrics
 from streams.serving.answers import Answers
 from streams.serving.builder import Builder
-from streams.serving.clicks_follower import ClicksFollower
 from streams.serving.http.server import HttpServer
 from streams.serving.item_embedder import ItemEmbedder
 from streams.serving.recent_slates import RecentSlates
@@ -39,13 +38,14 @@ from streams.serving.release_fetcher import ReleaseFetcher
 from streams.serving.requests import Leave, Requests
 from streams.serving.responder import Responder
 from streams.serving.segment_slates import SegmentSlatesWriter
-from streams.serving.user_profiles import UserProfiles
+from streams.serving.users_follower import UsersFollower
 
 log = logging.getLogger(__name__)
 
 # The interpreter's lock goes round this often: an answer waits for a refresh in slices of it.
 SWITCH_S = 0.0005
 LOOK_S = 0.02
+USERS_S = 5.0  # that requests wait for what is known of users; it comes all the same
 EXIT_STATUS = 70  # EX_SOFTWARE, as a worker's
 
 
@@ -59,14 +59,13 @@ class ServingProcess:
         partitions = partitions_of_sources(admin, names)
         self.settings = settings
         self.metrics = ServingMetrics()
-        self.users = UserProfiles()
         self.builder = Builder(settings, policy_file, self.metrics, self._end)
         self.responder = Responder(
             policy_file,
             app_id(settings),
             settings.segment_fields,
             self.builder,
-            self.users,
+            self.builder.users,
             self.metrics,
         )
         recent = RecentSlates(settings.recent_slates_bytes)
@@ -74,7 +73,7 @@ class ServingProcess:
         self.requests = Requests(
             settings, self.responder, answers, self.metrics.group, leave, self._end
         )
-        self._clicks = ClicksFollower(client, names.clicks, self.users)
+        self._users = UsersFollower(client, names, partitions, self.builder.users)
         self.http = HttpServer(
             settings,
             self.metrics,
@@ -145,12 +144,15 @@ class ServingProcess:
             _when_ended(parent, lambda: loop.call_soon_threadsafe(self._stopping.set))
         await self.http.start()
         sys.setswitchinterval(SWITCH_S)
-        self._clicks.start()
         self._embedder.start()
         self.builder.start()
         while self.builder.state is None and not self._stopping.is_set():
             await asyncio.sleep(LOOK_S)
         if not self._stopping.is_set():
+            self._users.start()  # items have their numbers now
+            began = time.monotonic()
+            while not self._users.caught_up.is_set() and time.monotonic() < began + USERS_S:
+                await asyncio.sleep(LOOK_S)
             self.requests.start()
         await self._stopping.wait()
         self._leaving = self.http.closing = True
@@ -160,7 +162,7 @@ class ServingProcess:
         await asyncio.sleep(self.settings.http_drain_s - (time.monotonic() - began))
         self._embedder.stop()
         await loop.run_in_executor(None, self.builder.stop)
-        self._clicks.stop()
+        self._users.stop()
         await self.http.stop()
 
 

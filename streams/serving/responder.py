@@ -24,7 +24,7 @@ from streams.contract.segments import context_segment
 from streams.metrics import ServingMetrics
 from streams.serving.asking import Filters, Source, asked, candidates, fields_of
 from streams.serving.served_state import ServedState
-from streams.serving.user_profiles import UserProfiles
+from streams.serving.users import Users
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ class Responder:
     source
         The builder.
     users
-        Who clicked what.
+        Who was shown and clicked what.
     metrics
         Of the process.
     """
@@ -61,7 +61,7 @@ class Responder:
         group: str,
         segment_fields: Sequence[str],
         source: Source,
-        users: UserProfiles,
+        users: Users,
         metrics: ServingMetrics,
     ) -> None:
         variants = policy_file.variants
@@ -93,7 +93,9 @@ class Responder:
             request.pin,
             request.objectives,
         )
-        personal = self._relevance and self._users.knows(request.user_id)
+        state = self.source.state
+        matters = self._relevance or (state is not None and state.world.effects.some)
+        personal = matters and self._users.knows(request.user_id)
         return not personal and all(each is None for each in said)
 
     def answer(
@@ -135,9 +137,8 @@ class Responder:
             return None
         snapshot = state.variants[name].unseen if snapshot is None else snapshot
         rng = np.random.default_rng(_seed(request.request_id, state.number))
-        vectors = state.world.catalogue.vectors
-        profile = self._users.vector(request.user_id, vectors, self.source.items)
-        wanted = asked(state, self.source, request, among, profile)
+        history = self._users.history(request.user_id, now_s, state.world.n_items)
+        wanted = asked(state, self.source, request, among, history)
         if hurried:
             self._metrics.fallbacks.inc()
             result = fallback(snapshot, wanted, rng)

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bandits.learning.segment_fields import UNKNOWN, SegmentFields
+from bandits.learning.user_effects import NO_EFFECTS, UserEffects
 from bandits.slates.config import SlateConfig
 from bandits.slates.refresh import Known, LearnedSums
 from bandits.slates.request import Catalogue
@@ -27,7 +28,8 @@ KEPT_S = 5.0
 
 class World(NamedTuple):
     """What all segments share, at one time; `counts_ts` is the time of the counts, `facets` are
-    what filters ask of items, `by_variant` is what each variant learns of the counts.
+    what filters ask of items, `by_variant` is what each variant learns of the counts, `effects`
+    what users' histories say.
     """
 
     counts: SparseCounts
@@ -35,6 +37,7 @@ class World(NamedTuple):
     encoder: str | None
     counts_ts: float
     facets: Facets
+    effects: UserEffects = NO_EFFECTS
 
     @property
     def learned(self) -> Known:
@@ -195,9 +198,10 @@ def make_world(
     policy_file: PolicyFile,
     codes: NDArray[np.int64] | None = None,
     before: World | None = None,
+    effects: UserEffects = NO_EFFECTS,
 ) -> World:
     """Learn what all segments share; `number_of` an item, for those that a variant never shows;
-    `codes` of the segments' fields; `before` is the last world.
+    `codes` of the segments' fields; `before` is the last world; `effects` of users' histories.
     """
     by_variant: dict[str, Known] = {}
     for each in policy_file.variants:
@@ -224,7 +228,7 @@ def make_world(
             if alike is None
             else alike._replace(catalogue=own)
         )
-    return World(counts, by_variant, encoder, counts_ts, facets)
+    return World(counts, by_variant, encoder, counts_ts, facets, effects)
 
 
 def numbers(found: Iterable[int | None]) -> NDArray[np.int64]:

@@ -133,7 +133,7 @@ def test_a_pin_that_may_not_be_shown_leaves_its_place_to_the_policy(world: World
 
 def test_objectives_take_the_place_of_the_policy_files(world: World) -> None:
     """A user clicked an item that nobody else does: by relevance alone it comes first."""
-    world.users.clicked([Click("s", "u", ITEMS[11], world.now_s)])
+    world.users.clicked(Click("s", "u", ITEMS[11], world.now_s))
     relevant = world.ask(request("v", segment="x", k=12, objectives={"relevance": 1.0}))
     assert shown(relevant)[0] == ITEMS[11]
     assert "thompson" not in relevant.items[0].why
@@ -189,7 +189,7 @@ def test_only_a_request_that_says_nothing_is_quick(world: World, said: str) -> N
 def test_a_user_who_clicked_is_quick_unless_relevance_counts(tmp_path: Path) -> None:
     for text, quick in (("", True), ("[objectives]\nclick = 1\nrelevance = 1", False)):
         world = make(tmp_path, text)
-        world.users.clicked([Click("s", "known", ITEMS[1], world.now_s)])
+        world.users.clicked(Click("s", "known", ITEMS[1], world.now_s))
         assert world.responder.is_quick(request(user="known")) == quick
         assert world.responder.is_quick(request(user="new"))
 

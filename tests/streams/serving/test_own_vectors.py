@@ -131,7 +131,7 @@ def test_slates_are_made_with_the_vectors_of_texts_and_of_images_together(tmp_pa
     assert vectors.shape == (12, 4 + MOST)
     assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
     assert world.builder.state.world.encoder == "v1"
-    world.users.clicked([Click("s", "u", ITEMS[1], 1.0)])
+    world.users.clicked(Click("s", "u", ITEMS[1], 1.0))
     assert shown(world.ask(request(segment="x", k=1))) == [ITEMS[1]]
     nearest = np.argsort(-(vectors @ vectors[1]))[1:5].tolist()
     assert set(nearest) == {0, 2, 5, 9}  # the same text, then the same image

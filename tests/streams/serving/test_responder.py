@@ -43,7 +43,7 @@ def test_the_same_request_of_the_same_state_gets_the_same_slate(
     world: World, fields: dict[str, object]
 ) -> None:
     """Whatever came in between, and whether its pool was there or not."""
-    world.users.clicked([Click("s", "clicked", ITEMS[3], NOW_S)])
+    world.users.clicked(Click("s", "clicked", ITEMS[3], NOW_S))
     first = world.ask(request("again", k=4, **fields))
     for number in range(10):
         world.ask(request(f"other-{number}", k=4, **fields))

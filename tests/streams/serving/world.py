@@ -24,7 +24,6 @@ from streams.contract.events import Slate, SlateRequest
 from streams.metrics import ServingMetrics
 from streams.serving.builder import Builder
 from streams.serving.responder import Responder
-from streams.serving.user_profiles import UserProfiles
 from tests.streams.making import NOW_S, START_S, record, settings
 
 ITEMS = [f"item-{number}" for number in range(12)]
@@ -68,7 +67,7 @@ class World:
         self.log = Log()
         self._rows: dict[bytes, Before] = {}
         self._offset = 0
-        self.users = UserProfiles()
+        self.users = self.builder.users
         self.responder = Responder(
             file, "group", made_of.segment_fields, self.builder, self.users, self.metrics
         )
