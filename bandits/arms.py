@@ -21,7 +21,7 @@ class ArmView(NamedTuple):
     Attributes
     ----------
     impressions
-        Effective looks n: examined minus unripe, forgotten as far as change demands.
+        Effective looks n: examined minus pending, forgotten as far as change demands.
     clicks
         Successes s of those looks; can exceed `impressions` where examination weights are small.
     conversions, value

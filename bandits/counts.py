@@ -43,7 +43,7 @@ class Counts(NamedTuple):
     examined
         Sum over impressions of the examination weight of their position; equals `impressions` where
         weights are 1.
-    unripe
+    pending
         Looks whose click may still be on its way: the part of `examined` that is not evidence yet
         (`bandits.learning.delay`); zeros without.
     recent
@@ -57,12 +57,12 @@ class Counts(NamedTuple):
     conversions: NDArray[np.float64]
     value: NDArray[np.float64]
     examined: NDArray[np.float64]
-    unripe: NDArray[np.float64]
+    pending: NDArray[np.float64]
     recent: tuple[Counts, ...] = ()
 
 
 # the fields that are arrays, in order
-SUMS = ("impressions", "clicks", "conversions", "value", "examined", "unripe")
+SUMS = ("impressions", "clicks", "conversions", "value", "examined", "pending")
 
 
 def zeros(n_segments: int, n_items: int, n_recent: int = 0) -> Counts:
@@ -102,7 +102,7 @@ def add(a: Counts, b: Counts) -> Counts:
         conversions=a.conversions + b.conversions,
         value=a.value + b.value,
         examined=a.examined + b.examined,
-        unripe=a.unripe + b.unripe,
+        pending=a.pending + b.pending,
         recent=tuple(add(x, y) for x, y in zip(a.recent, b.recent, strict=True)),
     )
 
@@ -114,7 +114,7 @@ def validate(counts: Counts) -> None:
     ------
     CountsError
         On an array that is not 2-d or differs in shape, NaN or infinity, a negative count, clicks
-        or conversions above impressions, `examined` above impressions, or `unripe` above
+        or conversions above impressions, `examined` above impressions, or `pending` above
         `examined`.
 
     """
@@ -135,7 +135,7 @@ def validate(counts: Counts) -> None:
         ("clicks", "impressions"),
         ("conversions", "impressions"),
         ("examined", "impressions"),
-        ("unripe", "examined"),
+        ("pending", "examined"),
     ):
         array, limit = getattr(counts, name), getattr(counts, bound)
         above = array > limit * (1 + RELATIVE_TOLERANCE) + RELATIVE_TOLERANCE

@@ -1,7 +1,7 @@
 """Delayed clicks: how much of an impression is evidence yet, by the learned distribution of delays.
 
     F(d) = P(delay <= d | there will be a click);   looks that count: sum of F(age);
-    `Counts.unripe` = sum of w (1 - F(age))
+    `Counts.pending` = sum of w (1 - F(age))
 
 An impression of age a that will be clicked has been so with probability F(a): it is a trial of that
 weight, and no failure before. F is learned from clicks that have come, although those with long
@@ -159,14 +159,14 @@ def share_arrived(delays: Delays, ages_s: Floats) -> Floats:
     return np.asarray(share, dtype=np.float64)
 
 
-def unripe_looks(
+def pending_examinations(
     delays: Delays,
     ages_s: Floats,
     weights: Floats,
     cells: NDArray[np.int64],
     shape: tuple[int, int],
 ) -> Floats:
-    """Sum of w (1 - F(age)) per (segment, item): what `Counts.unripe` holds.
+    """Sum of w (1 - F(age)) per (segment, item): what `Counts.pending` holds.
 
     Parameters
     ----------
@@ -174,7 +174,7 @@ def unripe_looks(
         The learned distribution.
     ages_s, weights
         (n,) age and examination weight of impressions that are young enough to matter and have no
-        click; a clicked one is ripe.
+        click; a clicked one is settled.
     cells
         (n,) segment * n_items + item.
     shape

@@ -1,7 +1,7 @@
 """Evidence: what counts say at a time. Every look is counted when it is known; whether it is
 evidence yet, and what has changed lately, is worked out here.
 
-    counts(t) = sums, with `unripe` (`bandits.learning.pending_impressions`)
+    counts(t) = sums, with `pending` (`bandits.learning.pending_impressions`)
                 and `recent` (`bandits.learning.recent_counts`)
 
 Of up to `MOST_CELLS` pairs it is known of each; of more, of each item over all segments together
@@ -97,12 +97,14 @@ class Evidence:
         """Once all segments are one: looks of items that are no evidence yet (n_items,), and
         memories (5, n_items), shortest first.
         """
-        unripe, memories = self._turn((1, n_items), now_s)
-        return unripe[0], tuple(memory[:, 0] for memory in memories)
+        pending, memories = self._turn((1, n_items), now_s)
+        return pending[0], tuple(memory[:, 0] for memory in memories)
 
     def _turn(self, shape: tuple[int, int], now_s: float) -> tuple[Floats, list[Floats]]:
-        unripe = np.zeros(shape) if self._pending is None else self._pending.unripe(shape, now_s)
-        return unripe, [] if self._memories is None else self._memories.turn(unripe, now_s)
+        pending = (
+            np.zeros(shape) if self._pending is None else self._pending.examinations(shape, now_s)
+        )
+        return pending, [] if self._memories is None else self._memories.turn(pending, now_s)
 
     def counts(self, sums: Floats, now_s: float, discounted: Floats | None = None) -> Counts:
         """Counts as of now, copies.
@@ -117,27 +119,27 @@ class Evidence:
             The same through the half-life of the policy file, which then is the only memory.
 
         """
-        unripe, recent = self._turn((sums.shape[1], sums.shape[2]), now_s)
+        pending, recent = self._turn((sums.shape[1], sums.shape[2]), now_s)
         if discounted is not None:
             recent = [discounted]
-        memories = tuple(_counts(memory, unripe) for memory in recent)
-        return _counts(sums, unripe)._replace(recent=memories)
+        memories = tuple(_counts(memory, pending) for memory in recent)
+        return _counts(sums, pending)._replace(recent=memories)
 
 
-def spread(sums: Floats, unripe: Floats, discounted: Floats | None = None) -> Counts:
+def spread(sums: Floats, pending: Floats, discounted: Floats | None = None) -> Counts:
     """Counts of sums (5, n_segments, n_items), of which looks that are no evidence yet are known
     per item, (n_items,): each segment has its share.
     """
     looks = sums[EXAMINED].sum(axis=0)
-    each = sums[EXAMINED] * np.where(looks > 0, unripe / np.where(looks > 0, looks, 1.0), 0.0)
+    each = sums[EXAMINED] * np.where(looks > 0, pending / np.where(looks > 0, looks, 1.0), 0.0)
     recent = () if discounted is None else (_counts(discounted, each),)
     return _counts(sums, each)._replace(recent=recent)
 
 
-def _counts(sums: Floats, unripe: Floats) -> Counts:
+def _counts(sums: Floats, pending: Floats) -> Counts:
     """Copies; differences of floats may leave -1e-17, and only values may be negative."""
     impressions, clicks, conversions, examined = np.maximum(
         sums[[IMPRESSIONS, CLICKS, CONVERSIONS, EXAMINED]], 0.0
     )
     value = sums[VALUE].copy()
-    return Counts(impressions, clicks, conversions, value, examined, np.minimum(unripe, examined))
+    return Counts(impressions, clicks, conversions, value, examined, np.minimum(pending, examined))

@@ -1,7 +1,7 @@
 """PendingImpressions: fresh impressions are not failures yet. How many looks of each (segment,
 item) still wait for a click that may come.
 
-    unripe = sum over recent looks of w (1 - F(age))      F: share of clicks that have come by that
+    pending = sum over recent looks of w (1 - F(age))      F: share of clicks that have come by that
                                                           age, learned from counted clicks
 
 The age of a look is taken from when its count reached this view; a process that starts is told
@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bandits.arms import Floats
-from bandits.learning.delay import Delays, learn_delays, log_edges, unripe_looks
+from bandits.learning.delay import Delays, learn_delays, log_edges, pending_examinations
 
 BUCKET_S = 1.0
 AGE_SHARE = 1 / 8  # a bucket is at most this part of its age long: some 60 buckets for an hour
@@ -136,7 +136,7 @@ class PendingImpressions:
             self._entries += sum(looks.items.size for looks in own)
             self._close()
 
-    def unripe(self, shape: tuple[int, int], now_s: float) -> Floats:
+    def examinations(self, shape: tuple[int, int], now_s: float) -> Floats:
         """(n_segments, n_items) looks that are not evidence yet."""
         delays = self._learned(now_s)
         while self._buckets and now_s - self._buckets[0][1] > self._window_s:
@@ -148,7 +148,7 @@ class PendingImpressions:
                 cells.append((segments * shape[1] + items)[there])
                 weights.append(examinations[there])
                 ages_s.append(np.full(int(there.sum()), max(0.0, now_s - seen_s)))
-        return unripe_looks(
+        return pending_examinations(
             delays, np.concatenate(ages_s), np.concatenate(weights), np.concatenate(cells), shape
         )
 
@@ -197,7 +197,7 @@ class PendingImpressions:
             self._delays = learn_delays(
                 delays_s, ages_s, self._edges_s, prior_mean_s=min(PRIOR_MEAN_S, self._window_s)
             )
-            # looks that are older than nearly all clicks are ripe: nothing to remember
+            # looks that are older than nearly all clicks are settled: nothing to remember
             done = self._delays.edges_s[np.searchsorted(self._delays.cdf, 0.99)]
             while self._buckets and now_s - self._buckets[0][1] > done:
                 self._drop()

@@ -204,6 +204,6 @@ def examined(counts: Counts, places: PlaceCounts, weights: Floats) -> Counts:
     share = 1 - np.minimum(less.reshape(shape) / np.maximum(looks, 1e-300), 1 - weights.min())
 
     def weighed(each: Counts) -> Counts:
-        return each._replace(examined=each.examined * share, unripe=each.unripe * share)
+        return each._replace(examined=each.examined * share, pending=each.pending * share)
 
     return weighed(counts)._replace(recent=tuple(map(weighed, counts.recent)))

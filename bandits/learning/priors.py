@@ -254,7 +254,7 @@ def arm_view(
         vectors=vectors,
         pooled_impressions=whole.item_looks,
         pooled_clicks=whole.item_hits,
-        in_flight=none if segment is None else counts.unripe[segment],
+        in_flight=none if segment is None else counts.pending[segment],
     )
 
 
@@ -265,6 +265,6 @@ def _start(looks: Floats, hits: Floats, config: PriorConfig) -> float:
 
 
 def _evidence(counts: Counts, target: Target) -> tuple[Floats, Floats]:
-    looks = np.maximum(counts.examined - counts.unripe, 0.0)  # (n_segments, n_items)
+    looks = np.maximum(counts.examined - counts.pending, 0.0)  # (n_segments, n_items)
     hits = counts.clicks if target == "clicks" else counts.conversions
     return looks, hits

@@ -38,7 +38,7 @@ class ItemEvidence(NamedTuple):
 
     Attributes
     ----------
-    unripe
+    pending
         (n_items,) looks that are no evidence yet.
     recent
         Recent counts (5, n_items), shortest memory first.
@@ -48,7 +48,7 @@ class ItemEvidence(NamedTuple):
 
     """
 
-    unripe: Floats
+    pending: Floats
     recent: tuple[Floats, ...] = ()
     discount: float | None = None
 
@@ -88,14 +88,14 @@ def believe(counts: SparseCounts, pool: RunningPool, evidence: ItemEvidence) -> 
         recent = (np.maximum(counts.items[len(COLUMNS) :] * evidence.discount, 0.0),)
     seen = np.where(whole != 0, whole, 1.0)
     parts = tuple(np.clip(memory / seen, 0.0, 1.0) for memory in (*recent, whole))
-    ripe = [_ripe(whole * part, evidence.unripe) for part in parts]  # (2, n_items) each
+    settled = [_settled(whole * part, evidence.pending) for part in parts]  # (2, n_items) each
     looks = np.where(whole[EXAMINED] > 0, whole[EXAMINED], 1.0)
-    sums = tuple(thinned(pool, n / looks, s) for n, s in ripe)
-    totals = _counts(counts.items[: len(COLUMNS)], evidence.unripe)
-    if len(ripe) == 1:
+    sums = tuple(thinned(pool, n / looks, s) for n, s in settled)
+    totals = _counts(counts.items[: len(COLUMNS)], evidence.pending)
+    if len(settled) == 1:
         return RunningBeliefs(counts, pool, evidence, parts, sums, totals, None)
-    shortest = ripe[0]
-    rests = [np.maximum(each - shortest, 0.0) for each in ripe]
+    shortest = settled[0]
+    rests = [np.maximum(each - shortest, 0.0) for each in settled]
     pools = [
         pool_of(n[None], s[None], pool.anchor, pool.segment_clicks) for n, s in (shortest, *rests)
     ]
@@ -122,21 +122,21 @@ def of_segment(beliefs: RunningBeliefs, segment: int | None) -> tuple[Counts, Be
         rows = [row[len(COLUMNS) :] * discount, whole]
     total = beliefs.counts.items[EXAMINED]
     share = whole[EXAMINED] / np.where(total > 0, total, 1.0)  # (n_items,) of the item's looks
-    unripe = beliefs.evidence.unripe * np.clip(share, 0.0, 1.0)
+    pending = beliefs.evidence.pending * np.clip(share, 0.0, 1.0)
     pools = []
     for memory, of_all in zip(rows, beliefs.sums, strict=True):
-        n, s = _ripe(memory, unripe)
+        n, s = _settled(memory, pending)
         pools.append(segment_pool(beliefs.pool, of_all, segment, n, s))
-    *recent, counts = (_counts(memory, unripe) for memory in rows)
+    *recent, counts = (_counts(memory, pending) for memory in rows)
     return counts._replace(recent=tuple(recent)), Beliefs(tuple(pools), beliefs.odds)
 
 
-def _ripe(memory: Floats, unripe: Floats) -> Floats:
+def _settled(memory: Floats, pending: Floats) -> Floats:
     """Looks that are evidence, and hits: (2, n_items)."""
-    return np.maximum([memory[EXAMINED] - unripe, memory[CLICKS]], 0.0)
+    return np.maximum([memory[EXAMINED] - pending, memory[CLICKS]], 0.0)
 
 
-def _counts(memory: Floats, unripe: Floats) -> Counts:
+def _counts(memory: Floats, pending: Floats) -> Counts:
     """Counts (1, n_items) of columns (5, n_items)."""
     n, c, v, x = np.maximum(memory[[IMPRESSIONS, CLICKS, CONVERSIONS, EXAMINED]], 0.0)[:, None]
-    return Counts(n, c, v, memory[VALUE][None], x, np.minimum(unripe[None], x))
+    return Counts(n, c, v, memory[VALUE][None], x, np.minimum(pending[None], x))

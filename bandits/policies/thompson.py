@@ -4,7 +4,7 @@ draw.
     theta_a ~ Beta(m_a k_a + s_a, (1 - m_a) k_a + n_a - s_a)
 
 A larger prior strength k trusts the prior mean m longer. Wrong tool when rewards are not 0 or 1:
-use `thompson_gaussian`. With delayed clicks leave the unripe looks out of n
+use `thompson_gaussian`. With delayed clicks leave the pending looks out of n
 (`bandits.learning.delay`), or every fresh impression counts as a failure. Thompson (1933), On the
 likelihood that one unknown probability exceeds another ...; Chapelle & Li (2011), An Empirical
 Evaluation of Thompson Sampling.

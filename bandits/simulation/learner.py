@@ -1,7 +1,7 @@
 """The counts learner: this library's policies as the simulator and the benchmarks run them.
 
-State is counts and nothing else. A slate that goes out adds its looks to `examined` and `unripe`;
-feedback takes them out of `unripe` and adds the clicks. Memories (`Counts.recent`) forget by
+State is counts and nothing else. A slate that goes out adds its looks to `examined` and `pending`;
+feedback takes them out of `pending` and adds the clicks. Memories (`Counts.recent`) forget by
 clicks: their clock is the number of clicks so far, so that one half-life suits busy and quiet
 sites, high click rates and low ones.
 """
@@ -82,14 +82,14 @@ class CountsLearner(NamedTuple):
         return out
 
     def note(self, state: State, shown: Shown) -> State:
-        """Looks go into `examined` and `unripe`."""
+        """Looks go into `examined` and `pending`."""
         looks, impressions = self._looks(state, shown.segments, shown.items)
 
         def show(counts: Counts) -> Counts:
             return counts._replace(
                 impressions=counts.impressions + impressions,
                 examined=counts.examined + looks,
-                unripe=counts.unripe + looks,
+                pending=counts.pending + looks,
             )
 
         counts = show(state.counts)
@@ -98,18 +98,18 @@ class CountsLearner(NamedTuple):
         )
 
     def learn(self, state: State, feedback: Feedback) -> State:
-        """Clicks come in and their looks are ripe; memories fade by that many clicks first."""
+        """Clicks come in and their looks are settled; memories fade by that many clicks first."""
         looks, _ = self._looks(state, feedback.segments, feedback.items)
         clicks = self._sum(
             state, feedback.segments, feedback.items, feedback.clicked.astype(np.float64)
         )
         n_clicks = float(clicks.sum())
 
-        def ripen(counts: Counts) -> Counts:
+        def arrived(counts: Counts) -> Counts:
             return counts._replace(
                 clicks=counts.clicks + clicks,
                 value=counts.value + clicks,
-                unripe=np.maximum(counts.unripe - looks, 0.0),
+                pending=np.maximum(counts.pending - looks, 0.0),
             )
 
         recent = []
@@ -117,16 +117,16 @@ class CountsLearner(NamedTuple):
             keep = 2.0 ** (-n_clicks / half_life)
             # Looks in flight are not faded: they will be taken out in full when their feedback
             # comes.
-            ripe = np.maximum(copy.examined - copy.unripe, 0.0)
+            settled = np.maximum(copy.examined - copy.pending, 0.0)
             faded = copy._replace(
-                impressions=copy.unripe + (copy.impressions - copy.unripe) * keep,
+                impressions=copy.pending + (copy.impressions - copy.pending) * keep,
                 clicks=copy.clicks * keep,
                 value=copy.value * keep,
-                examined=copy.unripe + ripe * keep,
+                examined=copy.pending + settled * keep,
             )
-            recent.append(ripen(faded))
-        counts = ripen(state.counts)._replace(recent=tuple(recent))
-        seen = float(counts.examined.sum() - counts.unripe.sum())
+            recent.append(arrived(faded))
+        counts = arrived(state.counts)._replace(recent=tuple(recent))
+        seen = float(counts.examined.sum() - counts.pending.sum())
         if seen < state.learned_at * (1 + RELEARN):
             return state._replace(counts=counts)
         return State(counts, strengths(counts, self.config, self.vectors), seen, state.n_places)

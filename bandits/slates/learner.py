@@ -117,14 +117,14 @@ class Learner:
         self._look += 1
         self.evidence.reserve(shape)
         if self.evidence.by_item:
-            unripe, recent = self.evidence.of_items(shape[1], now_s)
-            self._of_items, self.dense = ItemEvidence(unripe, recent, discount), None
+            pending, recent = self.evidence.of_items(shape[1], now_s)
+            self._of_items, self.dense = ItemEvidence(pending, recent, discount), None
             if shape[0] * shape[1] > self._most_dense:
                 return
         sums = self.counts.dense()
         fresh = None if discount is None else sums[len(COLUMNS) :] * discount
         if self.evidence.by_item:
-            self.dense = spread(sums[: len(COLUMNS)], unripe, fresh)
+            self.dense = spread(sums[: len(COLUMNS)], pending, fresh)
         else:
             self.dense = self.evidence.counts(sums[: len(COLUMNS)], now_s, fresh)
 

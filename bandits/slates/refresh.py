@@ -181,7 +181,7 @@ def learned(
         beliefs = learn(counts, config.priors, vectors, codes=codes)
         return Learned(counts, catalogue, beliefs, counts, places=places)
     splits = None if before is None or before.groups is None else before.groups.splits
-    looks = counts.examined - counts.unripe
+    looks = counts.examined - counts.pending
     if splits is None or looks.sum() > AGAIN * splits.looks:
         splits = splits_of(counts, config.priors, codes)
     groups = group(codes, splits)

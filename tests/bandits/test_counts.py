@@ -63,7 +63,7 @@ def test_adding_needs_one_shape_and_as_many_memories():
         ("clicks", 99.0, "exceed counts.impressions"),
         ("conversions", 99.0, "exceed counts.impressions"),
         ("examined", 99.0, "exceed counts.impressions"),
-        ("unripe", 40.0, "exceed counts.examined"),
+        ("pending", 40.0, "exceed counts.examined"),
     ],
 )
 def test_impossible_counts_are_refused_with_their_place(field, value, rule):

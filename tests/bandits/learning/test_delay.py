@@ -5,7 +5,7 @@ failures.
 import numpy as np
 import pytest
 
-from bandits.learning.delay import learn_delays, log_edges, share_arrived, unripe_looks
+from bandits.learning.delay import learn_delays, log_edges, pending_examinations, share_arrived
 
 EDGES = log_edges(1, 3600)
 
@@ -69,18 +69,18 @@ def test_looks_that_count_as_trials_give_the_true_rate_and_all_looks_do_not():
     old_delay = rng.exponential(300, 5000)
     learned = learn_delays(old_delay, old_delay + 7200, log_edges(1, 7200), prior_mean_s=60)
     cells = rng.integers(0, 2, n)
-    waiting = unripe_looks(learned, age, np.ones(n), cells, (1, 2))
+    waiting = pending_examinations(learned, age, np.ones(n), cells, (1, 2))
     looks = np.bincount(cells, minlength=2)
     clicks = np.bincount(cells, weights=clicked, minlength=2)
     assert clicks / (looks - waiting[0]) == pytest.approx([0.2, 0.2], rel=0.05)
     assert (clicks / looks).max() < 0.13
 
 
-def test_weights_of_places_carry_over_to_unripe_looks():
+def test_weights_of_places_carry_over_to_pending_examinations():
     learned = learn_delays(
         np.full(100, 100.0), np.full(100, 5000.0), EDGES, prior_mean_s=60, prior_clicks=0.01
     )
-    waiting = unripe_looks(
+    waiting = pending_examinations(
         learned,
         np.array([1.0, 1.0, 3000.0]),
         np.array([1.0, 0.5, 1.0]),

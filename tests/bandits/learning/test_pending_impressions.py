@@ -14,22 +14,22 @@ def look(
     pending.looked(np.array([segment]), np.array([item]), np.array([examinations]), at_s)
 
 
-def test_fresh_looks_are_unripe_and_ripen_with_age():
+def test_fresh_looks_are_pending_and_settle_with_age():
     pending = PendingImpressions(WINDOW_S)
     look(pending, 0, 1, 8.0, 100.0)
-    young, older, old = (pending.unripe(SHAPE, at_s)[0] for at_s in (100.5, 110.0, 400.0))
+    young, older, old = (pending.examinations(SHAPE, at_s)[0] for at_s in (100.5, 110.0, 400.0))
     assert young[0] == older[0] == 0.0
     assert 7.0 < young[1] <= 8.0
     assert old[1] < 0.1 < older[1] < young[1]
 
 
-def test_looks_ripen_as_fast_as_clicks_come():
+def test_looks_settle_as_fast_as_clicks_come():
     """With 2,000 clicks after half a second, a look of three seconds has hardly a click to come."""
     quick, unknown = PendingImpressions(WINDOW_S), PendingImpressions(WINDOW_S)
     quick.clicked([(0.5, 0.0)] * 2000)
     for pending in (quick, unknown):
         look(pending, 0, 0, 10.0, 100.0)
-    assert quick.unripe(SHAPE, 103.0)[0, 0] < 0.1 < unknown.unripe(SHAPE, 103.0)[0, 0]
+    assert quick.examinations(SHAPE, 103.0)[0, 0] < 0.1 < unknown.examinations(SHAPE, 103.0)[0, 0]
 
 
 def test_looks_of_a_bucket_have_their_own_age():
@@ -40,12 +40,12 @@ def test_looks_of_a_bucket_have_their_own_age():
     pending.clicked([(0.3, 0.0)] * 4000)
     for item, at_s in ((2, 100.0), (1, 100.4), (0, 100.6)):
         look(pending, 0, item, 10.0, at_s)
-    new, fresh, old = pending.unripe((1, 3), 100.6)[0]
+    new, fresh, old = pending.examinations((1, 3), 100.6)[0]
     assert new == 10
     assert fresh > 9.9
     assert old < 0.1
     look(pending, 0, 3, 10.0, 101.1)
-    assert (pending.unripe((1, 4), 101.1)[0, :3] < 0.1).all()
+    assert (pending.examinations((1, 4), 101.1)[0, :3] < 0.1).all()
 
 
 def test_a_busy_site_learns_delays_that_are_longer_than_its_last_clicks_took_to_come():
@@ -61,7 +61,7 @@ def test_a_busy_site_learns_delays_that_are_longer_than_its_last_clicks_took_to_
     pending.clicked(np.column_stack([delays_s, seen_s])[come][order].tolist())
     look(pending, 0, 0, 100.0, 85.0)
     look(pending, 0, 1, 100.0, 114.0)
-    old, young = pending.unripe(SHAPE, 120.0)[0]
+    old, young = pending.examinations(SHAPE, 120.0)[0]
     assert old < 2
     assert 45 < young < 55
 
@@ -71,7 +71,7 @@ def test_a_service_that_starts_believes_quick_clicks():
     pending = PendingImpressions(WINDOW_S)
     pending.clicked([(0.01, seen_s) for seen_s in np.linspace(0, 3, 500)])
     look(pending, 0, 0, 100.0, 1.0)
-    assert pending.unripe(SHAPE, 3.0)[0, 0] < 1
+    assert pending.examinations(SHAPE, 3.0)[0, 0] < 1
 
 
 def test_looks_of_an_hour_ago_wait_where_clicks_come_late():
@@ -86,7 +86,7 @@ def test_looks_of_an_hour_ago_wait_where_clicks_come_late():
         pending.looked(np.zeros_like(items), items, np.full(items.size, 10.0), float(second))
     assert len(pending._buckets) < 80
     assert pending._entries < MAX_ENTRIES
-    total = pending.unripe((1, n_items), 3600.0).sum()
+    total = pending.examinations((1, n_items), 3600.0).sum()
     assert 0.45 < total / (360 * 2000 * 10) < 0.6
 
 

@@ -87,14 +87,14 @@ def test_looks_are_what_places_leave_of_impressions():
     base = base._replace(
         impressions=np.array([[10.0, 5.0]]),
         examined=np.array([[10.0, 5.0]]),
-        unripe=np.array([[5.0, 0.0]]),
+        pending=np.array([[5.0, 0.0]]),
     )
     placed = PlaceCounts(np.array([0, 0]), np.array([0, 0]), np.zeros((2, N)), np.zeros((2, N)))
     placed.shown[0, 0], placed.shown[0, 1], placed.shown[1, 1] = 6, 1, 3
     counts = examined(base._replace(recent=(base,)), placed, weights)
     validate(counts)
     assert counts.examined.tolist() == [[8.0, 5.0]]
-    assert counts.unripe.tolist() == [[4.0, 0.0]]
+    assert counts.pending.tolist() == [[4.0, 0.0]]
     assert counts.recent[0].examined.tolist() == [[8.0, 5.0]]
     shown, _ = added_up(placed, 2)
     assert shown[:, :2].tolist() == [[6, 4]]

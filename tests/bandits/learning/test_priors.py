@@ -27,7 +27,7 @@ def counts_of(seed, looks=400, n_recent=0):
         Counts(
             *(
                 getattr(whole, name) * 0.5**i
-                for name in ("impressions", "clicks", "conversions", "value", "examined", "unripe")
+                for name in ("impressions", "clicks", "conversions", "value", "examined", "pending")
             )
         )
         for i in range(n_recent, 0, -1)
@@ -87,9 +87,9 @@ def test_set_strengths_are_used_as_they_are():
     assert found.anchor.clicks == pytest.approx(np.full(10, 2.0))
 
 
-def test_unripe_looks_are_no_evidence_but_in_flight():
+def test_pending_examinations_are_no_evidence_but_in_flight():
     counts = counts_of(6)
-    waiting = counts._replace(unripe=counts.examined * 0.25)
+    waiting = counts._replace(pending=counts.examined * 0.25)
     view = arm_view(waiting, 1)
     assert view.impressions == pytest.approx(counts.examined[1] * 0.75)
     assert view.in_flight == pytest.approx(counts.examined[1] * 0.25)

@@ -35,9 +35,9 @@ def test_counts_fade_by_half_with_every_half_life_of_clicks():
     assert short[CLICKS, 0].tolist() == long[CLICKS, 0].tolist() == [0.0, 4.0]
 
 
-def test_looks_fade_from_when_they_are_ripe():
-    """8 looks in flight while 4 clicks come elsewhere are 8 looks still; ripe since then, the next
-    4 clicks halve them.
+def test_looks_fade_from_when_they_are_settled():
+    """8 looks in flight while 4 clicks come elsewhere are 8 looks still; settled since then, the
+    next 4 clicks halve them.
     """
     memories = RecentCounts((4.0,), (1, 2))
     memories.add(*CELL, increment(8))

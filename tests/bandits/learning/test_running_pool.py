@@ -117,10 +117,10 @@ def test_a_part_of_the_looks_weighs_as_if_segments_were_alike() -> None:
 
 def test_looks_that_are_no_evidence_yet_are_taken_out_of_each_segment_alike() -> None:
     counts, running = stepped(0)
-    unripe = counts.items[EXAMINED] / 2
-    beliefs = believe(counts, running, ItemEvidence(unripe))
+    pending = counts.items[EXAMINED] / 2
+    beliefs = believe(counts, running, ItemEvidence(pending))
     own, part = of_segment(beliefs, 2)
-    np.testing.assert_allclose(own.unripe[0], counts.row(2)[EXAMINED] / 2)
+    np.testing.assert_allclose(own.pending[0], counts.row(2)[EXAMINED] / 2)
     arms = arm_view(own, 0, CONFIG, beliefs=part)
     np.testing.assert_allclose(arms.impressions, counts.row(2)[EXAMINED] / 2)
     np.testing.assert_allclose(arms.in_flight, counts.row(2)[EXAMINED] / 2)

@@ -21,9 +21,9 @@ def test_looks_are_in_flight_until_their_feedback_comes():
     """
     learner = default_learner(examination=(1.0, 0.5), memories=())
     state = learner.note(learner.start(2, 3, 2), Shown(SEGMENTS, ITEMS))
-    assert state.counts.unripe.tolist() == [[1.0, 0.5, 0.0], [0.5, 2.0, 0.5]]
+    assert state.counts.pending.tolist() == [[1.0, 0.5, 0.0], [0.5, 2.0, 0.5]]
     state = learner.learn(state, Feedback(SEGMENTS, ITEMS, CLICKED))
-    assert state.counts.unripe.sum() == 0
+    assert state.counts.pending.sum() == 0
     assert state.counts.clicks.tolist() == [[1, 0, 0], [0, 1, 1]]
     assert state.counts.impressions.tolist() == [[1, 1, 0], [1, 2, 1]]
     validate(state.counts)
@@ -48,9 +48,9 @@ def test_looks_in_flight_do_not_fade():
         learner.note(learner.start(2, 3, 2), Shown(SEGMENTS, ITEMS)), Shown(SEGMENTS, ITEMS)
     )
     state = learner.learn(state, Feedback(SEGMENTS, ITEMS, CLICKED))
-    assert state.counts.recent[0].unripe.sum() == pytest.approx(6)
+    assert state.counts.recent[0].pending.sum() == pytest.approx(6)
     state = learner.learn(state, Feedback(SEGMENTS, ITEMS, CLICKED))
-    assert state.counts.recent[0].unripe.sum() == pytest.approx(0)
+    assert state.counts.recent[0].pending.sum() == pytest.approx(0)
 
 
 def test_the_best_k_come_in_order_and_ties_at_random():

@@ -70,7 +70,7 @@ def test_what_was_known_of_each_pair_is_known_of_items_when_there_are_too_many(
     after = learner.learn(config, catalogue(40))
     assert isinstance(after, LearnedSums)
     evidence = after.beliefs.evidence
-    assert evidence.unripe[:30] == pytest.approx(before.unripe.sum(axis=0), rel=0.05)
+    assert evidence.pending[:30] == pytest.approx(before.pending.sum(axis=0), rel=0.05)
     assert len(evidence.recent) == len(before.recent)
     for memory, old in zip(evidence.recent, before.recent, strict=True):
         assert memory[CLICKS, :30] == pytest.approx(old.clicks.sum(axis=0))
@@ -87,7 +87,7 @@ def test_where_segments_are_made_of_fields_all_cells_are_learned_from_for_longer
     codes = np.array([[s // 3, s % 3] for s in range(6)])
     known = learner.learn(config, catalogue(30), codes)
     assert isinstance(known, Learned)
-    unripe, looks = known.counts.unripe, known.counts.examined
-    share = unripe / np.maximum(looks, 1.0)
+    pending, looks = known.counts.pending, known.counts.examined
+    share = pending / np.maximum(looks, 1.0)
     assert share.max() > 0
     np.testing.assert_allclose(share[looks > 0], (share.max(axis=0) * (looks > 0))[looks > 0])

@@ -31,8 +31,8 @@ def state(world: World) -> ServedState:
     return found
 
 
-def unripe(world: World) -> float:
-    return float(state(world).world.learned.of(0).counts.unripe.sum())
+def pending(world: World) -> float:
+    return float(state(world).world.learned.of(0).counts.pending.sum())
 
 
 def test_what_has_come_is_in_the_next_state_and_the_one_before_stays_as_it_was(
@@ -134,12 +134,12 @@ def test_delays_of_clicks_are_learned_from_the_log(world: World) -> None:
     world.turn(after_s=60.0)
     world.count("x", ITEMS[1], 2000.0)
     world.turn(after_s=10.0)
-    before = unripe(world)
+    before = pending(world)
     delays = encode_delays([(0.2, world.now_s - 100.0)] * 2000)
     world.changelog(DELAYS_KEY, delays)
     world.count("x", ITEMS[2], 1001.0)
     world.turn(after_s=10.0)
-    assert unripe(world) < before / 10
+    assert pending(world) < before / 10
 
 
 def test_counts_are_as_old_as_the_last_answer_of_the_brokers(world: World) -> None:

@@ -60,15 +60,15 @@ def test_a_change_that_the_memory_saw_turns_the_belief():
     assert remembered.odds[0, 0] > 0.5 > 0.05 > remembered.odds[0, 1]
 
 
-def test_a_worker_that_reads_an_old_log_takes_its_looks_for_ripe():
+def test_a_worker_that_reads_an_old_log_takes_its_looks_for_settled():
     view = CountsView(Index(), evidence=Evidence(HOUR_S, ()))
     log = Changelog()
     log.count("s", "a", 5)
     log.feed(view, 100.0)
-    assert dense(view, 100.0).unripe.sum() == 0.0
+    assert dense(view, 100.0).pending.sum() == 0.0
     view.live = True
     log.count("s", "a", 2)
     log.feed(view, 100.0)
-    unripe = dense(view, 100.1).unripe
-    assert 1.5 < unripe[0, 0] <= 2.0
-    assert np.all(unripe <= dense(view, 100.1).examined)
+    pending = dense(view, 100.1).pending
+    assert 1.5 < pending[0, 0] <= 2.0
+    assert np.all(pending <= dense(view, 100.1).examined)

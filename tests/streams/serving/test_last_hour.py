@@ -52,8 +52,8 @@ def test_looks_that_wait_and_what_is_recent_survive_a_restart() -> None:
     new.caught_up(now_s)
     known, learned = dense(old, now_s), dense(new, now_s)
     assert learned.impressions.tolist() == known.impressions.tolist() == [[160.0, 160.0]]
-    assert known.unripe.sum() > 5
-    assert learned.unripe == pytest.approx(known.unripe, rel=0.15)
+    assert known.pending.sum() > 5
+    assert learned.pending == pytest.approx(known.pending, rel=0.15)
     assert learned.recent[0].clicks == pytest.approx(known.recent[0].clicks, rel=0.35)
     assert learned.recent[0].clicks.sum() < 60  # faded: 80 came
     assert CountsView(Index(), evidence=Evidence(WINDOW_S, (20.0,))).live is False
@@ -69,8 +69,8 @@ def test_of_very_many_rows_the_youngest_are_told(monkeypatch: pytest.MonkeyPatch
     assert kept._n <= 100
     assert kept._parts[0][0].min() > START_S + 150
     kept.into(told, (1, 1), START_S + 300)
-    unripe, _ = told._turn((1, 1), START_S + 300)
-    assert 0 < unripe[0, 0] < 60
+    pending, _ = told._turn((1, 1), START_S + 300)
+    assert 0 < pending[0, 0] < 60
 
 
 def test_rows_older_than_the_log_keeps_them_for_certain_are_passed_over() -> None:
