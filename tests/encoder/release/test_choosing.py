@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from encoder.corpus.corpus import Corpus
+from encoder.corpus.corpus import Corpus, among
 from encoder.release import choosing as module
 from encoder.release.catalogue import candidates
 from encoder.release.choosing import chosen_catalogue, judged_rows
@@ -54,6 +54,14 @@ def test_part_has_all_held_out_all_with_events_and_some_others(corpus: Corpus) -
     assert set(np.flatnonzero(corpus.held_out)) | set(corpus.events.items) <= set(rows)
     others = set(rows) - set(np.flatnonzero(corpus.held_out)) - set(corpus.events.items)
     assert len(others) == 20 < len(corpus) - len(rows)
+
+
+def test_part_hardly_changes_when_the_catalogue_grows(corpus: Corpus) -> None:
+    """One item in 24 is new: of the twenty others no more than a few are."""
+    before = among(corpus, np.flatnonzero(np.arange(len(corpus)) % 24 > 0))
+    parts = [{each.texts[row] for row in judged_rows(each)} for each in (before, corpus)]
+    assert len(parts[0] - parts[1]) <= 3
+    assert len(parts[1] - parts[0]) <= 3 + len(corpus) / 24
 
 
 def test_teachers_catalogue_takes_no_more_embedding_than_the_choice_does(
