@@ -9,9 +9,10 @@ slates.
 m is the item's click rate in the segment as it was known when the slate was made, w how often its
 place is looked at: an offset, so that a rate is not learned twice. Features are compared inside a
 slate only: that busy users have longer histories says nothing about what to show them. An effect
-with less than `Z` standard deviations of evidence, or of the other sign than its name has, is out,
-and the others are fitted without it; one with more is shrunk by how little more it has. So vectors
-that say nothing cost nothing.
+with less than `Z` standard deviations of evidence is out, and the others are fitted without it; one
+with more is shrunk by how little more it has. So vectors that say nothing cost nothing. One of the
+other sign than its name has is fitted and not used: what was shown often was chosen by what is
+known of the user, and without it the others would be taken for less than they are.
 
 Not promised: that effects are causes. What is shown is chosen by the same effects, and an item's
 rate is that of those it was shown to.
@@ -113,7 +114,7 @@ def learn_effects(rows: UserRows) -> UserEffects:
     >>> clicked = rng.random(40_000) < 0.1 * (1 + f[:, 0])
     >>> rows = UserRows(f, np.full(40_000, 0.15), clicked, np.arange(40_000) // 10)
     >>> learn_effects(rows).weights.round(1)
-    array([ 0.8, -0. , -0. ])
+    array([0.8, 0. , 0. ])
 
     """
     slates, clicks = int(np.unique(rows.slate).size), int(rows.clicked.sum())
@@ -127,9 +128,9 @@ def learn_effects(rows: UserRows) -> UserEffects:
     while among.size:
         b, error = _fit(centred[:, among], offset, rows.clicked.astype(np.float64), slate)
         evidence[among] = b / error
-        strength = SIGNS[among] * evidence[among]
+        strength = np.abs(evidence[among])
         if strength.min() > Z:
-            weights[among] = b * (1 - (Z / strength) ** 2)
+            weights[among] = b * (1 - (Z / strength) ** 2) * (SIGNS[among] * b > 0)
             break
         among = np.delete(among, strength.argmin())
     return UserEffects(weights, evidence, slates, clicks)

@@ -84,7 +84,7 @@ class Users(NamedTuple):
 def make_user_world(
     seed: int,
     *,
-    n_items: int = 1000,
+    n_items: int = 400,
     n_topics: int = 20,
     dimensions: int = 32,
     n_places: int = 10,

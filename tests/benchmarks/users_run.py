@@ -28,7 +28,8 @@ from bandits.simulation.worker import Worker
 from bandits.slates.config_file import parse_config
 
 TOGETHER = 64  # users
-EVERY_S = 10.0  # between two slates of a user, and two refreshes: twenty times as shipped
+EVERY_S = 10.0  # between two slates of a user
+REFRESH_S = 30.0  # of counts: sixty times as shipped, and a third of a run's cost
 
 NOBODY = "users.learn = false\n"
 FILES = {
@@ -62,7 +63,7 @@ def follow(
     worker = None
     if file is not None:
         shape = 1, n_items, k
-        worker = Worker(parse_config(file), shape, TOGETHER / EVERY_S, EVERY_S, vectors)
+        worker = Worker(parse_config(file), shape, TOGETHER / EVERY_S, REFRESH_S, vectors)
     everyone, everything = np.zeros(TOGETHER, dtype=np.int64), np.ones(n_items, dtype=np.bool_)
     out = np.empty(n_slates // TOGETHER)
     for at in range(out.size):

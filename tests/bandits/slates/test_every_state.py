@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 
 from bandits.counts import Counts, zeros
+from bandits.learning.user_effects import UserEffects
+from bandits.learning.user_history import Histories
 from bandits.policies.registry import POLICIES
 from bandits.slates.combine import COMBINERS
 from bandits.slates.config_file import parse_config
 from bandits.slates.diversity import DIVERSITY
 from bandits.slates.objectives import OBJECTIVES
-from bandits.slates.request import Catalogue, Request
+from bandits.slates.request import Catalogue, Request, User
 from bandits.slates.serve import compose, prepare
 
 NOW_S, K = 1e9, 4
@@ -51,6 +53,17 @@ def catalogue_of(n: int, kind: str, available: str) -> Catalogue:
     )
 
 
+def known_of(n: int) -> User:
+    """A user who was shown everything and clicked the first."""
+    histories = Histories()
+    histories.seen("anna", range(n), 0.0)
+    if n:
+        histories.clicked("anna", 0)
+    history = histories.of("anna", 1.0)
+    assert history is not None
+    return User(history, UserEffects(np.array([2.0, -1.0, -3.0]), np.zeros(3)))
+
+
 FILES = (
     [f"[policies.{name}]\nweight = 1.0" for name in POLICIES]
     + [f"[objectives]\nclick = 1.0\n{name} = 1.0" for name in OBJECTIVES if name != "click"]
@@ -60,7 +73,7 @@ FILES = (
         for name in COMBINERS
     ]
     + [f'[diversity]\nkind = "{name}"\nstrength = 0.5' for name in DIVERSITY]
-    + ["[exposure]\nmax_per_category = 1", "[exploration]\nfloor = 0.1"]
+    + ["[exposure]\nmax_per_category = 1", "[exploration]\nfloor = 0.1", "[repeats]\ncap = 1"]
 )
 STATES = [
     (n, seen, kind, available)
@@ -80,6 +93,8 @@ def test_a_slate_of_what_is_eligible_comes_in_every_state(file: str) -> None:
         requests = [
             Request(K, None, NONE),
             Request(K, None, NONE, user),
+            Request(K, None, NONE, user, user=known_of(n)),
+            Request(K, everything[1:], everything[:1], user=known_of(n)),
             Request(K, everything[:2], NONE),
             Request(K, None, everything),
             Request(0, None, NONE),
