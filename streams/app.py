@@ -85,7 +85,7 @@ class App(faust.App):
             self.engine.start()
         except SettingsError as error:
             end_process(str(error), WRONG_USAGE)
-        except TopicsError as error:
+        except (TopicsError, BrokerUnreachable) as error:
             end_process(str(error))
         except KafkaException as error:
             end_process(error.args[0].str())
